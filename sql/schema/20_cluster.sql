@@ -1,0 +1,40 @@
+-- cluster: a named deployment; its name decides which data its servers see.
+create table if not exists orrery.cluster (
+  cluster         text        not null,
+  state           text        not null default 'stopped',
+  rule            text        not null default 'cluster_create',
+  reason          text,
+  state_at        timestamptz not null,
+  created_at      timestamptz not null,
+  shutdown_at     timestamptz,
+  notice_id       bigint,
+  public_key      bytea,
+  login_port      integer     not null,
+  constraint cluster_pkey primary key (cluster),
+  constraint cluster_name_valid check (cluster ~ '^[a-z][a-z0-9_-]{0,31}$'),
+  constraint cluster_state_known check (state in ('stopped', 'starting', 'running', 'shutting_down', 'stopping')),
+  constraint cluster_deadline_when_stopping check ((shutdown_at is not null) = (state in ('shutting_down', 'stopping'))),
+  constraint cluster_public_key_size check (octet_length(public_key) = 32),
+  constraint cluster_login_port_range check (login_port between 1024 and 65535),
+  constraint cluster_login_port_key unique (login_port)
+);
+comment on table orrery.cluster is 'A named deployment, e.g. production; its name decides which data its servers see.';
+comment on column orrery.cluster.rule is 'Rule that made the last change of state.';
+comment on column orrery.cluster.notice_id is 'Number of the last announcement to players; the event that made it.';
+
+create table if not exists orrery.cluster_secret (
+  cluster     text  not null,
+  static_key  bytea not null,
+  link_secret bytea not null,
+  constraint cluster_secret_pkey primary key (cluster),
+  constraint cluster_secret_cluster_fkey foreign key (cluster) references orrery.cluster (cluster),
+  constraint cluster_secret_size check (octet_length(static_key) = 32 and octet_length(link_secret) = 32)
+);
+comment on table orrery.cluster_secret is 'X25519 private key of the login handshake and root of the link keys.';
+
+create table if not exists orrery.cluster_login (
+  login   name not null,
+  cluster text not null,
+  constraint cluster_login_pkey primary key (login)
+);
+comment on table orrery.cluster_login is 'Which cluster a database login sees; * is every one. A login that is not here sees none.';

@@ -1,0 +1,33 @@
+-- server_kind: what can be started: an executable, what it needs and how it is judged.
+create table if not exists orrery.server_kind (
+  cluster            text    not null,
+  kind               text    not null,
+  role               text    not null,
+  command            text    not null,
+  args               text[]  not null default '{}',
+  env                jsonb   not null default '{}',
+  always_on_key      text,
+  public_port        integer,
+  cpu_millis         integer not null default 100,
+  memory_bytes       bigint  not null default 67108864,
+  sessions_max       integer not null default 1000,
+  ready_deadline_ms  integer not null default 10000,
+  stop_grace_ms      integer not null default 5000,
+  start_attempts_max integer not null default 5,
+  idle_stop_ms       integer,
+  on_isolation       text    not null default 'stop',
+  world_function     text,
+  constraint server_kind_pkey primary key (cluster, kind),
+  constraint server_kind_cluster_fkey foreign key (cluster) references orrery.cluster (cluster),
+  constraint server_kind_name_valid check (kind ~ '^[a-z][a-z0-9_-]{0,31}$'),
+  constraint server_kind_role_known check (role in ('login', 'chat', 'zone', 'other')),
+  constraint server_kind_isolation_known check (on_isolation in ('stop', 'hold')),
+  constraint server_kind_port_range check (public_port between 1024 and 65535),
+  constraint server_kind_sizes_valid check (cpu_millis >= 0 and memory_bytes >= 0 and sessions_max >= 0 and ready_deadline_ms > 0
+    and stop_grace_ms >= 0 and start_attempts_max > 0 and idle_stop_ms > 0)
+);
+comment on table orrery.server_kind is 'What can be started in a cluster: an executable, what it needs, how it is judged.';
+comment on column orrery.server_kind.always_on_key is 'Set: one server of this key runs as long as the cluster does.';
+comment on column orrery.server_kind.public_port is 'Fixed public UDP port; null takes one from the agent''s range.';
+comment on column orrery.server_kind.idle_stop_ms is 'Stopped when without sessions for so long; null never.';
+comment on column orrery.server_kind.world_function is 'fn(cluster, kind, key) returns jsonb: what the server is told of its world at start; raises OR001 for a key that does not exist.';

@@ -1,0 +1,23 @@
+-- tick: what the tick loop knows of the database it runs in and of itself.
+create table if not exists orrery.incarnation (
+  only_row          boolean not null default true,
+  incarnation       bigint  not null,
+  system_identifier text    not null,
+  timeline          bigint  not null,
+  constraint incarnation_pkey primary key (only_row),
+  constraint incarnation_only_row check (only_row)
+);
+comment on table orrery.incarnation is 'Raised when the database is another one (restore, failover), so that no epoch is given twice.';
+
+create unlogged table if not exists orrery.tick_state (
+  only_row boolean     not null default true,
+  tick_at  timestamptz not null,
+  backend  integer     not null,
+  constraint tick_state_pkey primary key (only_row),
+  constraint tick_state_only_row check (only_row)
+) with (fillfactor = 10);
+comment on table orrery.tick_state is 'When the tick last ran, written once a second.';
+
+create sequence if not exists orrery.epoch_seq;
+create sequence if not exists orrery.doorbell_seq minvalue 0 start 0;
+comment on sequence orrery.doorbell_seq is 'Second of the epoch * 128 + doorbells rung in it: bounds notifying commits without a lock.';

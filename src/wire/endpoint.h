@@ -1,0 +1,70 @@
+// The server side of the wire, sans-IO: many connections behind one UDP socket. Single-threaded; does no I/O, reads no clock.
+//
+//   per received batch:  endpoint.on_datagrams(batch, now); while (endpoint.poll_effect(e)) …
+//   then, and whenever next_deadline() has passed or something was sent:  while (endpoint.poll_transmit(slot, now)) send(slot)
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "base/random.h"
+#include "base/result.h"
+#include "wire/types.h"
+
+namespace orrery::wire {
+
+struct EndpointConfig {
+  Timing timing;
+  std::size_t half_open_max = 1024;
+  Duration half_open_for = std::chrono::seconds{5};
+  Duration cookie_for = std::chrono::seconds{10};
+  /// Inits a second from one /32 (IPv4) or /64 (IPv6).
+  std::uint32_t inits_per_second_max = 200;
+};
+
+class Endpoint {
+ public:
+  /// `random` must outlive the endpoint.
+  Endpoint(EndpointConfig config, Random& random);
+  ~Endpoint();
+  Endpoint(const Endpoint&) = delete;
+  Endpoint& operator=(const Endpoint&) = delete;
+
+  /// Accepts login handshakes under this X25519 private key, for the cluster that the prologue names.
+  void accept_logins(const Key32& static_key, const std::string& cluster);
+  /// Lets the client of a session attach to this server under K. Again with a higher epoch replaces; with a lower is ignored.
+  void expect(SessionId session, Epoch epoch, ServerId self, const Key32& k);
+  /// Ends what `expect` began; closes the session's connection, if any, telling the client why.
+  void forget(SessionId session, CloseReason reason);
+
+  /// Queues a message. Fails when the connection is gone, or `bytes` is too long (unreliable: must fit one packet), or
+  /// more than 256 KiB of reliable bytes wait. `bytes` are copied.
+  Status send(ConnectionId connection, Channel channel, Delivery delivery, ByteView bytes);
+  /// Sends what reliable messages are queued once, then close frames; the connection is gone for the owner at once.
+  void close(ConnectionId connection, CloseReason reason);
+
+  void on_datagrams(std::span<const Datagram> batch, Instant now);
+  /// Fills one datagram to send; false when there is none now. Also runs what next_deadline() was for.
+  bool poll_transmit(Slot& slot, Instant now);
+  /// Next effect; false when there is none. Closed effects may also appear after poll_transmit.
+  bool poll_effect(Effect& effect);
+  /// When poll_transmit must be called next, if nothing happens before.
+  std::optional<Instant> next_deadline() const;
+
+  const Statistics& statistics() const;
+  std::size_t connection_count() const;
+  /// Smoothed round-trip time; nothing before the first ack.
+  std::optional<Duration> rtt(ConnectionId connection) const;
+
+ private:
+  class Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+/// K of a session at a server: HMAC-SHA256(root, "orrery/1" ‖ session ‖ server ‖ epoch).
+Key32 session_key(const Key32& root, SessionId session, ServerId server, Epoch epoch);
+/// X25519 public key of a private one.
+Key32 public_key(const Key32& static_key);
+
+}  // namespace orrery::wire
