@@ -1,0 +1,60 @@
+// The only daemon code that names SQL functions. Shapes of the JSON: docs/control.md.
+#pragma once
+
+#include <functional>
+#include <nlohmann/json.hpp>
+#include <string>
+
+#include "base/ids.h"
+#include "base/result.h"
+#include "pg/pg_socket.h"
+
+namespace orrery::pg {
+
+using Json = nlohmann::json;
+/// Answer of a call: the function's jsonb (null for void), or the error. Malformed JSON is an Error with code "json".
+using Answer = std::function<void(Result<Json>)>;
+
+/// What agents call.
+class AgentApi {
+ public:
+  explicit AgentApi(PgSocket& socket) : socket_(socket) {}
+  /// LISTEN orrery_doorbell on this connection.
+  void listen(Answer answer);
+  void agent_register(const std::string& name, const std::string& identity, const Json& machine, Answer answer);
+  /// `inventory` null: not sent.
+  void agent_heartbeat(AgentId agent, const std::string& token, const Json& load, const std::string& digest, const Json& inventory,
+                       Answer answer);
+  void agent_report(AgentId agent, const std::string& token, const Json& reports, Answer answer);
+
+ private:
+  PgSocket& socket_;
+};
+
+/// Who a session server is in every call it makes.
+struct ServerIdentity {
+  ServerId server;
+  Epoch epoch;
+  std::string token;
+};
+
+/// What session servers call.
+class SessionApi {
+ public:
+  SessionApi(PgSocket& socket, ServerIdentity self) : socket_(socket), self_(std::move(self)) {}
+  void server_start_info(Answer answer);
+  void cluster_key_publish(const std::string& public_key_hex, Answer answer);
+  void server_sync(const Json& taken, Answer answer);
+  void account_credential(const std::string& name, Answer answer);
+  void account_password_set(const std::string& name, const std::string& one_time_code, const std::string& password_hash,
+                            Answer answer);
+  void session_open(AccountId account, const std::string& client_address, Answer answer);
+  void session_select(SessionId session, Epoch epoch, CharacterId character, Answer answer);
+  void session_end(const Json& ends, Answer answer);
+
+ private:
+  PgSocket& socket_;
+  ServerIdentity self_;
+};
+
+}  // namespace orrery::pg
