@@ -1,0 +1,335 @@
+"""A whole Orrery of real processes in a directory of its own: PostgreSQL, agents, bots. Stopped and removed at exit.
+
+As root everything runs as an unprivileged user (PostgreSQL refuses root), from copies that this user can read.
+Environment: ORRERY_BUILD, the build tree (default build/release of this checkout).
+"""
+
+import atexit
+import contextlib
+import json
+import os
+import pathlib
+import pwd
+import secrets
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+
+import psycopg2
+import psycopg2.extras
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+BUILD = pathlib.Path(os.environ.get("ORRERY_BUILD", ROOT / "build" / "release"))
+PG_BIN = pathlib.Path(os.environ.get("ORRERY_PG_BIN", "/usr/lib/postgresql/15/bin"))
+USER = "postgres" if os.getuid() == 0 else pwd.getpwuid(os.getuid()).pw_name
+STARTED = time.monotonic()
+
+_checks = {"passed": 0, "failed": 0}
+
+
+def check(name, passed, why=""):
+    """One line a check: ok or not ok."""
+    _checks["passed" if passed else "failed"] += 1
+    print(f"{'ok' if passed else 'not ok'} - {name}" + (f"  # {why}" if why and not passed else ""), flush=True)
+    return passed
+
+
+def say(text):
+    print(f"# {time.monotonic() - STARTED:6.1f} s  {text}", flush=True)
+
+
+def finish():
+    """Ends the program: status 0 only when something was checked and nothing failed."""
+    print(f"# {_checks['passed']} passed, {_checks['failed']} failed", flush=True)
+    sys.exit(0 if _checks["passed"] and not _checks["failed"] else 1)
+
+
+def wait_until(what, condition, seconds, every=0.1):
+    """Polls until `condition()` is true; returns its last value."""
+    deadline = time.monotonic() + seconds
+    while True:
+        value = condition()
+        if value or time.monotonic() > deadline:
+            if not value:
+                say(f"waited {seconds} s in vain for {what}")
+            return value
+        time.sleep(every)
+
+
+def unprivileged(command):
+    """The command line that runs `command` as USER."""
+    if os.getuid() != 0:
+        return list(map(str, command))
+    return ["setpriv", f"--reuid={USER}", f"--regid={USER}", "--init-groups", "--", *map(str, command)]
+
+
+class Process:
+    """A child in a session of its own, its output in a file."""
+
+    def __init__(self, name, command, log, env=None, wrap=None):
+        self.name, self.log = name, pathlib.Path(log)
+        argv = list(map(str, command))
+        argv = wrap(argv) if wrap else unprivileged(argv)
+        environment = {"PATH": os.environ["PATH"], "LANG": "C.UTF-8", **(env or {})}
+        with open(self.log, "ab") as out:
+            self.popen = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=out, stderr=subprocess.STDOUT,
+                                          env=environment, cwd="/", start_new_session=True)
+
+    @property
+    def pid(self):
+        return self.popen.pid
+
+    def running(self):
+        return self.popen.poll() is None
+
+    def kill(self, signum=signal.SIGKILL):
+        with contextlib.suppress(ProcessLookupError):
+            self.popen.send_signal(signum)
+
+    def stop(self, seconds=10):
+        """SIGTERM, then SIGKILL; returns the exit status."""
+        self.kill(signal.SIGTERM)
+        try:
+            return self.popen.wait(seconds)
+        except subprocess.TimeoutExpired:
+            say(f"{self.name} ignored SIGTERM for {seconds} s")
+            self.kill()
+            return self.popen.wait()
+
+    def wait(self, seconds):
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            return self.popen.wait(seconds)
+        return None
+
+    def tail(self, lines=15):
+        with contextlib.suppress(OSError):
+            return "\n".join(self.log.read_text(errors="replace").splitlines()[-lines:])
+        return ""
+
+
+class Stack:
+    """One PostgreSQL with Orrery installed, and what a test starts around it."""
+
+    def __init__(self, cluster="test", settings=None):
+        self.cluster = cluster
+        self.dir = pathlib.Path(tempfile.mkdtemp(prefix="oe2e.", dir="/tmp"))
+        self.processes = []
+        self.postmaster = None
+        atexit.register(self.close)
+        for signum in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+            signal.signal(signum, lambda number, _: sys.exit(128 + number))
+        shutil.copytree(BUILD / "bin", self.dir / "bin", ignore=shutil.ignore_patterns("test_*", "bench_*"))
+        shutil.copytree(ROOT / "sql", self.dir / "sql")
+        (self.dir / "s").mkdir()
+        if os.getuid() == 0:
+            self.dir.chmod(0o755)
+            subprocess.run(["chown", "-R", f"{USER}:", self.dir], check=True)
+        self._init_database()
+        self.start_database()
+        self._install()
+        for name, value in (settings or {}).items():
+            self.sql("select setting_set(%s, %s)", name, value)
+
+    # PostgreSQL
+
+    def _init_database(self):
+        data, sockets = self.dir / "pg", self.dir / "s"
+        self.run([PG_BIN / "initdb", "-D", data, "-U", "postgres", "--auth=trust", "--data-checksums",
+                  "--locale=C.UTF-8", "-E", "UTF8"])
+        conf = f"""
+listen_addresses = ''
+unix_socket_directories = '{sockets}'
+shared_preload_libraries = 'pg_cron'
+cron.database_name = 'orrery'
+cron.use_background_workers = off
+cron.host = '{sockets}'
+max_connections = 100
+log_line_prefix = '%m [%p] %u %a '
+"""
+        hba = """
+local all +orrery_agent scram-sha-256
+local all +orrery_session scram-sha-256
+local all all peer map=orrery
+"""
+        ident = "".join(f"orrery {user} {role}\n" for user in {USER, "root"} for role in ("postgres", "dba", "orrery_cron"))
+        self.write("pg/postgresql.auto.conf", conf)
+        self.write("pg/pg_hba.conf", hba)
+        self.write("pg/pg_ident.conf", ident)
+
+    def start_database(self):
+        self.postmaster = Process("postgres", [PG_BIN / "postgres", "-D", self.dir / "pg"], self.dir / "postgres.log")
+        if not wait_until("PostgreSQL", self.database_up, 30):
+            say(self.postmaster.tail())
+            raise RuntimeError("PostgreSQL did not start")
+
+    def database_up(self):
+        with contextlib.suppress(psycopg2.Error):
+            self.connect(dbname="postgres").close()
+            return True
+        return False
+
+    def kill_database(self):
+        """kill -9 of the postmaster; waits until its children are gone too, as a machine's crash would have it."""
+        children = subprocess.run(["pgrep", "-P", str(self.postmaster_pid())], capture_output=True, text=True).stdout.split()
+        os.kill(self.postmaster_pid(), signal.SIGKILL)
+        self.postmaster.wait(10)
+        wait_until("the backends' end", lambda: not any(os.path.exists(f"/proc/{pid}") for pid in children), 20)
+
+    def postmaster_pid(self):
+        return int((self.dir / "pg" / "postmaster.pid").read_text().split()[0])
+
+    def stop_database(self):
+        if self.postmaster and self.postmaster.running():
+            self.postmaster.kill(signal.SIGINT)
+            if self.postmaster.wait(20) is None:
+                self.postmaster.kill()
+
+    def connect(self, user="postgres", dbname="orrery", **more):
+        return psycopg2.connect(host=str(self.dir / "s"), user=user, dbname=dbname, connect_timeout=5, **more)
+
+    def sql(self, statement, *params, user="dba", notices=None):
+        """Runs one statement as a DBA in a transaction of its own; returns its rows as dicts."""
+        connection = self.connect(user)
+        try:
+            with connection, connection.cursor(cursor_factory=psycopg2.extras.RealDictCursor) as cursor:
+                cursor.execute(statement, params or None)
+                rows = cursor.fetchall() if cursor.description else []
+            if notices is not None:
+                notices.extend(connection.notices)
+            return rows
+        finally:
+            connection.close()
+
+    def value(self, statement, *params, user="dba"):
+        rows = self.sql(statement, *params, user=user)
+        return next(iter(rows[0].values())) if rows else None
+
+    def owner(self, statement, *params):
+        """As the superuser: for looking at tables, which nobody else may."""
+        return self.sql(statement, *params, user="postgres")
+
+    def count(self, table, where="true"):
+        return self.owner(f"select count(*)::int as n from orrery.{table} where {where}")[0]["n"]
+
+    # Orrery
+
+    def _install(self):
+        self.run([PG_BIN / "createdb", "-h", self.dir / "s", "-U", "postgres", "orrery"])
+        self.orrery("db", "install", "--sql-dir", self.dir / "sql", "--cron-host", self.dir / "s", user="postgres")
+        self.agent_password, self.session_password = secrets.token_hex(16), secrets.token_hex(16)
+        for statement in (
+                "create role dba login",
+                f"create role test_agent login in role orrery_agent password '{self.agent_password}'",
+                f"create role test_session login in role orrery_session password '{self.session_password}'"):
+            self.owner(statement)
+        self.orrery("db", "grant-dba", "dba", user="postgres")
+        self.sql("select cluster_create(%s)", self.cluster)
+        self.sql("select cluster_grant('*', 'test_agent')")
+        self.sql("select cluster_grant(%s, 'test_session')", self.cluster)
+        self.write("agent.cred", self.conninfo("test_agent", self.agent_password), 0o600)
+        self.write("session.cred", self.conninfo("test_session", self.session_password), 0o600)
+
+    def conninfo(self, user, password=None):
+        return f"host={self.dir / 's'} dbname=orrery user={user}" + (f" password={password}" if password else "")
+
+    def orrery(self, *arguments, user="dba", check_status=True, text=None):
+        """Runs the CLI; returns the CompletedProcess."""
+        command = unprivileged([self.dir / "bin" / "orrery", "--db", self.conninfo(user), *arguments])
+        done = subprocess.run(command, input=text, stdin=None if text is not None else subprocess.DEVNULL,
+                              capture_output=True, text=True, cwd="/", timeout=120,
+                              env={"PATH": os.environ["PATH"], "LANG": "C.UTF-8"})
+        if check_status and done.returncode != 0:
+            raise RuntimeError(f"orrery {' '.join(map(str, arguments))}: {done.returncode}\n{done.stdout}{done.stderr}")
+        return done
+
+    def start_agent(self, name, public, private, wrap=None, extra=(), data=None):
+        agent = Process(name, [self.dir / "bin" / "orrery-agentd", "--name", name, "--data-dir", self.dir / (data or name),
+                               "--db-file", self.dir / "agent.cred", "--cluster", f"{self.cluster}={self.dir / 'session.cred'}",
+                               "--public-bind", public, "--private-bind", private, *extra],
+                        self.dir / f"{data or name}.log", wrap=wrap)
+        self.processes.append(agent)
+        return agent
+
+    def agents_up(self, *names):
+        return wait_until("agents " + ", ".join(names), lambda: self.value(
+            "select count(*)::int from agent_status where name = any(%s) and state = 'up'", list(names)) == len(names), 20)
+
+    def start_cluster(self, seconds=60):
+        self.sql("select cluster_start(%s)", self.cluster)
+        return wait_until("the cluster", lambda: self.cluster_state() == "running", seconds)
+
+    def cluster_state(self):
+        return self.value("select state from cluster_status where cluster = %s", self.cluster)
+
+    def accounts(self, prefix, count, places, first=1):
+        """Accounts prefix0001… with one character each, spread over `places`, all with the password of password.txt."""
+        self.write("password.txt", "correct horse battery staple\n", 0o600)
+        at = [item for kind, key in places for item in ("--at", f"{kind}:{key}")]
+        self.orrery("--cluster", self.cluster, "account", "create", prefix, "--count", str(count), "--first", str(first),
+                    "--password-file", self.dir / "password.txt", *at)
+
+    def start_bots(self, name, count, *extra, prefix="bot", first=1, wrap=None):
+        self.write("connect.txt", self.value("select connect from cluster_status where cluster = %s", self.cluster) + "\n")
+        bots = Bots(name, [self.dir / "bin" / "orrery-bots", "--connect-file", self.dir / "connect.txt", "--prefix", prefix,
+                           "--first", str(first), "--count", str(count), "--password-file", self.dir / "password.txt",
+                           "--events", *extra], self.dir / f"{name}.events", wrap=wrap)
+        self.processes.append(bots)
+        return bots
+
+    # Files, processes
+
+    def write(self, path, text, mode=0o644):
+        file = self.dir / path
+        file.write_text(text)
+        file.chmod(mode)
+        if os.getuid() == 0:
+            shutil.chown(file, USER, USER)
+        return file
+
+    def run(self, command):
+        done = subprocess.run(unprivileged(command), capture_output=True, text=True, cwd="/", timeout=120)
+        if done.returncode != 0:
+            raise RuntimeError(f"{' '.join(map(str, command))}: {done.returncode}\n{done.stdout}{done.stderr}")
+        return done.stdout
+
+    def processes_of(self, agent):
+        """Pids of the servers an agent runs."""
+        return [int(pid) for pid in subprocess.run(["pgrep", "-P", str(agent.pid)], capture_output=True,
+                                                   text=True).stdout.split()]
+
+    def close(self):
+        """Stops all, newest first; keeps the directory when ORRERY_KEEP is set."""
+        for process in reversed(self.processes):
+            if process.running():
+                process.stop()
+        self.stop_database()
+        if _checks["failed"]:
+            for log in sorted(self.dir.glob("*.log")):
+                say(f"--- {log.name}\n" + "\n".join(log.read_text(errors="replace").splitlines()[-25:]))
+        if os.environ.get("ORRERY_KEEP"):
+            say(f"kept {self.dir}")
+        else:
+            shutil.rmtree(self.dir, ignore_errors=True)
+
+
+class Bots(Process):
+    """orrery-bots with its events, a JSON object a line."""
+
+    def events(self, **match):
+        """Events so far whose members equal `match`."""
+        found = []
+        for line in self.log.read_text(errors="replace").splitlines():
+            if not line.startswith("{"):
+                continue
+            with contextlib.suppress(json.JSONDecodeError):
+                event = json.loads(line)
+                if all(event.get(key) == value for key, value in match.items()):
+                    found.append(event)
+        return found
+
+    def bots_with(self, **match):
+        """Names of the bots that have such an event."""
+        return {event["bot"] for event in self.events(**match) if "bot" in event}
