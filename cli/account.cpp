@@ -1,0 +1,129 @@
+// orrery account: create.
+#include <unistd.h>
+
+#include <CLI/CLI.hpp>
+#include <iostream>
+#include <memory>
+
+#include "database.h"
+#include "options.h"
+#include "password.h"
+
+namespace orrery::cli {
+namespace {
+
+constexpr int kCountMax = 9999;  // names are NAME0001 … NAME9999
+
+struct Args {
+  std::string name;
+  int count = 0;
+  std::string password_file;
+  bool password_stdin = false;
+  bool code = false;
+  bool if_missing = false;
+  std::vector<std::string> characters;
+  std::vector<std::string> places;
+};
+
+struct Place {
+  std::string kind;
+  std::string key;
+};
+
+Place parse_place(const std::string& text) {
+  const std::size_t colon = text.find(':');
+  if (colon == 0 || colon == std::string::npos || colon + 1 == text.size()) {
+    throw Failure("'" + text + "' is not KIND:KEY", "", "", "e.g. station:1");
+  }
+  return {text.substr(0, colon), text.substr(colon + 1)};
+}
+
+/// Unset: the account gets a one-time code instead.
+Param password_hash(const Args& args) {
+  if (args.password_stdin) return hash_password(read_password("-"));
+  if (!args.password_file.empty()) return hash_password(read_password(args.password_file));
+  if (args.code || isatty(STDIN_FILENO) == 0) return std::nullopt;
+  return hash_password(ask_password(args.name));
+}
+
+std::vector<std::string> account_names(const Args& args) {
+  if (args.count == 0) return {args.name};
+  std::vector<std::string> names;
+  for (int i = 1; i <= args.count; ++i) {
+    std::string number = std::to_string(i);
+    number.insert(0, 4 - number.size(), '0');
+    names.push_back(args.name + number);
+  }
+  return names;
+}
+
+void create_one(Database& db, const Options& options, const std::string& name, const Param& hash,
+                const std::vector<Place>& places) {
+  db.transaction([&] {
+    const auto code = db.value("select orrery.account_create($1, $2, $3)", {name, hash, options.cluster});
+    for (std::size_t i = 0; i < places.size(); ++i) {
+      const std::string character = i == 0 ? name : name + "-" + std::to_string(i + 1);
+      db.query("select orrery.character_create($1, $2, $3, $4, $5)",
+               {name, character, places[i].kind, places[i].key, options.cluster});
+    }
+    if (!hash) std::cout << name << ": one-time code " << code.value_or("") << '\n';
+  });
+}
+
+void create(const Options& options, const Args& args) {
+  std::vector<Place> each;
+  for (const std::string& text : args.characters) each.push_back(parse_place(text));
+  std::vector<Place> spread;
+  for (const std::string& text : args.places) spread.push_back(parse_place(text));
+  const Param hash = password_hash(args);
+
+  Database db(options);
+  const std::vector<std::string> names = account_names(args);
+  std::size_t made = 0;
+  for (std::size_t i = 0; i < names.size(); ++i) {
+    std::vector<Place> places = each;
+    if (!spread.empty()) places.push_back(spread[i % spread.size()]);
+    try {
+      create_one(db, options, names[i], hash, places);
+      ++made;
+    } catch (const Failure& failure) {
+      if (!args.if_missing || failure.code != "OR008") throw;
+    }
+  }
+  if (options.json) {
+    std::cout << "{\"created\":" << made << ",\"existing\":" << names.size() - made << "}\n";
+  } else {
+    std::cout << "created " << made << (made == 1 ? " account" : " accounts");
+    if (made < names.size()) std::cout << "; " << names.size() - made << " existed already";
+    std::cout << '\n';
+  }
+}
+
+}  // namespace
+
+void add_account(CLI::App& app, const Options& options) {
+  CLI::App* account = app.add_subcommand("account", "Accounts of players");
+  account->require_subcommand(1);
+  auto args = std::make_shared<Args>();
+  CLI::App* create_command = account->add_subcommand(
+      "create",
+      "Create accounts. Asks for a password; without a terminal, or with --code, gives a one-time code instead");
+  create_command->add_option("name", args->name, "Name; with --count the first part of it")->required();
+  create_command->add_option("--count", args->count, "Create NAME0001 … with the same password")
+      ->check(CLI::Range(1, kCountMax));
+  auto* file =
+      create_command->add_option("--password-file", args->password_file, "File whose first line is the password");
+  auto* in =
+      create_command->add_flag("--password-stdin", args->password_stdin, "Read the password from standard input");
+  auto* code = create_command->add_flag("--code", args->code, "One-time code with which the player sets a password");
+  file->excludes(in);
+  file->excludes(code);
+  in->excludes(code);
+  create_command->add_option("--character", args->characters,
+                             "KIND:KEY: a character there for every account; repeatable");
+  create_command->add_option("--at", args->places, "KIND:KEY: one character each, the places in turn; repeatable");
+  create_command->add_flag("--if-missing", args->if_missing, "Leave accounts that exist as they are");
+  create_command->callback([args, &options] { create(options, *args); });
+}
+
+}  // namespace orrery::cli

@@ -1,0 +1,100 @@
+// orrery cluster: create, start, shutdown, cancel, connect.
+#include "cluster.h"
+
+#include <CLI/CLI.hpp>
+#include <chrono>
+#include <iostream>
+#include <memory>
+#include <thread>
+
+#include "database.h"
+#include "options.h"
+
+namespace orrery::cli {
+namespace {
+
+constexpr std::chrono::milliseconds kPoll{250};
+
+/// Calls `verb`, a DBA verb whose last parameter is the cluster; prints what it answers with --json.
+void call_verb(const Options& options, const std::string& call, const std::vector<Param>& params) {
+  Database db(options);
+  const auto answer = db.value("select to_jsonb(" + call + ")::text", params);
+  if (options.json) std::cout << answer.value_or("null") << '\n';
+}
+
+}  // namespace
+
+void wait_for_state(Database& db, const Param& cluster, const std::string& wanted) {
+  constexpr const char* kStates =
+      "select cluster, state, reason from orrery.cluster_status where cluster = $1 or $1::text is null";
+  std::string shown;
+  for (;; std::this_thread::sleep_for(kPoll)) {
+    const pqxx::result rows = db.query(kStates, {cluster});
+    if (rows.empty()) throw Failure("no such cluster");
+    std::string now;
+    bool done = true;
+    for (const auto& row : rows) {
+      done = done && row[1].c_str() == wanted;
+      now += std::string(now.empty() ? "" : "; ") + row[0].c_str() + " is " + row[1].c_str();
+      if (!row[2].is_null()) now += std::string(": ") + row[2].c_str();
+    }
+    if (now != shown) std::cerr << now << '\n';
+    shown = now;
+    if (done) return;
+  }
+}
+
+void add_cluster(CLI::App& app, const Options& options) {
+  CLI::App* cluster = app.add_subcommand("cluster", "Create, start, shut down a cluster");
+  cluster->require_subcommand(1);
+  struct Args {
+    std::string name;
+    std::string seconds;
+    bool wait = false;
+  };
+  auto args = std::make_shared<Args>();
+  const auto named = [args, &options]() -> Param { return args->name.empty() ? options.cluster : Param(args->name); };
+  const auto wait_if_asked = [args, named, &options](const std::string& state) {
+    if (!args->wait) return;
+    Database db(options);
+    wait_for_state(db, named(), state);
+  };
+  const auto add_name = [args](CLI::App* command) {
+    command->add_option("name", args->name, "Cluster (default: --cluster, or as the database decides)");
+  };
+  const auto add_wait = [args](CLI::App* command) { command->add_flag("--wait", args->wait, "Return when it is so"); };
+
+  CLI::App* create = cluster->add_subcommand("create", "Create a cluster; it is stopped at first");
+  create->add_option("name", args->name, "Name, e.g. production")->required();
+  create->callback([args, &options] { call_verb(options, "orrery.cluster_create($1)", {args->name}); });
+
+  CLI::App* start = cluster->add_subcommand("start", "Start its login and chat servers");
+  add_name(start);
+  add_wait(start);
+  start->callback([=, &options] {
+    call_verb(options, "orrery.cluster_start($1)", {named()});
+    wait_if_asked("running");
+  });
+
+  CLI::App* shutdown = cluster->add_subcommand("shutdown", "Warn every player, then stop after SECONDS");
+  shutdown->add_option("seconds", args->seconds, "Seconds until it stops")->required();
+  add_name(shutdown);
+  add_wait(shutdown);
+  shutdown->callback([=, &options] {
+    call_verb(options, "orrery.cluster_shutdown($1, $2)", {args->seconds, named()});
+    wait_if_asked("stopped");
+  });
+
+  CLI::App* cancel = cluster->add_subcommand("cancel", "Take a shutdown back");
+  add_name(cancel);
+  cancel->callback([=, &options] { call_verb(options, "orrery.cluster_shutdown_cancel($1)", {named()}); });
+
+  CLI::App* connect = cluster->add_subcommand("connect", "Print what a game client connects to");
+  add_name(connect);
+  connect->callback([=, &options] {
+    Database db(options);
+    std::cout << db.value("select orrery.cluster_connect($1)", {named()}).value_or("") << '\n';
+  });
+}
+
+}  // namespace orrery::cli

@@ -1,0 +1,57 @@
+// orrery: what a DBA does with SQL, from a shell. Calls the same functions.
+#include <CLI/CLI.hpp>
+#include <cstdlib>
+#include <exception>
+#include <string>
+
+#include "database.h"
+#include "options.h"
+
+namespace {
+
+constexpr const char* kExamples = R"(
+Examples:
+  orrery status --watch                    what runs, once a second
+  orrery cluster start --wait              start the cluster and wait until it runs
+  orrery cluster shutdown 300              warn every player, then stop in five minutes
+  orrery account create ann --character station:1
+  orrery console                           wait for the cluster, then take commands
+
+The database is named by --db, by ORRERY_DB, or by PGHOST and its like.
+)";
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  using orrery::cli::Failure;
+  orrery::cli::Options options;
+  if (const char* db = std::getenv("ORRERY_DB")) options.db = db;
+
+  CLI::App app("Orrery: control plane of game clusters in PostgreSQL", "orrery");
+  app.set_version_flag("--version", std::string("orrery ") + ORRERY_VERSION);
+  app.add_option("--db", options.db,
+                 "Connection string, e.g. 'host=/run/postgresql dbname=orrery' (default: ORRERY_DB)");
+  app.add_option("--cluster", options.cluster, "Cluster that is meant (default: the database decides)");
+  app.add_flag("--json", options.json, "Print JSON");
+  app.require_subcommand(1);
+  app.fallthrough();
+  app.footer(kExamples);
+  orrery::cli::add_status(app, options);
+  orrery::cli::add_cluster(app, options);
+  orrery::cli::add_account(app, options);
+  orrery::cli::add_console(app, options);
+  orrery::cli::add_db(app, options);
+
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    return app.exit(error);
+  } catch (const Failure& failure) {
+    orrery::cli::print_failure(failure);
+    return 1;
+  } catch (const std::exception& error) {
+    orrery::cli::print_failure(Failure(error.what()));
+    return 1;
+  }
+  return 0;
+}
