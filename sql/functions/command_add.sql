@@ -1,0 +1,25 @@
+-- command_add: tell the agent of a server something about its present epoch, and ring. Null when it is on no agent.
+-- Writes: command, event.   Locks: none.
+-- Errors: none.             Called by: server_place, server_stop, server_tell_waiting, session functions.
+create or replace function orrery.command_add(p_server_id bigint, p_verb text, p_payload jsonb, p_rule text) returns bigint
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_server     orrery.server;
+  v_now        timestamptz := orrery.clock();
+  v_command_id bigint;
+begin
+  select * into v_server from orrery.server s
+  where s.server_id = p_server_id and s.state in ('starting', 'ready', 'stopping');
+  if not found then
+    return null;
+  end if;
+  insert into orrery.command (cluster, agent_id, server_id, epoch, verb, payload, rule, state_at, created_at)
+  values (v_server.cluster, v_server.agent_id, v_server.server_id, v_server.epoch, p_verb, coalesce(p_payload, '{}'), p_rule, v_now, v_now)
+  returning command_id into v_command_id;
+  perform orrery.doorbell_ring(v_server.agent_id);
+  return v_command_id;
+end
+$$;
+comment on function orrery.command_add(bigint, text, jsonb, text) is 'Tells the agent of a server something, and rings.';

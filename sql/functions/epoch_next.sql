@@ -1,0 +1,12 @@
+-- epoch_next: a new epoch, higher than every one before: incarnation << 32 + number.
+-- Writes: epoch_seq; incarnation when the database is another one.   Locks: none.
+-- Errors: none.   Called by: server_request, server_exited, session functions.
+create or replace function orrery.epoch_next() returns bigint
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  return (orrery.incarnation_current() << 32) + nextval('orrery.epoch_seq');
+end
+$$;
+comment on function orrery.epoch_next() is 'A new epoch, higher than every one before.';

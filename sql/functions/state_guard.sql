@@ -1,0 +1,45 @@
+-- state_guard: trigger of every table with a state: refuses edges that transition does not hold, stamps state_at and
+-- records each change as an event. A row's cluster is part of the event when its table has one.
+-- Writes: NEW.state_at, event.     Locks: none.
+-- Errors: OR009 edge not allowed.  Called by: triggers of cluster, agent, server, command, session.
+create or replace function orrery.state_guard() returns trigger
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_from text := 'none';
+  v_new  jsonb;
+  v_id   text;
+begin
+  if tg_op = 'UPDATE' then
+    if new.state = old.state then
+      return new;
+    end if;
+    v_from := old.state;
+  end if;
+  v_new := to_jsonb(new);
+  v_id := v_new ->> case tg_table_name when 'cluster' then 'cluster' else tg_table_name || '_id' end;
+  perform from orrery.transition t where t.machine = tg_table_name and t.from_state = v_from and t.to_state = new.state;
+  if not found then
+    perform orrery.fail('OR009', format('%s %s cannot go from %s to %s', tg_table_name, v_id, v_from, new.state),
+      format('Rule %s asked for it.', new.rule),
+      format('Allowed edges: SELECT * FROM orrery.transition WHERE machine = %L', tg_table_name));
+  end if;
+  new.state_at := orrery.clock();
+  insert into orrery.event (cluster, noun, noun_id, from_state, to_state, rule, reason)
+  values (v_new ->> 'cluster', tg_table_name, v_id, v_from, new.state, new.rule, new.reason);
+  return new;
+end
+$$;
+comment on function orrery.state_guard() is 'Refuses changes of state that transition does not allow and records the others as events.';
+
+drop trigger if exists state_guard on orrery.cluster;
+create trigger state_guard before insert or update of state on orrery.cluster for each row execute function orrery.state_guard();
+drop trigger if exists state_guard on orrery.agent;
+create trigger state_guard before insert or update of state on orrery.agent for each row execute function orrery.state_guard();
+drop trigger if exists state_guard on orrery.server;
+create trigger state_guard before insert or update of state on orrery.server for each row execute function orrery.state_guard();
+drop trigger if exists state_guard on orrery.command;
+create trigger state_guard before insert or update of state on orrery.command for each row execute function orrery.state_guard();
+drop trigger if exists state_guard on orrery.session;
+create trigger state_guard before insert or update of state on orrery.session for each row execute function orrery.state_guard();
