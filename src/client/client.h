@@ -15,11 +15,13 @@
 
 namespace orrery::client {
 
-/// Where and how to log in. `connect`: "cluster@host:port#hexkey[,hexkey…]" as cluster_status shows it.
+/// Where and how to log in, written "cluster@host:port[,host:port…]#hexkey[,hexkey…]" as cluster_status shows it: login
+/// servers are tried in turn, hosts are numeric, up to four keys.
 struct ConnectString {
   std::string cluster;
   std::vector<Address> login_servers;
   std::vector<Key32> keys;
+  /// White space around `text` is ignored.
   static Result<ConnectString> parse(const std::string& text);
 };
 
@@ -36,14 +38,18 @@ struct CharacterInfo {
 
 // What happened, one by one, through poll_event.
 struct LoggedIn { SessionId session; std::vector<CharacterInfo> characters; };
+// Before LoggedIn it is the end (a new Client may try again); after it, of a selection: another may be made.
 struct LoginRefused { std::string reason, text; Duration retry_after; };
 struct WaitingForServer { std::string text; };
 struct Entered { std::string role, kind, key; ServerId server; };        // attached to owner ("owner") or attachment ("chat")
+// Each notice once, whichever ways it came by.
 struct NoticeShown { std::string kind; std::uint32_t seconds_left; std::string text; };  // warning, countdown, cancelled, other
 struct ChatShown { std::uint64_t number; std::string from, text; };
 struct Entity { std::uint32_t entity; std::int32_t x_cm, y_cm; std::int16_t vx_cm_s, vy_cm_s; std::uint8_t kind; };
 struct Snapshot { std::uint32_t tick, last_input, self; std::vector<Entity> entities; };
-struct LoggedOut { std::string reason, text; };                          // by the server, or because it could not be reached
+struct LoggedOut { std::string reason, text; };                          // the end; see below
+// LoggedOut's reason: what the server said (logout, shutdown, superseded, kicked, …), "lapse" (the owner is silent),
+// "unreachable" (no login server answered), "protocol" (the server sent what makes no sense), "logout" (asked for).
 using Event = std::variant<LoggedIn, LoginRefused, WaitingForServer, Entered, NoticeShown, ChatShown, Snapshot, LoggedOut>;
 
 class Client {
@@ -54,12 +60,18 @@ class Client {
   Client(Client&&) noexcept;
   Client& operator=(Client&&) noexcept;
 
+  /// Of LoggedIn's; without effect before it.
   void select_character(std::uint64_t character_id);
   /// Direction of movement, each -127..127; sent with the last two before it.
   void move(std::int8_t x, std::int8_t y, std::uint8_t buttons);
+  /// To the cluster's channel. Fails while no chat server is attached.
   Status chat(const std::string& text);
+  /// Asks the server to end the session; LoggedOut follows within a second, confirmed or not.
   void logout();
+  /// The last event has been queued and every goodbye is sent: nothing more will be sent or told.
   bool is_finished() const;
+
+  // After each call above and below, and at next_deadline(): poll_transmit until false, poll_event until false.
 
   void on_datagram(const wire::Datagram& datagram, Instant now);
   bool poll_transmit(wire::Slot& slot, Instant now);
