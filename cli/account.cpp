@@ -12,11 +12,12 @@
 namespace orrery::cli {
 namespace {
 
-constexpr int kCountMax = 9999;  // names are NAME0001 … NAME9999
+constexpr int kCountMax = 1000000;
 
 struct Args {
   std::string name;
   int count = 0;
+  int first = 1;
   std::string password_file;
   bool password_stdin = false;
   bool code = false;
@@ -49,9 +50,9 @@ Param password_hash(const Args& args) {
 std::vector<std::string> account_names(const Args& args) {
   if (args.count == 0) return {args.name};
   std::vector<std::string> names;
-  for (int i = 1; i <= args.count; ++i) {
+  for (int i = args.first; i < args.first + args.count; ++i) {
     std::string number = std::to_string(i);
-    number.insert(0, 4 - number.size(), '0');
+    if (number.size() < 4) number.insert(0, 4 - number.size(), '0');
     names.push_back(args.name + number);
   }
   return names;
@@ -78,6 +79,7 @@ void create(const Options& options, const Args& args) {
   const Param hash = password_hash(args);
 
   Database db(options);
+  if (hash) db.query("set client_min_messages = warning");  // one sentence at the end, not one for each
   const std::vector<std::string> names = account_names(args);
   std::size_t made = 0;
   for (std::size_t i = 0; i < names.size(); ++i) {

@@ -22,6 +22,19 @@ void call_verb(const Options& options, const std::string& call, const std::vecto
   if (options.json) std::cout << answer.value_or("null") << '\n';
 }
 
+/// Throws Failure when there is none yet, or more than one.
+void print_connect_string(Database& db, const Param& cluster) {
+  const pqxx::result rows = db.query(
+      "select cluster, connect from orrery.cluster_status where (cluster = $1 or $1::text is null) and connect is not "
+      "null",
+      {cluster});
+  if (rows.empty())
+    throw Failure("no login server has published its key yet", "", "",
+                  "Start the cluster: orrery cluster start --wait");
+  if (rows.size() > 1) throw Failure("several clusters run", "", "", "Name one of them.");
+  std::cout << rows[0][1].c_str() << '\n';
+}
+
 }  // namespace
 
 void wait_for_state(Database& db, const Param& cluster, const std::string& wanted) {
@@ -93,7 +106,7 @@ void add_cluster(CLI::App& app, const Options& options) {
   add_name(connect);
   connect->callback([=, &options] {
     Database db(options);
-    std::cout << db.value("select orrery.cluster_connect($1)", {named()}).value_or("") << '\n';
+    print_connect_string(db, named());
   });
 }
 

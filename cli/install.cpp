@@ -6,6 +6,7 @@
 #include <fstream>
 #include <iostream>
 #include <iterator>
+#include <regex>
 #include <vector>
 
 #include "sql_script.h"
@@ -17,13 +18,17 @@ namespace {
 constexpr const char* kOwner = "orrery_owner";
 constexpr const char* kSpaceOwner = "orrery_space_owner";
 
+/// Functions are made before anything in their files is run, so that no file depends on another's name.
+enum class Part { whole, routines, rest };
+
 /// A file to run, and the role that then owns what it makes; empty role: the installer.
 struct Step {
   fs::path file;
   std::string role;
+  Part part = Part::whole;
 };
 
-void add_folder(std::vector<Step>& steps, const fs::path& folder, const std::string& role) {
+void add_folder(std::vector<Step>& steps, const fs::path& folder, const std::string& role, Part part = Part::whole) {
   std::vector<fs::path> files;
   if (fs::is_directory(folder)) {
     for (const auto& entry : fs::directory_iterator(folder)) {
@@ -31,7 +36,7 @@ void add_folder(std::vector<Step>& steps, const fs::path& folder, const std::str
     }
   }
   std::sort(files.begin(), files.end());
-  for (fs::path& file : files) steps.push_back({std::move(file), role});
+  for (fs::path& file : files) steps.push_back({std::move(file), role, part});
 }
 
 std::string read_file(const fs::path& file) {
@@ -46,8 +51,14 @@ int reported_line(const std::string& message) {
   return at == std::string::npos ? 0 : std::max(0, std::atoi(message.c_str() + at + 6) - 1);
 }
 
-void run_file(Database& db, const fs::path& file) {
+bool makes_routine(const std::string& statement) {
+  static const std::regex pattern(R"(^create\s+(or\s+replace\s+)?(function|procedure|aggregate)\s)", std::regex::icase);
+  return std::regex_search(statement.substr(0, 80), pattern, std::regex_constants::match_continuous);
+}
+
+void run_file(Database& db, const fs::path& file, Part part = Part::whole) {
   for (const Statement& statement : split_sql(read_file(file))) {
+    if (part != Part::whole && makes_routine(statement.text) != (part == Part::routines)) continue;
     try {
       db.query(statement.text);
     } catch (const Failure& failure) {
@@ -88,10 +99,14 @@ void install(Database& db, const fs::path& sql_dir, const std::optional<std::str
   }
 
   std::vector<Step> steps;
-  for (const std::string part : {"schema", "functions", "views"}) {
-    add_folder(steps, sql_dir / part, kOwner);
-    add_folder(steps, sql_dir / part / "space", kSpaceOwner);
-  }
+  const auto add_part = [&](const std::string& name, Part part = Part::whole) {
+    add_folder(steps, sql_dir / name, kOwner, part);
+    add_folder(steps, sql_dir / name / "space", kSpaceOwner, part);
+  };
+  add_part("schema");
+  add_part("functions", Part::routines);
+  add_part("functions", Part::rest);
+  add_part("views");
   steps.erase(std::remove_if(steps.begin(), steps.end(), [&](const Step& step) { return step.file == roles; }),
               steps.end());
   const bool cron = has_pg_cron(db);
@@ -110,7 +125,7 @@ void install(Database& db, const fs::path& sql_dir, const std::optional<std::str
       show_step(++done, total, fs::relative(step.file, sql_dir).string());
       db.query("reset role");
       if (!step.role.empty()) db.query("set local role " + step.role);
-      run_file(db, step.file);
+      run_file(db, step.file, step.part);
     }
     db.query("reset role");
     if (cron && cron_host) {
