@@ -14,6 +14,7 @@ create table if not exists orrery.session (
   client_address text,
   payload        jsonb       not null default '{}',
   taken          boolean     not null default false,
+  end_told       boolean     not null default false,
   constraint session_pkey primary key (session_id),
   constraint session_account_fkey foreign key (account_id) references orrery.account (account_id),
   constraint session_character_fkey foreign key (character_id) references orrery.character (character_id),
@@ -25,9 +26,11 @@ create unique index if not exists session_account_key on orrery.session (account
 create index if not exists session_account_idx on orrery.session (account_id);
 create index if not exists session_character_idx on orrery.session (character_id);
 create index if not exists session_server_idx on orrery.session (server_id) where state <> 'ended';
+create index if not exists session_orphaned_idx on orrery.session (state_at) where state = 'orphaned';
 create index if not exists session_server_news_idx on orrery.session (server_id) where not taken;
 comment on table orrery.session is 'A login; owned by one server at every moment; its epoch grows at each change of owner.';
 comment on column orrery.session.taken is 'The owner knows what this row says (its arrival, or its end).';
+comment on column orrery.session.end_told is 'Its end stood in an answer of server_sync: only then does taken mean the end, not the arrival.';
 comment on column orrery.session.payload is 'Serialised state that is handed to the next owner.';
 
 create table if not exists orrery.session_secret (
@@ -48,6 +51,7 @@ create table if not exists orrery.attachment (
   epoch      bigint  not null,
   taken      boolean not null default false,
   ended      boolean not null default false,
+  end_told   boolean not null default false,
   constraint attachment_pkey primary key (session_id, role),
   constraint attachment_session_fkey foreign key (session_id) references orrery.session (session_id) on delete cascade,
   constraint attachment_server_fkey foreign key (server_id) references orrery.server (server_id),

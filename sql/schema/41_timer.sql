@@ -21,6 +21,7 @@ create table if not exists orrery.timer (
   constraint timer_key unique (cluster, timer_kind, key),
   constraint timer_finite check (isfinite(due_at))
 ) with (autovacuum_vacuum_scale_factor = 0.01, autovacuum_vacuum_threshold = 1000, autovacuum_vacuum_cost_delay = 0);
+create index if not exists timer_due_idx on orrery.timer (cluster, due_at);
 comment on table orrery.timer is 'Timers that are due some time; never updated, deleted when they fire.';
 
 create table if not exists orrery.timer_parked (

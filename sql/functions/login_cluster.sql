@@ -1,0 +1,19 @@
+-- login_cluster: the cluster whose rows the login of this connection may see; * is every one, null none.
+-- Reads: cluster_login. A superuser that is not mapped counts as *.
+-- Called by: every row-level security policy, once a statement.
+create or replace function orrery.login_cluster() returns text
+language sql stable security definer
+set search_path = pg_catalog, pg_temp
+as $$
+  select coalesce(
+    (select l.cluster from orrery.cluster_login l where l.login = session_user),
+    (select '*' from pg_catalog.pg_roles r where r.rolname = session_user and r.rolsuper));
+$$;
+comment on function orrery.login_cluster() is 'The cluster this login sees: its name, * for every one, null for none.';
+grant execute on function orrery.login_cluster()
+  to orrery_admin, orrery_viewer, orrery_agent, orrery_session, orrery_cron, orrery_space_owner;
+
+insert into orrery.cluster_login (login, cluster) values ('orrery_cron', '*') on conflict (login) do nothing;
+
+-- The policies name this function, so they come after it.
+select orrery.isolation_apply('orrery');

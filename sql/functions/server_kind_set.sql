@@ -1,0 +1,58 @@
+-- server_kind_set: say what can be started in a cluster; columns of server_kind that p_spec leaves out keep what they
+-- have, or their default.
+-- p_spec: {"role","command","args":[],"env":{},"idle_stop_ms":…,"world_function":"schema.function",…}
+-- Writes: server_kind, event.
+-- Errors: OR001 no such world function; OR003 null, unknown member, a value that does not fit; those of cluster_resolve.
+-- Called by: games' hook cluster_created; DBA.
+create or replace function orrery.server_kind_set(p_kind text, p_spec jsonb, p_cluster text default null) returns void
+language plpgsql security definer
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  -- What a kind has that its spec does not say; the defaults of the table.
+  c_defaults constant jsonb := '{"args":[],"env":{},"cpu_millis":100,"memory_bytes":67108864,"sessions_max":1000,
+    "ready_deadline_ms":10000,"stop_grace_ms":5000,"start_attempts_max":5,"on_isolation":"stop"}';
+  v_cluster text;
+  v_unknown text;
+  v_old jsonb;
+  v_kind orrery.server_kind;
+  v_message text;
+begin
+  v_cluster := orrery.cluster_resolve(p_cluster, replace(format('server_kind_set(%L, %L', p_kind, p_spec), '%', '%%') || ', %L)');
+  if p_kind is null or p_spec is null or jsonb_typeof(p_spec) <> 'object' then
+    perform orrery.fail('OR003', 'a kind needs a name and a specification', format('Got %L, %L.', p_kind, p_spec),
+      'SELECT server_kind_set(''grid'', ''{"role":"zone","command":"orrery-sessiond"}'');');
+  end if;
+  select string_agg(k, ', ') into v_unknown
+  from jsonb_object_keys(p_spec) k
+  where k in ('cluster', 'kind') or not exists (
+    select from pg_catalog.pg_attribute a where a.attrelid = 'orrery.server_kind'::regclass and a.attname = k and a.attnum > 0);
+  if v_unknown is not null then
+    perform orrery.fail('OR003', format('a kind has no %s', v_unknown), 'Members are the columns of server_kind but its key.',
+      'See the comments of table orrery.server_kind.');
+  end if;
+  if p_spec ->> 'world_function' is not null and to_regproc(p_spec ->> 'world_function') is null then
+    perform orrery.fail('OR001', format('no function %s', p_spec ->> 'world_function'), 'It gives a server its world at start.',
+      'Create it first: fn(p_cluster text, p_kind text, p_key text) returns jsonb.');
+  end if;
+  begin
+    select to_jsonb(k) into v_old from orrery.server_kind k where k.cluster = v_cluster and k.kind = p_kind;
+    v_kind := jsonb_populate_record(null::orrery.server_kind,
+      c_defaults || coalesce(v_old, '{}') || p_spec || jsonb_build_object('cluster', v_cluster, 'kind', p_kind));
+    insert into orrery.server_kind select v_kind.*
+    on conflict (cluster, kind) do update
+    set role = excluded.role, command = excluded.command, args = excluded.args, env = excluded.env,
+        always_on_key = excluded.always_on_key, public_port = excluded.public_port, cpu_millis = excluded.cpu_millis,
+        memory_bytes = excluded.memory_bytes, sessions_max = excluded.sessions_max,
+        ready_deadline_ms = excluded.ready_deadline_ms, stop_grace_ms = excluded.stop_grace_ms,
+        start_attempts_max = excluded.start_attempts_max, idle_stop_ms = excluded.idle_stop_ms,
+        on_isolation = excluded.on_isolation, world_function = excluded.world_function;
+  exception when integrity_constraint_violation or data_exception then
+    get stacked diagnostics v_message = message_text;
+    perform orrery.fail('OR003', format('kind %s cannot be so', p_kind), v_message, 'See the comments of table orrery.server_kind.');
+  end;
+  perform orrery.event_add(v_cluster, 'server_kind', p_kind, 'server_kind_set', format('kind %s of %s', p_kind, v_cluster), p_spec);
+end
+$$;
+comment on function orrery.server_kind_set(text, jsonb, text) is 'Says what can be started in a cluster.';
+grant execute on function orrery.server_kind_set(text, jsonb, text) to orrery_admin, orrery_space_owner;

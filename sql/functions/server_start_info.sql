@@ -1,0 +1,29 @@
+-- server_start_info: what a server must know before it can say READY.
+-- Reads: cluster_secret, setting, server_kind; calls the kind's world function.
+-- Errors: those of server_identity, and of the world function (OR001 no such key).
+-- Called by: src/pg/control_api.
+create or replace function orrery.server_start_info(p_server_id bigint, p_epoch bigint, p_token text) returns jsonb
+language plpgsql stable security definer
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_me orrery.server := orrery.server_identity(p_server_id, p_epoch, p_token);
+  v_kind orrery.server_kind;
+  v_secret orrery.cluster_secret;
+  v_world jsonb := '{}';
+begin
+  select k.* into v_kind from orrery.server_kind k where k.cluster = v_me.cluster and k.kind = v_me.kind;
+  select c.* into v_secret from orrery.cluster_secret c where c.cluster = v_me.cluster;
+  if v_kind.world_function is not null then
+    execute format('select %s($1, $2, $3)', v_kind.world_function::regproc) into v_world using v_me.cluster, v_me.kind, v_me.key;
+  end if;
+  return jsonb_build_object(
+    'cluster', v_me.cluster, 'kind', v_me.kind, 'key', v_me.key, 'role', v_kind.role,
+    'settings', (select jsonb_object_agg(s.name, s.value) from orrery.setting s),
+    'link_root', encode(orrery.link_root(v_secret.link_secret, v_me.server_id, v_me.epoch), 'hex'),
+    'static_key', case when v_kind.role = 'login' then encode(v_secret.static_key, 'hex') end,
+    'world', coalesce(v_world, '{}'));
+end
+$$;
+comment on function orrery.server_start_info(bigint, bigint, text) is 'What a server must know to begin: settings, keys, its world.';
+grant execute on function orrery.server_start_info(bigint, bigint, text) to orrery_session;

@@ -1,0 +1,49 @@
+-- session_end: their owner ends sessions. Its saved state is kept with the character; chat hears of it by server_sync.
+-- p_ends: [{"session_id","epoch","reason","detail","state"}]; entries that are stale (ended, moved, older epoch) are ignored.
+-- Writes: session, attachment, session_secret, character.state.   Locks: session in key order, then character.
+-- Errors: those of server_identity; OR003 no array, or an unknown reason.
+-- Called by: src/pg/control_api.
+create or replace function orrery.session_end(p_server_id bigint, p_epoch bigint, p_token text, p_ends jsonb) returns void
+language plpgsql security definer
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_now timestamptz := orrery.clock();
+  v_me orrery.server := orrery.server_identity(p_server_id, p_epoch, p_token);
+  v_end record;
+begin
+  if p_ends is null or jsonb_typeof(p_ends) <> 'array' then
+    perform orrery.fail('OR003', 'p_ends is an array', format('Got %L.', p_ends), 'Pass [] when none ended.');
+  end if;
+  for v_end in
+    select distinct e.reason from jsonb_to_recordset(p_ends) e (reason text)
+    where coalesce(e.reason, '') not in ('lapse', 'logout', 'shutdown', 'login_timeout')
+  loop
+    perform orrery.fail('OR003', format('%L is no reason for an end', v_end.reason),
+      'A server ends sessions by lapse, logout, shutdown or login_timeout.', 'Pass one of them; words go into detail.');
+  end loop;
+  for v_end in
+    select s.session_id, s.character_id, e.reason, e.detail, e.state
+    from orrery.session s
+    join jsonb_to_recordset(p_ends) e (session_id bigint, epoch bigint, reason text, detail text, state jsonb)
+      using (session_id, epoch)
+    where s.server_id = v_me.server_id and s.state <> 'ended'
+    order by s.session_id
+    for no key update of s
+  loop
+    update orrery.session s
+    set state = 'ended', rule = 'session_end', reason = concat_ws(': ', v_end.reason, v_end.detail), state_at = v_now,
+        payload = '{}', taken = true
+    where s.session_id = v_end.session_id and s.state <> 'ended';
+    continue when not found;
+    update orrery.attachment a set ended = true, taken = false, end_told = false
+    where a.session_id = v_end.session_id and not a.ended;
+    delete from orrery.session_secret x where x.session_id = v_end.session_id;
+    if jsonb_typeof(v_end.state) = 'object' then
+      update orrery."character" c set state = v_end.state where c.character_id = v_end.character_id;
+    end if;
+  end loop;
+end
+$$;
+comment on function orrery.session_end(bigint, bigint, text, jsonb) is 'A server ends sessions of its own: lapsed, logged out, shut down.';
+grant execute on function orrery.session_end(bigint, bigint, text, jsonb) to orrery_session;

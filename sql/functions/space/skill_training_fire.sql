@@ -1,0 +1,29 @@
+-- skill_training_fire: handler of timers skill_training: those whose key is a character that learns reach their level.
+-- Writes: skill_training, character_skill, event.   Locks: skill_training in key order.   Called by: tick_timers.
+create or replace function space.skill_training_fire(p_timers orrery.timer[]) returns void
+language plpgsql security definer
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  with held as (
+    select t.character_id from space.skill_training t
+    where t.character_id in (select f.key::bigint from unnest(p_timers) f)
+    order by t.character_id
+    for update
+  ), finished as (
+    delete from space.skill_training t using held h where t.character_id = h.character_id
+    returning t.cluster, t.character_id, t.skill, t.to_level
+  ), learned as (
+    insert into space.character_skill (cluster, character_id, skill, level)
+    select f.cluster, f.character_id, f.skill, f.to_level from finished f
+    on conflict (character_id, skill) do update set level = greatest(character_skill.level, excluded.level)
+    returning cluster, character_id, skill, level
+  )
+  perform orrery.event_add(l.cluster, 'character', l.character_id::text, 'skill_training_fire', format('learned %s %s', l.skill, l.level))
+  from learned l;
+end
+$$;
+comment on function space.skill_training_fire(orrery.timer[]) is 'Finishes the training of characters whose timers are due.';
+grant execute on function space.skill_training_fire(orrery.timer[]) to orrery_owner;
+
+select orrery.timer_kind_set('skill_training', 'space.skill_training_fire', 'A character finishes a level of a skill.');
