@@ -5,7 +5,7 @@
 --   p_statement: format of the completed statement for the HINT, e.g. 'cluster_shutdown(300, %L)'.
 create or replace function orrery.cluster_resolve(p_cluster text, p_statement text default null, p_stopped boolean default false)
 returns text
-language plpgsql stable
+language plpgsql stable security definer
 set search_path = pg_catalog, pg_temp
 as $$
 declare

@@ -4,23 +4,27 @@ create or replace function space.skill_training_fire(p_timers orrery.timer[]) re
 language plpgsql security definer
 set search_path = pg_catalog, pg_temp
 as $$
+declare
+  v_learned record;
 begin
-  with held as (
-    select t.character_id from space.skill_training t
-    where t.character_id in (select f.key::bigint from unnest(p_timers) f)
-    order by t.character_id
-    for update
-  ), finished as (
-    delete from space.skill_training t using held h where t.character_id = h.character_id
-    returning t.cluster, t.character_id, t.skill, t.to_level
-  ), learned as (
+  for v_learned in
+    with held as (
+      select t.character_id from space.skill_training t
+      where t.character_id in (select f.key::bigint from unnest(p_timers) f)
+      order by t.character_id
+      for update
+    ), finished as (
+      delete from space.skill_training t using held h where t.character_id = h.character_id
+      returning t.cluster, t.character_id, t.skill, t.to_level
+    )
     insert into space.character_skill (cluster, character_id, skill, level)
     select f.cluster, f.character_id, f.skill, f.to_level from finished f
     on conflict (character_id, skill) do update set level = greatest(character_skill.level, excluded.level)
     returning cluster, character_id, skill, level
-  )
-  perform orrery.event_add(l.cluster, 'character', l.character_id::text, 'skill_training_fire', format('learned %s %s', l.skill, l.level))
-  from learned l;
+  loop
+    perform orrery.event_add(v_learned.cluster, 'character', v_learned.character_id::text, 'skill_training_fire',
+      format('learned %s %s', v_learned.skill, v_learned.level));
+  end loop;
 end
 $$;
 comment on function space.skill_training_fire(orrery.timer[]) is 'Finishes the training of characters whose timers are due.';
