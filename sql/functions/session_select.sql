@@ -19,7 +19,8 @@ declare
   v_from jsonb := jsonb_build_object('server_id', p_server_id, 'epoch', p_session_epoch);
   v_session orrery.session;
   v_character orrery."character";
-  v_request record;
+  v_request jsonb;
+  v_target_id bigint;
   v_chat_id bigint;
   v_lock record;
   v_target orrery.server;
@@ -39,9 +40,10 @@ begin
       format('Session %s belongs to account %s.', p_session_id, v_session.account_id), 'Select one of those session_open gave.');
   end if;
 
-  select r.* into v_request from orrery.server_request(v_character.kind, v_character.key, v_session.cluster) r;
-  v_waits_for := v_request.reason;
-  if v_request.state = 'ready' then
+  v_request := orrery.server_request(v_character.kind, v_character.key, v_session.cluster);
+  v_target_id := v_request ->> 'server_id';
+  v_waits_for := format('%s %s: %s', v_character.kind, v_character.key, coalesce(v_request ->> 'reason', v_request ->> 'state'));
+  if v_request ->> 'state' = 'ready' then
     select s.server_id into v_chat_id
     from orrery.server s
     join orrery.server_kind k on k.cluster = s.cluster and k.kind = s.kind and k.role = 'chat'
@@ -49,9 +51,9 @@ begin
     where s.cluster = v_session.cluster and s.state = 'ready'
     order by s.server_id limit 1;
     for v_lock in
-      select i.id from unnest(array[v_request.server_id, v_chat_id]) i (id) where i.id is not null order by i.id
+      select i.id from unnest(array[v_target_id, v_chat_id]) i (id) where i.id is not null order by i.id
     loop
-      if v_lock.id = v_request.server_id then
+      if v_lock.id = v_target_id then
         select s.* into v_target from orrery.server s where s.server_id = v_lock.id for no key update;
       else
         perform from orrery.server s where s.server_id = v_lock.id and s.state = 'ready' for share;
