@@ -23,8 +23,8 @@ class AgentApi {
   void listen(Answer answer);
   void agent_register(const std::string& name, const std::string& identity, const Json& machine, Answer answer);
   /// `inventory` null: not sent.
-  void agent_heartbeat(AgentId agent, const std::string& token, const Json& load, const std::string& digest, const Json& inventory,
-                       Answer answer);
+  void agent_heartbeat(AgentId agent, const std::string& token, const Json& load, const std::string& digest,
+                       const Json& inventory, Answer answer);
   void agent_report(AgentId agent, const std::string& token, const Json& reports, Answer answer);
 
  private:

@@ -24,21 +24,23 @@ using Params = std::vector<std::optional<std::string>>;
 struct PgSocketConfig {
   std::string conninfo;  // libpq; may name several hosts
   std::string application_name;
-  Duration query_timeout = std::chrono::seconds{10};   // then the connection is dropped and made anew
+  Duration query_timeout = std::chrono::seconds{10};  // then the connection is dropped and made anew
   Duration reconnect_min = std::chrono::milliseconds{100};
   Duration reconnect_max = std::chrono::seconds{2};
-  std::size_t queue_max = 4096;                        // further queries fail at once
+  std::size_t queue_max = 4096;  // further queries fail at once
 };
 
 class PgSocket {
  public:
   using Reply = std::function<void(Result<Rows>)>;
   struct Handlers {
-    std::function<void()> connected;                        // after each (re)connection, before queued queries go out
-    std::function<void(const Error&)> disconnected;         // each time it is lost or cannot be made
+    // After each (re)connection; queries made inside it go out before those that were queued.
+    std::function<void()> connected;
+    std::function<void(const Error&)> disconnected;  // each time it is lost or cannot be made
     std::function<void(const std::string& payload)> notified;
   };
 
+  /// Must not be destroyed inside one of its callbacks. Replies still owed at its end are never called.
   PgSocket(event_base* base, PgSocketConfig config, Handlers handlers);
   ~PgSocket();
   PgSocket(const PgSocket&) = delete;
@@ -48,9 +50,10 @@ class PgSocket {
   void open();
   bool is_connected() const;
   /// Queues one statement with $1… parameters. `reply` is called once, never inside this call: with the rows, with the
-  /// database's error (code is the SQLSTATE, hint its HINT), or with code "connection" when the connection was lost before
-  /// the answer came (it may or may not have been carried out). Queries queued while disconnected wait for the connection
-  /// up to query_timeout.
+  /// database's error (code is the SQLSTATE, hint its HINT), or with code "connection" when the connection was lost
+  /// before the answer came (it may or may not have been carried out). Queries queued while disconnected wait for the
+  /// connection up to query_timeout, then fail with code "connection" too; a parameter with a zero byte fails with code
+  /// 22021.
   void query(std::string sql, Params params, Reply reply);
 
  private:

@@ -1,0 +1,95 @@
+#include "pg/control_api.h"
+
+namespace orrery::pg {
+namespace {
+
+std::string text(const Json& json) { return json.dump(-1, ' ', false, Json::error_handler_t::replace); }
+
+template <class Tag>
+std::string text(Id<Tag> id) {
+  return std::to_string(id.value);
+}
+
+void call(PgSocket& socket, const char* sql, Params params, Answer answer) {
+  socket.query(sql, std::move(params), [answer = std::move(answer)](Result<Rows> rows) {
+    if (!rows) return answer(rows.error());
+    if (rows->empty() || rows->front().empty() || !rows->front().front()) return answer(Json(nullptr));
+    const std::string& value = *rows->front().front();
+    if (value.empty()) return answer(Json(nullptr));  // void
+    Json json = Json::parse(value, nullptr, false);
+    if (json.is_discarded()) return answer(Error{"the database's answer is not JSON: " + value.substr(0, 200), "json"});
+    answer(std::move(json));
+  });
+}
+
+// Parameters that begin every call of a session server.
+Params me(const ServerIdentity& self, Params rest = {}) {
+  Params params{text(self.server), text(self.epoch), self.token};
+  params.insert(params.end(), rest.begin(), rest.end());
+  return params;
+}
+
+}  // namespace
+
+void AgentApi::listen(Answer answer) { call(socket_, "listen orrery_doorbell", {}, std::move(answer)); }
+
+void AgentApi::agent_register(const std::string& name, const std::string& identity, const Json& machine,
+                              Answer answer) {
+  call(socket_, "select orrery.agent_register($1::text, $2::text, $3::jsonb)", {name, identity, text(machine)},
+       std::move(answer));
+}
+
+void AgentApi::agent_heartbeat(AgentId agent, const std::string& token, const Json& load, const std::string& digest,
+                               const Json& inventory, Answer answer) {
+  call(socket_, "select orrery.agent_heartbeat($1::bigint, $2::text, $3::jsonb, $4::text, $5::jsonb)",
+       {text(agent), token, text(load), digest,
+        inventory.is_null() ? std::nullopt : std::optional<std::string>(text(inventory))},
+       std::move(answer));
+}
+
+void AgentApi::agent_report(AgentId agent, const std::string& token, const Json& reports, Answer answer) {
+  call(socket_, "select orrery.agent_report($1::bigint, $2::text, $3::jsonb)", {text(agent), token, text(reports)},
+       std::move(answer));
+}
+
+void SessionApi::server_start_info(Answer answer) {
+  call(socket_, "select orrery.server_start_info($1::bigint, $2::bigint, $3::text)", me(self_), std::move(answer));
+}
+
+void SessionApi::cluster_key_publish(const std::string& public_key_hex, Answer answer) {
+  call(socket_, "select orrery.cluster_key_publish($1::bigint, $2::bigint, $3::text, $4::text)",
+       me(self_, {public_key_hex}), std::move(answer));
+}
+
+void SessionApi::server_sync(const Json& taken, Answer answer) {
+  call(socket_, "select orrery.server_sync($1::bigint, $2::bigint, $3::text, $4::jsonb)", me(self_, {text(taken)}),
+       std::move(answer));
+}
+
+void SessionApi::account_credential(const std::string& name, Answer answer) {
+  call(socket_, "select orrery.account_credential($1::bigint, $2::bigint, $3::text, $4::text)", me(self_, {name}),
+       std::move(answer));
+}
+
+void SessionApi::account_password_set(const std::string& name, const std::string& one_time_code,
+                                      const std::string& password_hash, Answer answer) {
+  call(socket_, "select orrery.account_password_set($1::bigint, $2::bigint, $3::text, $4::text, $5::text, $6::text)",
+       me(self_, {name, one_time_code, password_hash}), std::move(answer));
+}
+
+void SessionApi::session_open(AccountId account, const std::string& client_address, Answer answer) {
+  call(socket_, "select orrery.session_open($1::bigint, $2::bigint, $3::text, $4::bigint, $5::text)",
+       me(self_, {text(account), client_address}), std::move(answer));
+}
+
+void SessionApi::session_select(SessionId session, Epoch epoch, CharacterId character, Answer answer) {
+  call(socket_, "select orrery.session_select($1::bigint, $2::bigint, $3::text, $4::bigint, $5::bigint, $6::bigint)",
+       me(self_, {text(session), text(epoch), text(character)}), std::move(answer));
+}
+
+void SessionApi::session_end(const Json& ends, Answer answer) {
+  call(socket_, "select orrery.session_end($1::bigint, $2::bigint, $3::text, $4::jsonb)", me(self_, {text(ends)}),
+       std::move(answer));
+}
+
+}  // namespace orrery::pg
