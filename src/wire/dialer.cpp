@@ -1,0 +1,301 @@
+#include "wire/dialer.h"
+
+#include <algorithm>
+
+#include "wire/connection.h"
+#include "wire/session_keys.h"
+
+namespace orrery::wire {
+
+using std::chrono::milliseconds;
+
+namespace {
+
+constexpr ConnectionId only_connection{1};
+constexpr Duration resend_first = milliseconds{250};
+constexpr Duration resend_most = std::chrono::seconds{2};
+// Less than a server lets a cookie live, so that an Init does not arrive stale.
+constexpr Duration cookie_used_for = std::chrono::seconds{8};
+// Sends of one Init before the next server key is tried; one more each time round.
+constexpr unsigned sends_per_key = 2;
+
+}  // namespace
+
+class Dialer::Impl {
+ public:
+  Impl(LoginTarget target, Timing timing, Duration give_up_after, Random& random, Instant now)
+      : Impl(target.server, timing, give_up_after, random, now) {
+    login_ = std::move(target);
+    state_ = login_->server_keys.empty() ? State::closed : State::hello;
+    if (state_ == State::closed) effects_.push(Closed{only_connection, {}, CloseReason::refused});
+  }
+  Impl(AttachTarget target, Timing timing, Duration give_up_after, Random& random, Instant now)
+      : Impl(target.server, timing, give_up_after, random, now) {
+    attach_ = target;
+    state_ = State::attach;
+    random_->fill(client_random_);
+  }
+  ~Impl() {
+    if (attach_) wipe(attach_->k);
+  }
+
+  void on_datagram(ByteView bytes, Instant now);
+  bool poll_transmit(Slot& slot, Instant now);
+  Status send(Channel channel, Delivery delivery, ByteView bytes);
+  void close(CloseReason reason);
+  std::optional<Instant> next_deadline() const;
+  Duration silence(Instant now) const { return now - (connection_ ? connection_->opened_at() : started_at_); }
+  bool is_open() const { return state_ == State::open; }
+  bool is_closed() const { return state_ == State::closed; }
+  std::optional<Duration> rtt() const { return connection_ ? connection_->rtt() : std::nullopt; }
+
+  Address server_;
+  EffectQueue effects_;
+  Statistics statistics_;
+
+ private:
+  enum class State : std::uint8_t { hello, init, attach, open, closing, closed };
+
+  Impl(const Address& server, Timing timing, Duration give_up_after, Random& random, Instant now)
+      : server_(server),
+        timing_(timing),
+        random_(&random),
+        started_at_(now),
+        give_up_at_(now + give_up_after),
+        send_at_(now),
+        now_(now) {
+    crypto_ready();
+    while (client_id_ == 0) client_id_ = random.next<std::uint32_t>();
+  }
+
+  bool is_dialing() const { return state_ == State::hello || state_ == State::init || state_ == State::attach; }
+  SessionId session() const { return attach_ ? attach_->session : SessionId{}; }
+  void enter(State state, Instant now);
+  void end(CloseReason reason);
+  void begin_init(Instant now);
+  void on_handshake(ByteView bytes, Instant now);
+  void open_with(const TrafficKeys& keys, std::uint32_t server_id, Instant now);
+  bool send_handshake(Slot& slot, Instant now);
+
+  std::optional<LoginTarget> login_;
+  std::optional<AttachTarget> attach_;
+  Timing timing_;
+  Random* random_;
+  Instant started_at_;
+  Instant give_up_at_;
+  Instant send_at_;
+  Instant cookie_at_{};
+  Duration resend_wait_ = resend_first;
+  State state_ = State::closed;
+  std::uint32_t client_id_ = 0;
+  std::optional<Cookie> cookie_;
+  std::optional<NoiseNk> noise_;
+  Init init_;
+  Key32 client_random_{};
+  std::size_t key_index_ = 0;
+  unsigned sends_ = 0;
+  unsigned patience_ = sends_per_key;
+  Instant now_;
+  bool pending_ = true;  // something may have to be sent at once
+  std::optional<Connection> connection_;
+};
+
+void Dialer::Impl::enter(State state, Instant now) {
+  state_ = state;
+  resend_wait_ = resend_first;
+  send_at_ = now;
+  sends_ = 0;
+}
+
+void Dialer::Impl::end(CloseReason reason) {
+  effects_.push(Closed{only_connection, session(), reason});
+  state_ = State::closed;
+}
+
+/// Message 1 for the server key whose turn it is.
+void Dialer::Impl::begin_init(Instant now) {
+  Key32 ephemeral;
+  random_->fill(ephemeral);
+  noise_ = NoiseNk::initiator(login_prologue(login_->cluster), login_->server_keys[key_index_], ephemeral);
+  wipe(ephemeral);
+  const auto message = noise_->write_first({});
+  if (!message) return end(CloseReason::refused);  // the key is not one
+  init_.client_id = client_id_;
+  init_.cookie = *cookie_;
+  std::copy(message->begin(), message->end(), init_.noise.begin());
+  enter(State::init, now);
+}
+
+void Dialer::Impl::open_with(const TrafficKeys& keys, std::uint32_t server_id, Instant now) {
+  connection_.emplace(Connection::Role::client, keys, server_id, server_, timing_, now);
+  noise_.reset();
+  state_ = State::open;
+  if (attach_)
+    effects_.push(Attached{only_connection, attach_->session, attach_->epoch, server_});
+  else
+    effects_.push(LoginOpened{only_connection, server_});
+}
+
+void Dialer::Impl::on_datagram(ByteView bytes, Instant now) {
+  effects_.begin_batch();
+  now_ = now;
+  pending_ = true;
+  ++statistics_.datagrams_received;
+  statistics_.bytes_received += bytes.size();
+  if (is_dialing()) return on_handshake(bytes, now);
+  if (state_ != State::open) return;
+  const auto header = decode_data_header(bytes);
+  if (!header) {
+    ++statistics_.dropped_malformed;
+    return;
+  }
+  if (header->receiver != client_id_) {
+    ++statistics_.dropped_unknown;
+    return;
+  }
+  switch (connection_->on_data(bytes, server_, now, only_connection, effects_, *random_, statistics_)) {
+    case Connection::Received::dropped:
+    case Connection::Received::opened:
+      break;
+    case Connection::Received::closed:
+      end(connection_->closed_reason());
+      break;
+    case Connection::Received::violation:
+      effects_.push(Closed{only_connection, session(), CloseReason::protocol});
+      connection_->close(CloseReason::protocol);
+      state_ = State::closing;
+      break;
+  }
+}
+
+void Dialer::Impl::on_handshake(ByteView bytes, Instant now) {
+  if (const auto range = decode_version(bytes)) {
+    if (range->lowest > protocol_version || range->highest < protocol_version) end(CloseReason::protocol);
+    return;
+  }
+  if (const auto cookie = decode_cookie(bytes); cookie && state_ == State::hello) {
+    cookie_ = cookie;
+    cookie_at_ = now;
+    return begin_init(now);
+  }
+  if (const auto reply = decode_reply(bytes); reply && state_ == State::init) {
+    NoiseNk noise = *noise_;  // a forged Reply must not spoil the state that the right one needs
+    if (reply->client_id != client_id_) {
+      ++statistics_.dropped_unknown;
+    } else if (const auto payload = noise.read_second(reply->noise); payload && payload->empty()) {
+      open_with(noise.split(), reply->server_id, now);
+    } else {
+      ++statistics_.dropped_sealed;
+    }
+    return;
+  }
+  if (const auto attached = decode_attached(bytes); attached && state_ == State::attach) {
+    if (attached->client_id != client_id_)
+      ++statistics_.dropped_unknown;
+    else if (!equal_secret(attached_mac(attach_->k, client_random_, bytes.first(attached_mac_at)), attached->mac))
+      ++statistics_.dropped_sealed;
+    else
+      open_with(client_traffic_keys(attach_->k, client_random_, attached->server_random), attached->server_id, now);
+    return;
+  }
+  ++statistics_.dropped_malformed;
+}
+
+bool Dialer::Impl::send_handshake(Slot& slot, Instant now) {
+  if (now >= give_up_at_) {
+    end(CloseReason::lapse);
+    return false;
+  }
+  if (now < send_at_) return false;
+  if (state_ == State::init) {
+    const bool next_key = login_->server_keys.size() > 1 && sends_ >= patience_;
+    if (next_key) {
+      key_index_ = (key_index_ + 1) % login_->server_keys.size();
+      if (key_index_ == 0) ++patience_;
+    }
+    if (now - cookie_at_ >= cookie_used_for)
+      enter(State::hello, now);
+    else if (next_key)
+      begin_init(now);
+    if (state_ == State::closed) return false;
+  }
+  if (state_ == State::hello) {
+    slot.size = encode_hello(slot.buffer);
+  } else if (state_ == State::init) {
+    slot.size = encode(init_, slot.buffer);
+  } else {
+    Attach attach{client_id_, attach_->session, attach_->server_id, attach_->epoch, client_random_, {}};
+    encode(attach, slot.buffer);
+    attach.mac = attach_mac(attach_->k, slot.buffer.first(attach_mac_at));
+    slot.size = encode(attach, slot.buffer);
+  }
+  slot.to = server_;
+  ++sends_;
+  send_at_ = now + resend_wait_;
+  resend_wait_ = std::min(resend_wait_ * 2, resend_most);
+  ++statistics_.datagrams_sent;
+  statistics_.bytes_sent += slot.size;
+  return true;
+}
+
+bool Dialer::Impl::poll_transmit(Slot& slot, Instant now) {
+  now_ = now;
+  pending_ = false;
+  if (is_dialing()) return send_handshake(slot, now);
+  if (state_ == State::closed) return false;
+  if (state_ == State::open && connection_->has_lapsed(now)) {
+    end(CloseReason::lapse);
+    return false;
+  }
+  if (connection_->poll_transmit(slot, now, statistics_)) return pending_ = true;
+  if (connection_->is_finished()) state_ = State::closed;
+  return false;
+}
+
+Status Dialer::Impl::send(Channel channel, Delivery delivery, ByteView bytes) {
+  if (state_ != State::open) return Error{"the connection is not open", "ENOTCONN"};
+  pending_ = true;
+  return connection_->send(channel, delivery, bytes);
+}
+
+void Dialer::Impl::close(CloseReason reason) {
+  if (state_ == State::open) {
+    connection_->close(reason);
+    effects_.drop(only_connection);
+    state_ = State::closing;
+    pending_ = true;
+  } else if (is_dialing()) {
+    state_ = State::closed;
+  }
+}
+
+std::optional<Instant> Dialer::Impl::next_deadline() const {
+  if (is_dialing()) return std::min(send_at_, give_up_at_);
+  if (state_ == State::closed) return std::nullopt;
+  return pending_ ? now_ : connection_->next_deadline();
+}
+
+Dialer::Dialer(LoginTarget target, Timing timing, Duration give_up_after, Random& random, Instant now)
+    : impl_(std::make_unique<Impl>(std::move(target), timing, give_up_after, random, now)) {}
+Dialer::Dialer(AttachTarget target, Timing timing, Duration give_up_after, Random& random, Instant now)
+    : impl_(std::make_unique<Impl>(target, timing, give_up_after, random, now)) {}
+Dialer::~Dialer() = default;
+Dialer::Dialer(Dialer&&) noexcept = default;
+Dialer& Dialer::operator=(Dialer&&) noexcept = default;
+
+bool Dialer::is_open() const { return impl_->is_open(); }
+bool Dialer::is_closed() const { return impl_->is_closed(); }
+Duration Dialer::silence(Instant now) const { return impl_->silence(now); }
+Address Dialer::server() const { return impl_->server_; }
+Status Dialer::send(Channel channel, Delivery delivery, ByteView bytes) {
+  return impl_->send(channel, delivery, bytes);
+}
+void Dialer::close(CloseReason reason) { impl_->close(reason); }
+void Dialer::on_datagram(ByteView bytes, Instant now) { impl_->on_datagram(bytes, now); }
+bool Dialer::poll_transmit(Slot& slot, Instant now) { return impl_->poll_transmit(slot, now); }
+bool Dialer::poll_effect(Effect& effect) { return impl_->effects_.poll(effect); }
+std::optional<Instant> Dialer::next_deadline() const { return impl_->next_deadline(); }
+const Statistics& Dialer::statistics() const { return impl_->statistics_; }
+std::optional<Duration> Dialer::rtt() const { return impl_->rtt(); }
+
+}  // namespace orrery::wire

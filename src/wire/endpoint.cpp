@@ -1,0 +1,471 @@
+#include "wire/endpoint.h"
+
+#include <algorithm>
+#include <unordered_map>
+#include <vector>
+
+#include "wire/connection.h"
+#include "wire/deadline_heap.h"
+#include "wire/half_open.h"
+#include "wire/ring.h"
+#include "wire/session_keys.h"
+
+namespace orrery::wire {
+
+using Kind = ReceiverTable::Kind;
+
+namespace {
+
+/// Answers to handshake packets that wait for poll_transmit; more are dropped.
+constexpr std::size_t answers_max = 4096;
+constexpr std::size_t key_sets_waiting_max = 4;
+constexpr std::uint32_t no_peer = UINT32_MAX;
+constexpr unsigned connection_index_bits = 24;
+
+/// One answered Attach: its answer, and the keys until a packet opens under them.
+struct KeySet {
+  std::uint32_t client_id = 0;
+  std::uint32_t receiver = 0;
+  Key32 client_random{};
+  std::array<std::uint8_t, attached_bytes> answer{};
+  TrafficKeys keys;
+  Address from;
+};
+
+struct Expected {
+  ServerId self;
+  Epoch epoch;
+  Key32 k{};
+  std::uint32_t peer = no_peer;  // index of its connection
+  std::optional<KeySet> live;
+  std::vector<KeySet> waiting;  // oldest first
+};
+
+struct Peer {
+  ConnectionId id;
+  SessionId session;  // 0: a login connection
+  std::uint32_t receiver = 0;
+  bool owned = true;  // the owner still knows it
+  bool ready = false;
+  Connection connection;
+};
+
+struct Answer {
+  Address to;
+  std::array<std::uint8_t, reply_bytes> bytes{};
+  std::uint8_t size = 0;
+};
+static_assert(attached_bytes <= reply_bytes && cookie_bytes <= reply_bytes);
+
+}  // namespace
+
+class Endpoint::Impl {
+ public:
+  Impl(EndpointConfig config, Random& random) : config_(config), random_(random) { crypto_ready(); }
+
+  void accept_logins(const Key32& static_key, const std::string& cluster) {
+    half_open_.emplace(config_, static_key, cluster, random_);
+  }
+  void expect(SessionId session, Epoch epoch, ServerId self, const Key32& k);
+  void forget(SessionId session, CloseReason reason);
+  Status send(ConnectionId id, Channel channel, Delivery delivery, ByteView bytes);
+  void close(ConnectionId id, CloseReason reason);
+  void on_datagram(const Datagram& datagram, Instant now);
+  bool poll_transmit(Slot& slot, Instant now);
+  std::optional<Instant> next_deadline() const;
+  std::optional<Duration> rtt(ConnectionId id) const;
+
+  EffectQueue effects_;
+  Statistics statistics_;
+  std::size_t owned_count_ = 0;
+  Instant now_ = Instant::min();
+
+ private:
+  void answer(const Address& to, ByteView bytes);
+  void on_attach(const Datagram& datagram);
+  void on_data(const Datagram& datagram, Instant now);
+  void open_login(std::uint32_t receiver, std::uint64_t index, const Datagram& datagram, Instant now);
+  void open_attached(std::uint32_t receiver, SessionId session, const Datagram& datagram, Instant now);
+  void deliver(std::uint32_t index, const Datagram& datagram, Instant now);
+
+  std::uint32_t add_peer(SessionId session, std::uint32_t receiver, Connection connection);
+  Peer* find(ConnectionId id) const;
+  std::uint32_t index_of(ConnectionId id) const {
+    return static_cast<std::uint32_t>(id.value & ((1u << connection_index_bits) - 1));
+  }
+  void make_ready(std::uint32_t index);
+  void release(std::uint32_t index);
+  void destroy(std::uint32_t index);
+  void run_deadlines(Instant now);
+
+  EndpointConfig config_;
+  Random& random_;
+  std::optional<HalfOpenTable> half_open_;
+  ReceiverTable receivers_;
+  std::unordered_map<SessionId, Expected> expected_;
+  std::vector<std::unique_ptr<Peer>> peers_;
+  std::vector<std::uint32_t> free_peers_;
+  std::uint64_t next_serial_ = 1;
+  DeadlineHeap deadlines_;
+  Ring<std::uint32_t> ready_;
+  Ring<Answer> answers_;
+};
+
+void Endpoint::Impl::expect(SessionId session, Epoch epoch, ServerId self, const Key32& k) {
+  Expected& expected = expected_[session];
+  if (epoch <= expected.epoch) return;
+  for (const KeySet& set : expected.waiting) receivers_.remove(set.receiver);
+  expected.waiting.clear();
+  expected.self = self;
+  expected.epoch = epoch;
+  expected.k = k;
+}
+
+void Endpoint::Impl::forget(SessionId session, CloseReason reason) {
+  const auto it = expected_.find(session);
+  if (it == expected_.end()) return;
+  if (it->second.peer != no_peer) close(peers_[it->second.peer]->id, reason);
+  for (const KeySet& set : it->second.waiting) receivers_.remove(set.receiver);
+  wipe(it->second.k);
+  expected_.erase(it);
+}
+
+Status Endpoint::Impl::send(ConnectionId id, Channel channel, Delivery delivery, ByteView bytes) {
+  Peer* peer = find(id);
+  if (!peer) return Error{"the connection is gone", "ENOTCONN"};
+  Status status = peer->connection.send(channel, delivery, bytes);
+  if (status) make_ready(index_of(id));
+  return status;
+}
+
+void Endpoint::Impl::close(ConnectionId id, CloseReason reason) {
+  Peer* peer = find(id);
+  if (!peer) return;
+  peer->connection.close(reason);
+  effects_.drop(id);
+  make_ready(index_of(id));
+  release(index_of(id));
+}
+
+Peer* Endpoint::Impl::find(ConnectionId id) const {
+  const std::uint32_t index = index_of(id);
+  if (index >= peers_.size() || !peers_[index]) return nullptr;
+  Peer* peer = peers_[index].get();
+  return peer->id == id && peer->owned ? peer : nullptr;
+}
+
+std::optional<Duration> Endpoint::Impl::rtt(ConnectionId id) const {
+  const Peer* peer = find(id);
+  return peer ? peer->connection.rtt() : std::nullopt;
+}
+
+std::uint32_t Endpoint::Impl::add_peer(SessionId session, std::uint32_t receiver, Connection connection) {
+  std::uint32_t index;
+  if (free_peers_.empty()) {
+    index = static_cast<std::uint32_t>(peers_.size());
+    peers_.emplace_back();
+  } else {
+    index = free_peers_.back();
+    free_peers_.pop_back();
+  }
+  const ConnectionId id{next_serial_++ << connection_index_bits | index};
+  peers_[index] = std::make_unique<Peer>(Peer{.id = id,
+                                              .session = session,
+                                              .receiver = receiver,
+                                              .owned = true,
+                                              .ready = false,
+                                              .connection = std::move(connection)});
+  receivers_.set(receiver, {Kind::live, index});
+  ++owned_count_;
+  return index;
+}
+
+void Endpoint::Impl::make_ready(std::uint32_t index) {
+  Peer& peer = *peers_[index];
+  if (peer.ready) return;
+  peer.ready = true;
+  ready_.push_back(index);
+}
+
+/// The owner and the peer know it no more; it may still send.
+void Endpoint::Impl::release(std::uint32_t index) {
+  Peer& peer = *peers_[index];
+  if (!peer.owned) return;
+  peer.owned = false;
+  --owned_count_;
+  receivers_.remove(peer.receiver);
+  const auto it = expected_.find(peer.session);
+  if (it != expected_.end() && it->second.peer == index) {
+    it->second.peer = no_peer;
+    it->second.live.reset();
+  }
+}
+
+void Endpoint::Impl::destroy(std::uint32_t index) {
+  release(index);
+  deadlines_.remove(index);
+  peers_[index].reset();
+  free_peers_.push_back(index);
+}
+
+void Endpoint::Impl::answer(const Address& to, ByteView bytes) {
+  if (answers_.size() >= answers_max) {
+    ++statistics_.dropped_limited;
+    return;
+  }
+  Answer answer;
+  answer.to = to;
+  answer.size = static_cast<std::uint8_t>(bytes.size());
+  std::copy(bytes.begin(), bytes.end(), answer.bytes.begin());
+  answers_.push_back(answer);
+}
+
+void Endpoint::Impl::on_datagram(const Datagram& datagram, Instant now) {
+  ++statistics_.datagrams_received;
+  statistics_.bytes_received += datagram.bytes.size();
+  const ByteView bytes = datagram.bytes;
+  std::array<std::uint8_t, reply_bytes> buffer;
+  if (bytes.empty()) {
+    ++statistics_.dropped_malformed;
+  } else if (bytes[0] == static_cast<std::uint8_t>(PacketType::data)) {
+    on_data(datagram, now);
+  } else if (is_of_other_version(bytes)) {
+    const std::size_t size = encode(VersionRange{protocol_version, protocol_version}, buffer);
+    answer(datagram.from, ByteView(buffer).first(size));
+  } else if (is_hello(bytes)) {
+    if (!half_open_) {
+      ++statistics_.dropped_unknown;
+      return;
+    }
+    const std::size_t size = encode(half_open_->bake(datagram.from, now), buffer);
+    answer(datagram.from, ByteView(buffer).first(size));
+  } else if (bytes[0] == static_cast<std::uint8_t>(PacketType::init)) {
+    const auto init = decode_init(bytes);
+    if (!init) {
+      ++statistics_.dropped_malformed;
+    } else if (!half_open_) {
+      ++statistics_.dropped_unknown;
+    } else {
+      half_open_->expire(now, receivers_);
+      const ByteView reply = half_open_->on_init(*init, datagram.from, now, receivers_, random_, statistics_);
+      if (!reply.empty()) answer(datagram.from, reply);
+    }
+  } else {
+    on_attach(datagram);
+  }
+}
+
+void Endpoint::Impl::on_attach(const Datagram& datagram) {
+  const auto attach = decode_attach(datagram.bytes);
+  if (!attach) {
+    ++statistics_.dropped_malformed;
+    return;
+  }
+  const auto it = expected_.find(attach->session);
+  if (it == expected_.end() || it->second.self != attach->server || it->second.epoch != attach->epoch) {
+    ++statistics_.dropped_unknown;
+    return;
+  }
+  Expected& expected = it->second;
+  if (!equal_secret(attach_mac(expected.k, datagram.bytes.first(attach_mac_at)), attach->mac)) {
+    ++statistics_.dropped_sealed;
+    return;
+  }
+  const auto is_same = [&](const KeySet& set) {
+    return set.client_id == attach->client_id && set.client_random == attach->client_random;
+  };
+  if (expected.live && is_same(*expected.live)) return answer(datagram.from, expected.live->answer);
+  for (KeySet& set : expected.waiting) {
+    if (!is_same(set)) continue;
+    set.from = datagram.from;
+    return answer(datagram.from, set.answer);
+  }
+  if (expected.waiting.size() >= key_sets_waiting_max) {
+    receivers_.remove(expected.waiting.front().receiver);
+    expected.waiting.erase(expected.waiting.begin());
+  }
+  KeySet set;
+  set.client_id = attach->client_id;
+  set.client_random = attach->client_random;
+  set.from = datagram.from;
+  set.receiver = receivers_.add({Kind::waiting, attach->session.value}, random_);
+  AttachedPacket attached{set.client_id, set.receiver, {}, {}};
+  random_.fill(attached.server_random);
+  encode(attached, set.answer);
+  attached.mac = attached_mac(expected.k, set.client_random, ByteView(set.answer).first(attached_mac_at));
+  encode(attached, set.answer);
+  set.keys = server_traffic_keys(expected.k, set.client_random, attached.server_random);
+  answer(datagram.from, set.answer);
+  expected.waiting.push_back(set);
+}
+
+void Endpoint::Impl::on_data(const Datagram& datagram, Instant now) {
+  const auto header = decode_data_header(datagram.bytes);
+  if (!header) {
+    ++statistics_.dropped_malformed;
+    return;
+  }
+  const auto target = receivers_.find(header->receiver);
+  switch (target.kind) {
+    case Kind::none:
+      ++statistics_.dropped_unknown;
+      break;
+    case Kind::half_open:
+      open_login(header->receiver, target.value, datagram, now);
+      break;
+    case Kind::waiting:
+      open_attached(header->receiver, SessionId{target.value}, datagram, now);
+      break;
+    case Kind::live:
+      deliver(static_cast<std::uint32_t>(target.value), datagram, now);
+      break;
+  }
+}
+
+void Endpoint::Impl::open_login(std::uint32_t receiver, std::uint64_t index, const Datagram& datagram, Instant now) {
+  const HalfOpenTable::Entry& entry = half_open_->at(index);
+  if (!Connection::opens(entry.keys, datagram.bytes)) {
+    ++statistics_.dropped_sealed;
+    return;
+  }
+  const std::uint32_t peer =
+      add_peer({}, receiver,
+               Connection(Connection::Role::server, entry.keys, entry.init.client_id, entry.from, config_.timing, now));
+  effects_.push(LoginOpened{peers_[peer]->id, entry.from});
+  half_open_->take(index);
+  deliver(peer, datagram, now);
+}
+
+void Endpoint::Impl::open_attached(std::uint32_t receiver, SessionId session, const Datagram& datagram, Instant now) {
+  Expected& expected = expected_.at(session);
+  const auto it = std::find_if(expected.waiting.begin(), expected.waiting.end(),
+                               [&](const KeySet& set) { return set.receiver == receiver; });
+  if (!Connection::opens(it->keys, datagram.bytes)) {
+    ++statistics_.dropped_sealed;
+    return;
+  }
+  KeySet set = *it;
+  Connection connection(Connection::Role::server, set.keys, set.client_id, set.from, config_.timing, now);
+  wipe(set.keys);
+  for (const KeySet& other : expected.waiting)
+    if (other.receiver != receiver) receivers_.remove(other.receiver);
+  expected.waiting.clear();
+  if (expected.peer == no_peer) {
+    expected.peer = add_peer(session, receiver, std::move(connection));
+  } else {
+    Peer& peer = *peers_[expected.peer];
+    receivers_.remove(peer.receiver);
+    peer.receiver = receiver;
+    peer.connection = std::move(connection);
+    receivers_.set(receiver, {Kind::live, expected.peer});
+  }
+  expected.live = set;
+  effects_.push(Attached{peers_[expected.peer]->id, session, expected.epoch, set.from});
+  deliver(expected.peer, datagram, now);
+}
+
+void Endpoint::Impl::deliver(std::uint32_t index, const Datagram& datagram, Instant now) {
+  Peer& peer = *peers_[index];
+  switch (peer.connection.on_data(datagram.bytes, datagram.from, now, peer.id, effects_, random_, statistics_)) {
+    case Connection::Received::dropped:
+      break;
+    case Connection::Received::opened:
+      make_ready(index);
+      break;
+    case Connection::Received::closed:
+      effects_.push(Closed{peer.id, peer.session, peer.connection.closed_reason()});
+      destroy(index);
+      break;
+    case Connection::Received::violation:
+      effects_.push(Closed{peer.id, peer.session, CloseReason::protocol});
+      peer.connection.close(CloseReason::protocol);
+      make_ready(index);
+      release(index);
+      break;
+  }
+}
+
+void Endpoint::Impl::run_deadlines(Instant now) {
+  if (half_open_) half_open_->expire(now, receivers_);
+  while (!deadlines_.empty() && deadlines_.first_at() <= now) {
+    const std::uint32_t index = deadlines_.first();
+    Peer& peer = *peers_[index];
+    const Instant at = peer.connection.next_deadline();
+    if (at > now) {
+      deadlines_.set(index, at);
+      continue;
+    }
+    deadlines_.remove(index);
+    if (peer.connection.has_lapsed(now)) {
+      effects_.push(Closed{peer.id, peer.session, CloseReason::lapse});
+      peer.connection.close(CloseReason::lapse);
+      release(index);
+    }
+    make_ready(index);
+  }
+}
+
+bool Endpoint::Impl::poll_transmit(Slot& slot, Instant now) {
+  now_ = now;
+  run_deadlines(now);
+  if (!answers_.empty()) {
+    const Answer& first = answers_.front();
+    slot.to = first.to;
+    slot.size = first.size;
+    std::copy_n(first.bytes.begin(), first.size, slot.buffer.begin());
+    answers_.pop_front();
+    ++statistics_.datagrams_sent;
+    statistics_.bytes_sent += slot.size;
+    return true;
+  }
+  while (!ready_.empty()) {
+    const std::uint32_t index = ready_.front();
+    Peer* peer = peers_[index].get();
+    if (peer && peer->connection.poll_transmit(slot, now, statistics_)) return true;
+    ready_.pop_front();
+    if (!peer) continue;
+    peer->ready = false;
+    if (peer->connection.is_finished())
+      destroy(index);
+    else
+      deadlines_.bring_forward(index, peer->connection.next_deadline());
+  }
+  return false;
+}
+
+std::optional<Instant> Endpoint::Impl::next_deadline() const {
+  if (!answers_.empty() || !ready_.empty()) return now_;
+  std::optional<Instant> next;
+  if (!deadlines_.empty()) next = deadlines_.first_at();
+  if (half_open_)
+    if (const auto at = half_open_->next_deadline(); at && (!next || *at < *next)) next = at;
+  return next;
+}
+
+Endpoint::Endpoint(EndpointConfig config, Random& random) : impl_(std::make_unique<Impl>(config, random)) {}
+Endpoint::~Endpoint() = default;
+
+void Endpoint::accept_logins(const Key32& static_key, const std::string& cluster) {
+  impl_->accept_logins(static_key, cluster);
+}
+void Endpoint::expect(SessionId session, Epoch epoch, ServerId self, const Key32& k) {
+  impl_->expect(session, epoch, self, k);
+}
+void Endpoint::forget(SessionId session, CloseReason reason) { impl_->forget(session, reason); }
+Status Endpoint::send(ConnectionId connection, Channel channel, Delivery delivery, ByteView bytes) {
+  return impl_->send(connection, channel, delivery, bytes);
+}
+void Endpoint::close(ConnectionId connection, CloseReason reason) { impl_->close(connection, reason); }
+void Endpoint::on_datagrams(std::span<const Datagram> batch, Instant now) {
+  impl_->now_ = now;
+  impl_->effects_.begin_batch();
+  for (const Datagram& datagram : batch) impl_->on_datagram(datagram, now);
+}
+bool Endpoint::poll_transmit(Slot& slot, Instant now) { return impl_->poll_transmit(slot, now); }
+bool Endpoint::poll_effect(Effect& effect) { return impl_->effects_.poll(effect); }
+std::optional<Instant> Endpoint::next_deadline() const { return impl_->next_deadline(); }
+const Statistics& Endpoint::statistics() const { return impl_->statistics_; }
+std::size_t Endpoint::connection_count() const { return impl_->owned_count_; }
+std::optional<Duration> Endpoint::rtt(ConnectionId connection) const { return impl_->rtt(connection); }
+
+}  // namespace orrery::wire

@@ -1,0 +1,57 @@
+// The server's half of the login handshake: from a valid Init to the first packet that opens. Bounded in number and
+// time.
+#pragma once
+
+#include <optional>
+#include <unordered_map>
+#include <vector>
+
+#include "wire/cookie.h"
+#include "wire/endpoint.h"
+#include "wire/rate_limit.h"
+#include "wire/receiver_table.h"
+#include "wire/ring.h"
+
+namespace orrery::wire {
+
+class HalfOpenTable {
+ public:
+  struct Entry {
+    Address from;
+    Init init;
+    std::array<std::uint8_t, reply_bytes> reply{};
+    TrafficKeys keys;
+    std::uint32_t receiver = 0;  // 0: free
+  };
+
+  HalfOpenTable(const EndpointConfig& config, const Key32& static_key, const std::string& cluster, Random& random);
+
+  Cookie bake(const Address& from, Instant now) const { return cookies_.bake(from, now); }
+  /// The Reply to an Init, the same again for the same Init; empty when it is dropped, and counted.
+  ByteView on_init(const Init& init, const Address& from, Instant now, ReceiverTable& receivers, Random& random,
+                   Statistics& statistics);
+  const Entry& at(std::uint64_t index) const { return entries_[index]; }
+  /// Frees an entry; its receiver id stays the caller's.
+  void take(std::uint64_t index);
+  /// Drops those that are older than they may be, with their receiver ids.
+  void expire(Instant now, ReceiverTable& receivers);
+  std::optional<Instant> next_deadline() const;
+  std::size_t size() const { return by_address_.size(); }
+
+ private:
+  struct Ends {
+    Instant at{};
+    std::uint32_t receiver = 0;
+  };
+  EndpointConfig config_;
+  Key32 static_key_;
+  Bytes prologue_;
+  CookieJar cookies_;
+  RateLimit limit_;
+  std::vector<Entry> entries_;
+  std::vector<std::uint32_t> free_;
+  std::unordered_map<Address, std::uint32_t> by_address_;  // one an address: a newer Init replaces
+  Ring<Ends> ends_;
+};
+
+}  // namespace orrery::wire
