@@ -1,0 +1,275 @@
+#include "bot.h"
+
+#include <spdlog/spdlog.h>
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <numbers>
+
+namespace orrery::bots {
+
+namespace {
+
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+
+constexpr Duration tell_every = seconds{1};
+constexpr Duration rest_max = seconds{60};
+constexpr Duration rest_unreachable = seconds{1};
+// Bots turn home beyond it, so that those that start together go on seeing each other.
+constexpr double roam_m = 60;
+// Datagrams read in one go, so that one busy bot does not hold up the others.
+constexpr int batch_max = 64;
+
+Duration of_seconds(double value) { return std::chrono::duration_cast<Duration>(std::chrono::duration<double>(value)); }
+
+double ms_between(Instant from, Instant to) {
+  return std::round(std::chrono::duration<double, std::milli>(to - from).count() * 10) / 10;
+}
+
+// 0 to 1.
+double chance(Random& random) { return static_cast<double>(random.next<std::uint32_t>()) / 4294967296.0; }
+
+}  // namespace
+
+Bot::Bot(const Options& options, unsigned number, client::UdpSocket socket, const Journal& journal, Report& report,
+         Random& random, Instant now)
+    : options_(options),
+      name_(options.name_of(number)),
+      socket_(std::move(socket)),
+      journal_(journal),
+      report_(report),
+      random_(random) {
+  begin(now);
+}
+
+void Bot::begin(Instant now) {
+  state_ = State::logging_in;
+  rests_until_.reset();
+  began_at_ = now;
+  client_ =
+      std::make_unique<client::Client>(options_.connect, client::Credentials{name_, options_.password}, random_, now);
+}
+
+void Bot::run(Instant now) {
+  if (state_ == State::ended) return;
+  std::array<std::uint8_t, wire::datagram_bytes_max + 1> received;
+  for (int i = 0; i < batch_max; ++i) {
+    const auto datagram = socket_.receive(received);
+    if (!datagram) break;
+    if (client_) client_->on_datagram(*datagram, now);
+  }
+  if (state_ == State::resting) {
+    if (now < *rests_until_) return;
+    begin(now);
+  }
+  drain(now);
+  if (state_ == State::playing) act(now);
+  std::array<std::uint8_t, wire::datagram_bytes_max> sent;
+  wire::Slot slot{{}, sent, 0};
+  while (client_->poll_transmit(slot, now)) socket_.send(slot);
+  drain(now);
+
+  if (!client_->is_finished()) return;
+  client_.reset();
+  state_ = rests_until_ && !is_leaving_ ? State::resting : State::ended;
+}
+
+void Bot::leave() {
+  if (is_leaving_ || state_ == State::ended) return;
+  is_leaving_ = true;
+  if (client_) {
+    client_->logout();
+  } else {
+    state_ = State::ended;
+  }
+}
+
+std::optional<Instant> Bot::deadline() const {
+  if (state_ == State::ended) return std::nullopt;
+  if (state_ == State::resting) return rests_until_;
+  std::optional<Instant> next = client_->next_deadline();
+  const auto consider = [&](Instant at) { next = next ? std::min(*next, at) : at; };
+  if (state_ == State::playing) {
+    if (options_.wanders) consider(moves_at_);
+    if (options_.chats) consider(speaks_at_);
+    if (chat_told_ < chat_heard_) consider(tells_chat_at_);
+  }
+  return next;
+}
+
+void Bot::drain(Instant now) {
+  client::Event event;
+  while (client_ && client_->poll_event(event)) {
+    if (const auto* in = std::get_if<client::LoggedIn>(&event)) {
+      state_ = State::waiting;
+      ++report_.logins;
+      journal_.tell(name_, "logged_in", now,
+                    {{"session", in->session.value},
+                     {"characters", in->characters.size()},
+                     {"after_ms", ms_between(began_at_, now)}});
+      if (options_.character_id != 0) {
+        client_->select_character(options_.character_id);
+      } else if (!in->characters.empty()) {
+        client_->select_character(in->characters.front().character_id);
+      } else {
+        give_up("the account has no character", now);
+      }
+    } else if (const auto* refused = std::get_if<client::LoginRefused>(&event)) {
+      on_refused(*refused, now);
+    } else if (const auto* waiting = std::get_if<client::WaitingForServer>(&event)) {
+      ++report_.waits;
+      journal_.tell(name_, "waiting", now, {{"text", waiting->text}});
+    } else if (const auto* entered = std::get_if<client::Entered>(&event)) {
+      ++report_.entered_by_kind[entered->kind.empty() ? entered->role : entered->kind];
+      journal_.tell(name_, "entered", now,
+                    {{"role", entered->role},
+                     {"kind", entered->kind},
+                     {"key", entered->key},
+                     {"server", entered->server.value},
+                     {"after_ms", ms_between(began_at_, now)}});
+      if (entered->role != "owner") continue;
+      if (state_ != State::playing) {
+        moves_at_ = turns_at_ = now;
+        // Spread, so that bots that came together do not speak together.
+        speaks_at_ = now + of_seconds(options_.chat_every_s * chance(random_));
+      }
+      state_ = State::playing;
+      has_played_ = true;
+      retries_ = 0;
+      home_.reset();
+      at_.reset();
+    } else if (const auto* notice = std::get_if<client::NoticeShown>(&event)) {
+      ++report_.notices[notice->kind][notice->seconds_left];
+      journal_.tell(name_, "notice", now,
+                    {{"kind", notice->kind}, {"seconds_left", notice->seconds_left}, {"text", notice->text}});
+    } else if (const auto* chat = std::get_if<client::ChatShown>(&event)) {
+      on_chat(*chat, now);
+    } else if (const auto* snapshot = std::get_if<client::Snapshot>(&event)) {
+      on_snapshot(*snapshot, now);
+    } else if (const auto* out = std::get_if<client::LoggedOut>(&event)) {
+      on_logged_out(*out, now);
+    }
+  }
+}
+
+void Bot::act(Instant now) {
+  if (options_.wanders && now >= moves_at_) {
+    steer(now);
+    client_->move(heading_x_, heading_y_, 0);
+    ++report_.inputs;
+    const Duration every = of_seconds(1 / options_.rate_hz);
+    moves_at_ = std::max(moves_at_ + every, now);
+  }
+  if (options_.chats && now >= speaks_at_) {
+    speaks_at_ = now + of_seconds(options_.chat_every_s);
+    if (client_->chat("hello, " + std::to_string(chat_said_ + 1))) {
+      ++chat_said_;
+      ++report_.chat_sent;
+    }
+  }
+  if (now >= tells_chat_at_) tell_chat(now);
+}
+
+void Bot::steer(Instant now) {
+  constexpr double full_speed = 127;
+  if (is_alone_) home_ = at_;
+  double angle = 0;
+  const bool is_far = home_ && at_ && std::hypot(at_->x_m - home_->x_m, at_->y_m - home_->y_m) > roam_m;
+  if (is_far) {
+    angle = std::atan2(home_->y_m - at_->y_m, home_->x_m - at_->x_m);
+  } else if (now >= turns_at_) {
+    angle = 2 * std::numbers::pi * chance(random_);
+    // Alone it goes far, to find somebody.
+    turns_at_ = now + of_seconds((is_alone_ ? 8 : 2) * (1 + chance(random_)));
+  } else {
+    return;
+  }
+  heading_x_ = static_cast<std::int8_t>(std::lround(full_speed * std::cos(angle)));
+  heading_y_ = static_cast<std::int8_t>(std::lround(full_speed * std::sin(angle)));
+}
+
+void Bot::on_snapshot(const client::Snapshot& snapshot, Instant now) {
+  ++report_.snapshots;
+  std::uint64_t others = 0;
+  for (const client::Entity& entity : snapshot.entities) {
+    if (entity.entity != snapshot.self) {
+      ++others;
+      continue;
+    }
+    const Position position{entity.x_cm / 100.0, entity.y_cm / 100.0};
+    if (!home_) home_ = position;
+    const double step_m = at_ ? std::hypot(position.x_m - at_->x_m, position.y_m - at_->y_m) : 0;
+    at_ = position;
+    moved_m_ += step_m;
+    report_.moved_m += step_m;
+    if (step_m > 0) ++report_.positions_moved;
+  }
+  is_alone_ = others == 0;
+  report_.others_seen_max = std::max(report_.others_seen_max, others);
+  if (now < tells_sight_at_) return;
+  tells_sight_at_ = now + tell_every;
+  journal_.tell(name_, "sees", now,
+                {{"others", others}, {"tick", snapshot.tick}, {"moved_m", std::round(moved_m_ * 100) / 100}});
+}
+
+void Bot::on_chat(const client::ChatShown& chat, Instant now) {
+  ++chat_heard_;
+  ++report_.chat_received;
+  chat_last_ = chat;
+  if (now >= tells_chat_at_) tell_chat(now);
+}
+
+void Bot::tell_chat(Instant now) {
+  if (chat_told_ == chat_heard_) return;
+  chat_told_ = chat_heard_;
+  tells_chat_at_ = now + tell_every;
+  journal_.tell(
+      name_, "chat", now,
+      {{"messages", chat_heard_}, {"number", chat_last_.number}, {"from", chat_last_.from}, {"text", chat_last_.text}});
+}
+
+void Bot::on_refused(const client::LoginRefused& refused, Instant now) {
+  ++report_.refusals_by_reason[refused.reason];
+  const auto retry_after_ms = std::chrono::duration_cast<milliseconds>(refused.retry_after).count();
+  journal_.tell(name_, "refused", now,
+                {{"reason", refused.reason},
+                 {"text", refused.text},
+                 {"retry_after_ms", retry_after_ms},
+                 {"after_ms", ms_between(began_at_, now)}});
+  const std::string why = "refused, " + refused.reason + (refused.text.empty() ? "" : ": " + refused.text);
+  if (is_leaving_) return;
+  if (refused.retry_after <= Duration::zero()) return give_up(why, now);
+  rest(refused.retry_after, why, now);
+  client_->logout();  // of a refused selection: the next attempt logs in anew
+}
+
+void Bot::on_logged_out(const client::LoggedOut& out, Instant now) {
+  tell_chat(now);
+  ++report_.logged_out_by_reason[out.reason];
+  journal_.tell(name_, "logged_out", now, {{"reason", out.reason}, {"text", out.text}});
+  const bool got_in = state_ == State::playing;
+  state_ = State::waiting;
+  if (got_in || is_leaving_ || rests_until_) return;
+  const std::string why = "logged out, " + out.reason + (out.text.empty() ? "" : ": " + out.text);
+  if (out.reason == "unreachable" || out.reason == "lapse") return rest(rest_unreachable, why, now);
+  give_up(why, now);
+}
+
+void Bot::give_up(const std::string& why, Instant now) {
+  spdlog::warn("{} gives up: {}", name_, why);
+  report_.failed[name_] = why;
+  journal_.tell(name_, "gave_up", now, {{"text", why}});
+  leave();
+}
+
+void Bot::rest(Duration wait, const std::string& why, Instant now) {
+  if (++retries_ > options_.retries) return give_up(why, now);
+  spdlog::info("{} comes back later: {}", name_, why);
+  // A little spread, so that all who were refused together do not come back together.
+  rests_until_ =
+      now + of_seconds(std::chrono::duration<double>(std::min(wait, rest_max)).count() * (1 + 0.2 * chance(random_)));
+}
+
+}  // namespace orrery::bots

@@ -1,0 +1,121 @@
+#include "options.h"
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <cstdio>
+#include <cstring>
+#include <fstream>
+#include <iostream>
+#include <vector>
+
+namespace orrery::bots {
+
+namespace {
+
+constexpr int exit_usage = 2;
+constexpr unsigned count_max = 20'000;
+
+// First line of a file; an Error names the file.
+Result<std::string> first_line(const std::string& path) {
+  std::ifstream file(path);
+  if (!file) return Error{"cannot read " + path + ": " + std::strerror(errno)};
+  std::string line;
+  std::getline(file, line);
+  if (!line.empty() && line.back() == '\r') line.pop_back();
+  if (line.empty()) return Error{path + " is empty"};
+  return line;
+}
+
+int usage_error(const std::string& message, const std::string& hint = {}) {
+  std::cerr << "orrery-bots: " << message << "\n";
+  std::cerr << (hint.empty() ? "try: orrery-bots --help" : "hint: " + hint) << "\n";
+  return exit_usage;
+}
+
+}  // namespace
+
+std::string Options::name_of(unsigned number) const {
+  std::array<char, 16> digits;
+  std::snprintf(digits.data(), digits.size(), "%04u", number);
+  return prefix + digits.data();
+}
+
+std::variant<Options, int> parse_options(int argc, char** argv) {
+  Options options;
+  std::string connect, connect_file, password_file, report = "text";
+  std::vector<std::string> behaviours{"wander", "chat"};
+
+  CLI::App app{
+      "Simulated players: log in, wander about, chat, and say what they were told.\n"
+      "Exit status: 0 when every bot that began to log in got into play, 1 when one did not, 2 for usage errors.",
+      "orrery-bots"};
+  app.set_version_flag("--version", std::string("orrery-bots ") + ORRERY_VERSION);
+  app.add_option("--connect", connect, "CLUSTER@HOST:PORT#KEY, as cluster_status shows it");
+  app.add_option("--connect-file", connect_file, "file whose first line is that");
+  app.add_option("--count", options.count, "number of bots")->capture_default_str()->check(CLI::Range(1u, count_max));
+  app.add_option("--first", options.first, "number of the first")
+      ->capture_default_str()
+      ->check(CLI::Range(0u, 9'999'999u));
+  app.add_option("--prefix", options.prefix, "accounts are named PREFIX0001 and so on")->capture_default_str();
+  app.add_option("--password-file", password_file, "file whose first line is the password of them all");
+  app.add_option("--behaviour", behaviours, "wander, chat, both, or idle")
+      ->delimiter(',')
+      ->capture_default_str()
+      ->check(CLI::IsMember({"wander", "chat", "idle"}));
+  app.add_option("--rate", options.rate_hz, "inputs a second, each bot")
+      ->capture_default_str()
+      ->check(CLI::Range(0.1, 60.0));
+  app.add_option("--chat-every", options.chat_every_s, "seconds between what one bot says")
+      ->capture_default_str()
+      ->check(CLI::Range(0.1, 86'400.0));
+  app.add_option("--ramp", options.ramp_per_s, "logins begun a second")
+      ->capture_default_str()
+      ->check(CLI::Range(0.01, 10'000.0));
+  app.add_option("--for", options.for_s, "seconds to run, then log out; 0: until interrupted, or all have ended")
+      ->capture_default_str()
+      ->check(CLI::Range(0.0, 1e7));
+  app.add_option("--retries", options.retries, "how often a bot that is told to come back later does")
+      ->capture_default_str();
+  app.add_option("--character", options.character_id, "id of the character to play; default: the account's first");
+  app.add_option("--report", report, "final report: text or json")
+      ->capture_default_str()
+      ->check(CLI::IsMember({"text", "json"}));
+  app.add_flag("--events", options.prints_events, "one JSON object a line on stdout for what happens to each bot");
+  app.add_flag("--print-names", options.prints_names, "print the accounts' names and exit");
+  app.add_option("--pid-file", options.pid_file, "write the process id there; removed at the end");
+  app.add_option("--log-level", options.log_level, "of stderr")
+      ->capture_default_str()
+      ->check(CLI::IsMember({"trace", "debug", "info", "warn", "error"}));
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    return app.exit(error) == 0 ? 0 : exit_usage;
+  }
+
+  const auto does = [&](const char* what) { return std::ranges::find(behaviours, what) != behaviours.end(); };
+  options.wanders = does("wander");
+  options.chats = does("chat");
+  options.reports_json = report == "json";
+  if (options.prefix.empty()) return usage_error("--prefix is empty");
+  if (options.prints_names) return options;
+
+  if (connect.empty() == connect_file.empty()) return usage_error("give one of --connect and --connect-file");
+  if (!connect_file.empty()) {
+    auto line = first_line(connect_file);
+    if (!line) return usage_error(line.error().message);
+    connect = *line;
+  }
+  auto parsed = client::ConnectString::parse(connect);
+  if (!parsed) return usage_error(parsed.error().message, parsed.error().hint);
+  options.connect = std::move(*parsed);
+
+  if (password_file.empty()) return usage_error("--password-file is required");
+  auto password = first_line(password_file);
+  if (!password) return usage_error(password.error().message);
+  options.password = std::move(*password);
+  return options;
+}
+
+}  // namespace orrery::bots

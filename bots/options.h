@@ -1,0 +1,39 @@
+// What orrery-bots was asked to do.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <variant>
+
+#include "client/client.h"
+
+namespace orrery::bots {
+
+struct Options {
+  client::ConnectString connect;
+  std::string password;
+  std::string prefix = "bot";
+  unsigned count = 1;
+  unsigned first = 1;
+  bool wanders = true;
+  bool chats = true;
+  double rate_hz = 5;              // inputs of one bot
+  double chat_every_s = 10;        // of one bot
+  double ramp_per_s = 10;          // logins begun
+  double for_s = 0;                // 0: until interrupted or all have ended
+  unsigned retries = 5;            // of one bot, when told to come back later
+  std::uint64_t character_id = 0;  // 0: the account's first
+  bool prints_names = false;
+  bool prints_events = false;
+  bool reports_json = false;
+  std::string pid_file;
+  std::string log_level = "warn";
+
+  /// "bot0007"
+  std::string name_of(unsigned number) const;
+};
+
+/// Options of a command line, or the status to exit with (help, version or a usage error has been printed).
+std::variant<Options, int> parse_options(int argc, char** argv);
+
+}  // namespace orrery::bots

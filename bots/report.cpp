@@ -1,0 +1,78 @@
+#include "report.h"
+
+#include <spdlog/fmt/fmt.h>
+
+#include <cmath>
+#include <cstdio>
+
+namespace orrery::bots {
+
+namespace {
+
+using nlohmann::ordered_json;
+
+ordered_json object_of(const auto& map) {
+  ordered_json object = ordered_json::object();
+  for (const auto& [key, value] : map) object[key] = value;
+  return object;
+}
+
+// "lapse 1, logout 3", or "none".
+std::string list_of(const auto& map) {
+  std::string text;
+  for (const auto& [key, value] : map) text += fmt::format("{}{} {}", text.empty() ? "" : ", ", key, value);
+  return text.empty() ? "none" : text;
+}
+
+}  // namespace
+
+std::string to_line(const ordered_json& json) {
+  return json.dump(-1, ' ', false, ordered_json::error_handler_t::replace);
+}
+
+ordered_json Report::to_json(unsigned count) const {
+  ordered_json notices_json = ordered_json::object();
+  for (const auto& [kind, by_seconds] : notices) {
+    for (const auto& [seconds_left, times] : by_seconds) notices_json[kind][std::to_string(seconds_left)] = times;
+  }
+  return {{"bots", count},
+          {"logins", logins},
+          {"refusals", object_of(refusals_by_reason)},
+          {"waits", waits},
+          {"entered", object_of(entered_by_kind)},
+          {"notices", notices_json},
+          {"chat", {{"sent", chat_sent}, {"received", chat_received}}},
+          {"snapshots", snapshots},
+          {"inputs", inputs},
+          {"positions_moved", positions_moved},
+          {"moved_m", std::round(moved_m)},
+          {"others_seen_max", others_seen_max},
+          {"logged_out", object_of(logged_out_by_reason)},
+          {"failed", object_of(failed)}};
+}
+
+std::string Report::to_text(unsigned count) const {
+  std::string text = fmt::format("{} bots, {} logins; entered: {}\n", count, logins, list_of(entered_by_kind));
+  if (!refusals_by_reason.empty()) text += fmt::format("refused: {}\n", list_of(refusals_by_reason));
+  text += fmt::format("{} snapshots, {} inputs, {:.0f} m moved, at most {} others in sight\n", snapshots, inputs,
+                      moved_m, others_seen_max);
+  text += fmt::format("chat: {} sent, {} received\n", chat_sent, chat_received);
+  for (const auto& [kind, by_seconds] : notices) {
+    std::uint64_t total = 0;
+    for (const auto& [seconds_left, times] : by_seconds) total += times;
+    text += fmt::format("notices, {}: {}\n", kind, total);
+  }
+  text += fmt::format("logged out: {}\n", list_of(logged_out_by_reason));
+  for (const auto& [bot, why] : failed) text += fmt::format("{} did not get into play: {}\n", bot, why);
+  return text;
+}
+
+void Journal::tell(const std::string& bot, const char* event, Instant now, const ordered_json& members) const {
+  if (!is_on_) return;
+  const auto at_ms = std::chrono::duration_cast<std::chrono::milliseconds>(now - started_at_).count();
+  ordered_json line = {{"bot", bot}, {"event", event}, {"at_ms", at_ms}};
+  if (members.is_object()) line.update(members);
+  std::fputs((to_line(line) + "\n").c_str(), stdout);
+}
+
+}  // namespace orrery::bots

@@ -1,0 +1,50 @@
+// What happened to the bots: counted for the final report, and told event by event as JSON lines.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <nlohmann/json.hpp>
+#include <string>
+
+#include "base/clock.h"
+
+namespace orrery::bots {
+
+/// Counters over all bots.
+struct Report {
+  std::uint64_t logins = 0;  // logged in, each time
+  std::map<std::string, std::uint64_t> refusals_by_reason;
+  std::uint64_t waits = 0;  // times told to wait for a server
+  std::map<std::string, std::uint64_t> entered_by_kind;
+  std::map<std::string, std::map<std::uint32_t, std::uint64_t>> notices;  // by kind, then seconds left
+  std::uint64_t chat_sent = 0;
+  std::uint64_t chat_received = 0;
+  std::uint64_t snapshots = 0;
+  std::uint64_t inputs = 0;
+  std::uint64_t positions_moved = 0;  // snapshots in which the bot's own position was another than before
+  double moved_m = 0;
+  std::uint64_t others_seen_max = 0;
+  std::map<std::string, std::uint64_t> logged_out_by_reason;
+  std::map<std::string, std::string> failed;  // bots that did not get into play, and why
+
+  nlohmann::ordered_json to_json(unsigned count) const;
+  /// For people, several lines.
+  std::string to_text(unsigned count) const;
+};
+
+/// One line of JSON on stdout an event, when asked for.
+class Journal {
+ public:
+  Journal(bool is_on, Instant started_at) : is_on_(is_on), started_at_(started_at) {}
+  /// `members` follow "bot", "event" and "at_ms" (since the start of the program).
+  void tell(const std::string& bot, const char* event, Instant now, const nlohmann::ordered_json& members = {}) const;
+
+ private:
+  bool is_on_;
+  Instant started_at_;
+};
+
+/// As one line; what is no UTF-8 is replaced, since names and texts come from the network.
+std::string to_line(const nlohmann::ordered_json& json);
+
+}  // namespace orrery::bots
