@@ -1,0 +1,100 @@
+-- Fixtures for what servers and accounts call: made rows of clusters, agents, servers, accounts and characters, each
+-- brought to its state by allowed edges. For tests run as a superuser, inside a transaction that is rolled back.
+create schema if not exists orrery_test;
+
+create or replace function orrery_test.cluster_running(p_cluster text) returns void
+language plpgsql as $$
+begin
+  if not exists (select from orrery.cluster c where c.cluster = p_cluster) then
+    perform orrery.cluster_create(p_cluster);
+  end if;
+  update orrery.cluster c set state = 'starting', rule = 'test' where c.cluster = p_cluster and c.state = 'stopped';
+  update orrery.cluster c set state = 'running', rule = 'test' where c.cluster = p_cluster and c.state = 'starting';
+end
+$$;
+
+create or replace function orrery_test.agent_made(p_name text default 'test-agent') returns bigint
+language plpgsql as $$
+declare
+  v_agent_id bigint := (select a.agent_id from orrery.agent a where a.name = p_name);
+begin
+  if v_agent_id is null then
+    insert into orrery.agent (name, state, rule, state_at, registered_at, identity_hash, token_hash, boot_id, host, version,
+      public_address, private_address, private_port, port_min, port_max, cpus, memory_bytes, clusters)
+    values (p_name, 'up', 'test', now(), now(), 'i', 't', 'boot', 'host', '0', '192.0.2.1', '10.0.0.1', 9000, 20000, 29999, 4, 2^33, '{}')
+    returning agent_id into v_agent_id;
+  end if;
+  return v_agent_id;
+end
+$$;
+
+-- A server that owns its key, in state p_state (ready, starting, stopping or requested). Its token is token_of(id).
+create or replace function orrery_test.server_made(p_cluster text, p_kind text, p_key text, p_state text default 'ready')
+returns bigint
+language plpgsql as $$
+declare
+  v_id bigint;
+  v_epoch bigint := orrery.epoch_next();
+begin
+  insert into orrery.server (cluster, kind, key, epoch, rule, state_at, requested_at)
+  values (p_cluster, p_kind, p_key, v_epoch, 'test', now(), now()) returning server_id into v_id;
+  insert into orrery.placement (cluster, kind, key, server_id, epoch) values (p_cluster, p_kind, p_key, v_id, v_epoch)
+  on conflict (cluster, kind, key) do update set server_id = excluded.server_id, epoch = excluded.epoch;
+  if p_state <> 'requested' then
+    update orrery.server s
+    set state = 'starting', agent_id = orrery_test.agent_made(), token_hash = sha256(convert_to(orrery_test.token_of(v_id), 'UTF8')),
+        public_host = '192.0.2.1', public_port = 20000 + v_id % 4000 * 2, private_host = '10.0.0.1', private_port = 20001 + v_id % 4000 * 2
+    where s.server_id = v_id;
+  end if;
+  if p_state in ('ready', 'stopping') then
+    update orrery.server s set state = 'ready' where s.server_id = v_id;
+  end if;
+  if p_state = 'stopping' then
+    update orrery.server s set state = 'stopping' where s.server_id = v_id;
+  end if;
+  return v_id;
+end
+$$;
+
+create or replace function orrery_test.token_of(p_server_id bigint) returns text
+language sql as $$ select md5('token of ' || p_server_id); $$;
+
+-- The three arguments every call of a server begins with, as SQL text.
+create or replace function orrery_test.me(p_server_id bigint) returns text
+language sql as $$
+  select format('%s, %s, %L', s.server_id, s.epoch, orrery_test.token_of(s.server_id)) from orrery.server s where s.server_id = p_server_id;
+$$;
+
+-- The jsonb that a call of a server answers: answer(server, 'session_open', '7, null').
+create or replace function orrery_test.answer(p_server_id bigint, p_function text, p_arguments text default null) returns jsonb
+language plpgsql as $$
+declare
+  v_answer text;
+begin
+  execute format('select orrery.%s(%s)', p_function, concat_ws(', ', orrery_test.me(p_server_id), p_arguments)) into v_answer;
+  return nullif(v_answer, '')::jsonb;
+end
+$$;
+
+create or replace function orrery_test.account_made(p_cluster text, p_name text) returns bigint
+language plpgsql as $$
+begin
+  perform orrery.account_create(p_name, '$argon2id$of-' || p_name, p_cluster);
+  return (select a.account_id from orrery.account a where a.cluster = p_cluster and a.name = p_name);
+end
+$$;
+
+-- What a statement answers, as text, when p_login runs it; its SQLSTATE when it fails.
+create or replace function orrery_test.as_login(p_login name, p_statement text) returns text
+language plpgsql as $$
+declare
+  v_answer text;
+begin
+  execute format('set local session authorization %I', p_login);
+  execute p_statement into v_answer;
+  set local session authorization default;
+  return v_answer;
+exception when others then
+  return sqlstate;
+end
+$$;
