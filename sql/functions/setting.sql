@@ -11,7 +11,7 @@ declare
 begin
   select s.value into v_value from orrery.setting s where s.name = p_name;
   if not found then
-    perform orrery.fail('OR001', format('no setting named %L', p_name), null, 'SELECT name, value, unit, comment FROM orrery.setting');
+    perform orrery.fail('OR001', format('no setting named %L', p_name), null, 'SELECT * FROM setting_status');
   end if;
   return v_value;
 end

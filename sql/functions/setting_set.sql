@@ -12,7 +12,7 @@ begin
   perform orrery.login_everywhere('setting_set');
   select * into v_setting from orrery.setting s where s.name = p_name for update;
   if not found then
-    perform orrery.fail('OR001', format('no setting named %L', p_name), null, 'SELECT name, value, unit, comment FROM orrery.setting');
+    perform orrery.fail('OR001', format('no setting named %L', p_name), null, 'SELECT * FROM setting_status');
   end if;
   if p_value is null or p_value not between v_setting.min_value and v_setting.max_value then
     perform orrery.fail('OR003', format('%s cannot be %s', p_name, coalesce(p_value::text, 'null')),

@@ -17,6 +17,7 @@ create table if not exists orrery.agent (
   private_port    integer     not null,
   port_min        integer     not null,
   port_max        integer     not null,
+  port_last       integer,
   cpus            integer     not null,
   memory_bytes    bigint      not null,
   clusters        text[]      not null,
@@ -29,6 +30,8 @@ create table if not exists orrery.agent (
 );
 comment on table orrery.agent is 'A machine that carries out; the launcher.';
 comment on column orrery.agent.clusters is 'Clusters it holds a session credential for; servers of others are not placed on it.';
+
+comment on column orrery.agent.port_last is 'Port of its range that was taken last; the next are taken after it, so that a freed one rests.';
 
 -- Written each second by every agent: narrow, not logged, no index but the key, so that every update is HOT.
 create unlogged table if not exists orrery.agent_heartbeat (

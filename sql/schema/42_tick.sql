@@ -13,10 +13,14 @@ create unlogged table if not exists orrery.tick_state (
   only_row boolean     not null default true,
   tick_at  timestamptz not null,
   backend  integer     not null,
+  since_at timestamptz not null,
+  purge_at timestamptz not null,
   constraint tick_state_pkey primary key (only_row),
   constraint tick_state_only_row check (only_row)
 ) with (fillfactor = 10);
 comment on table orrery.tick_state is 'When the tick last ran, written once a second.';
+comment on column orrery.tick_state.since_at is 'Since when it has ticked without a gap, over all loops.';
+comment on column orrery.tick_state.purge_at is 'When old rows are deleted next.';
 
 create sequence if not exists orrery.epoch_seq;
 create sequence if not exists orrery.doorbell_seq minvalue 0 start 0;

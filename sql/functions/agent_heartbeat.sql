@@ -1,0 +1,58 @@
+-- agent_heartbeat: an agent is alive, says its load, and is told what it must do and know.
+-- Writes: agent_heartbeat, command; agent when it was lost; what agent_inventory_compare writes.
+-- Locks: agent (only when it was lost), then those of agent_inventory_compare, then command.
+-- Errors: OR001 unknown, OR003 malformed, OR004 wrong token.   Called by: src/pg/control_api.
+create or replace function orrery.agent_heartbeat(
+  p_agent_id bigint, p_token text, p_load jsonb, p_digest text, p_inventory jsonb default null
+) returns jsonb
+language plpgsql
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_now     timestamptz := orrery.clock();
+  v_agent   orrery.agent := orrery.agent_check(p_agent_id, p_token);
+  v_cpu     real;
+  v_memory  bigint;
+  v_digest  text;
+  v_unknown jsonb := '[]';
+begin
+  begin
+    v_cpu := coalesce((p_load ->> 'cpu')::real, 0);
+    v_memory := coalesce((p_load ->> 'memory_used_bytes')::bigint, 0);
+  exception when data_exception then
+    perform orrery.fail('OR003', format('agent %s: malformed load', v_agent.name), sqlerrm, null);
+  end;
+  if p_digest is null or (p_inventory is not null and jsonb_typeof(p_inventory) <> 'array') then
+    perform orrery.fail('OR003', format('agent %s: malformed digest or inventory', v_agent.name), null, null);
+  end if;
+  if v_agent.state = 'lost' then
+    -- its servers were given to others; the inventory will show which it must stop
+    update orrery.agent a set state = 'up', rule = 'agent_heartbeat', reason = 'heard of again'
+    where a.agent_id = p_agent_id and a.state = 'lost';
+    update orrery.agent_heartbeat b set digest = null where b.agent_id = p_agent_id;
+  end if;
+  insert into orrery.agent_heartbeat as b (agent_id, beat_at, cpu, memory_used_bytes)
+  values (p_agent_id, v_now, v_cpu, v_memory)
+  on conflict (agent_id) do update
+    set beat_at = excluded.beat_at, cpu = excluded.cpu, memory_used_bytes = excluded.memory_used_bytes,
+        digest = case when p_inventory is not null then p_digest else b.digest end
+  returning b.digest into v_digest;
+  if p_inventory is not null then
+    v_unknown := orrery.agent_inventory_compare(p_agent_id, p_inventory);
+    v_digest := p_digest;
+  end if;
+  return jsonb_build_object(
+    'want_inventory', v_digest is distinct from p_digest,
+    'commands', orrery.command_claim(p_agent_id),
+    'unknown', v_unknown,
+    'clusters', (
+      select coalesce(jsonb_agg(jsonb_build_object('name', c.cluster, 'state', c.state, 'notice_id', c.notice_id,
+        'stops_in_ms', greatest(0, floor(extract(epoch from c.shutdown_at - v_now) * 1000))) order by c.cluster), '[]')
+      from orrery.cluster c
+      where exists (select from orrery.server s
+                    where s.agent_id = p_agent_id and s.cluster = c.cluster and s.state in ('starting', 'ready', 'stopping'))));
+end
+$$;
+comment on function orrery.agent_heartbeat(bigint, text, jsonb, text, jsonb) is 'An agent says that it lives and is told what it must do and know.';
+grant execute on function orrery.agent_heartbeat(bigint, text, jsonb, text, jsonb) to orrery_agent;

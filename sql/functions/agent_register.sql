@@ -1,0 +1,85 @@
+-- agent_register: an agent says who and where it is. The first registration under a name pins the identity's hash; a
+-- process that comes later with the same identity takes over, unless another machine is up under it (a clone).
+-- Commands that its predecessor claimed and did not report become pending; its inventory is asked for.
+-- Writes: agent, agent_heartbeat, command, event.   Locks: agent.
+-- Errors: OR003 malformed, OR004 name or identity held by another, OR010 clusters this login does not see.
+-- Called by: src/pg/control_api.
+create or replace function orrery.agent_register(p_name text, p_identity text, p_machine jsonb) returns jsonb
+language plpgsql
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_now   timestamptz := orrery.clock();
+  v_lease interval := make_interval(secs => orrery.setting('lease_ms')::float8 / 1000);
+  v_token text := encode(orrery.random_bytes(32), 'hex');
+  v_hash  bytea;
+  v_m     record;
+  v_old   orrery.agent;
+  v_heard timestamptz;
+  v_id    bigint;
+begin
+  if p_name is null or p_identity is null or p_identity !~ '^[0-9a-f]{64}$' or jsonb_typeof(p_machine) is distinct from 'object' then
+    perform orrery.fail('OR003', 'an agent registers with a name, an identity of 64 hex digits and its machine',
+      format('Got name %L, machine %L.', p_name, p_machine), null);
+  end if;
+  v_hash := sha256(decode(p_identity, 'hex'));
+  begin
+    select * into v_m from jsonb_to_record(p_machine) as m(host text, boot_id text, version text, cpus integer, memory_bytes bigint,
+      public_address text, private_address text, private_port integer, port_min integer, port_max integer, clusters text[]);
+  exception when data_exception then
+    perform orrery.fail('OR003', format('agent %s: malformed machine', p_name), sqlerrm, null);
+  end;
+  if orrery.login_cluster() is null or (orrery.login_cluster() <> '*' and v_m.clusters <> array[orrery.login_cluster()]) then
+    perform orrery.fail('OR010', format('agent %s holds credentials of %s', p_name, array_to_string(v_m.clusters, ', ')),
+      format('Its login %s sees %s.', session_user, coalesce('cluster ' || orrery.login_cluster(), 'no cluster')),
+      format('SELECT cluster_grant(''*'', %L)', session_user));
+  end if;
+
+  select * into v_old from orrery.agent a where a.name = p_name for no key update;
+  if found then
+    if v_old.identity_hash <> v_hash then
+      perform orrery.fail('OR004', format('agent name %s is held by another machine', p_name),
+        format('It was registered first at host %s.', v_old.host), 'Give this agent a name of its own.');
+    end if;
+    select b.beat_at into v_heard from orrery.agent_heartbeat b where b.agent_id = v_old.agent_id;
+    if v_old.state = 'up' and v_old.boot_id <> v_m.boot_id and v_heard > v_now - v_lease then
+      perform orrery.fail('OR004', format('agent %s is up elsewhere', p_name),
+        format('The same identity was heard of %s s ago from host %s; was the machine cloned?',
+          round(extract(epoch from v_now - v_heard), 1), v_old.host),
+        format('If it was only rebooted, it may register again in %s s.', ceil(extract(epoch from v_heard + v_lease - v_now))));
+    end if;
+  end if;
+  begin
+    insert into orrery.agent as a (name, state, rule, reason, state_at, registered_at, identity_hash, token_hash, boot_id, host, version,
+      public_address, private_address, private_port, port_min, port_max, cpus, memory_bytes, clusters)
+    select p_name, 'up', 'agent_register', 'registered', v_now, v_now, v_hash, sha256(convert_to(v_token, 'UTF8')), v_m.boot_id, v_m.host,
+      v_m.version, v_m.public_address, v_m.private_address, v_m.private_port, v_m.port_min, v_m.port_max, v_m.cpus, v_m.memory_bytes, v_m.clusters
+    where v_old.agent_id is null
+    returning a.agent_id into v_id;
+    if v_id is null then
+      v_id := v_old.agent_id;
+      update orrery.agent a
+      set state = 'up', rule = 'agent_register', reason = 'registered', registered_at = v_now, token_hash = sha256(convert_to(v_token, 'UTF8')),
+          boot_id = v_m.boot_id, host = v_m.host, version = v_m.version, public_address = v_m.public_address,
+          private_address = v_m.private_address, private_port = v_m.private_port, port_min = v_m.port_min, port_max = v_m.port_max,
+          cpus = v_m.cpus, memory_bytes = v_m.memory_bytes, clusters = v_m.clusters
+      where a.agent_id = v_id;
+    end if;
+  exception
+    when check_violation or not_null_violation then
+      perform orrery.fail('OR003', format('agent %s: malformed machine', p_name), sqlerrm, null);
+    when unique_violation then
+      perform orrery.fail('OR004', format('agent name %s was just registered by another', p_name), null, 'Give this agent a name of its own.');
+  end;
+  insert into orrery.agent_heartbeat (agent_id, beat_at, cpu, memory_used_bytes) values (v_id, v_now, 0, 0)
+  on conflict (agent_id) do update set beat_at = excluded.beat_at, digest = null;
+  update orrery.command c set state = 'pending', rule = 'agent_register', reason = 'the agent registered anew'
+  where c.agent_id = v_id and c.state = 'claimed';
+  perform orrery.event_add(null, 'agent', v_id::text, 'agent_register', format('%s registered from host %s', p_name, v_m.host),
+    p_machine);
+  return jsonb_build_object('agent_id', v_id, 'token', v_token, 'heartbeat_ms', orrery.setting('heartbeat_ms'), 'lease_ms', orrery.setting('lease_ms'));
+end
+$$;
+comment on function orrery.agent_register(text, text, jsonb) is 'An agent says who and where it is and gets its id and token.';
+grant execute on function orrery.agent_register(text, text, jsonb) to orrery_agent;

@@ -1,0 +1,49 @@
+-- agent_report: what became of commands and servers, in order. Stale entries are ignored, with an event.
+-- Writes: command, event; what server_ready and server_exited write.   Locks: cluster, then theirs.
+-- Errors: OR001 unknown agent, OR003 malformed, OR004 wrong token.     Called by: src/pg/control_api.
+create or replace function orrery.agent_report(p_agent_id bigint, p_token text, p_reports jsonb) returns void
+language plpgsql
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_agent  orrery.agent := orrery.agent_check(p_agent_id, p_token);
+  v_json   jsonb;
+  v_report record;
+  v_server orrery.server;
+  v_fresh  boolean;
+begin
+  if jsonb_typeof(p_reports) is distinct from 'array' then
+    perform orrery.fail('OR003', format('agent %s: reports are an array', v_agent.name), format('Got %L.', p_reports), null);
+  end if;
+  begin
+    perform from orrery.cluster c
+    where c.cluster in (
+      select s.cluster from jsonb_to_recordset(p_reports) as r(server_id bigint) join orrery.server s on s.server_id = r.server_id)
+    order by c.cluster for no key update;
+    for v_json in select r.value from jsonb_array_elements(p_reports) with ordinality r(value, n) order by r.n loop
+      select * into v_report from jsonb_to_record(v_json)
+        as r(command_id bigint, ok boolean, error text, server_id bigint, epoch bigint, state text, pid integer, reason text);
+      if v_report.command_id is not null then
+        v_fresh := orrery.command_done(p_agent_id, v_report.command_id, v_report.ok, v_report.error);
+      else
+        select * into v_server from orrery.server s
+        where s.server_id = v_report.server_id and s.agent_id = p_agent_id and s.epoch = v_report.epoch;
+        v_fresh := case
+          when v_server.server_id is null then false
+          when v_report.state = 'ready' then orrery.server_ready(v_report.server_id, v_report.epoch, v_report.pid)
+          when v_report.state = 'exited'
+            then orrery.server_exited(v_report.server_id, v_report.epoch, 'agent_report', coalesce(v_report.reason, 'exited'))
+          else false end;
+      end if;
+      if not v_fresh then
+        perform orrery.event_add(null, 'agent', p_agent_id::text, 'agent_report_stale', 'ignored: not known or not any more', v_json);
+      end if;
+    end loop;
+  exception when data_exception then
+    perform orrery.fail('OR003', format('agent %s: malformed report', v_agent.name), sqlerrm, null);
+  end;
+end
+$$;
+comment on function orrery.agent_report(bigint, text, jsonb) is 'An agent tells what became of commands and servers.';
+grant execute on function orrery.agent_report(bigint, text, jsonb) to orrery_agent;

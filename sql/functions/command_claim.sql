@@ -1,0 +1,43 @@
+-- command_claim: hand an agent its pending commands, and again those that it claimed and has not reported for
+-- command_retry_ms; oldest first, at most commands_per_heartbeat. A start carries its token only here.
+-- Writes: command, event.   Locks: command.
+-- Errors: none.             Called by: agent_heartbeat.
+create or replace function orrery.command_claim(p_agent_id bigint) returns jsonb
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_now    timestamptz := orrery.clock();
+  v_retry  timestamptz;
+  v_answer jsonb;
+begin
+  perform from orrery.command c where c.agent_id = p_agent_id and c.state in ('pending', 'claimed') limit 1;
+  if not found then
+    return '[]';
+  end if;
+  v_retry := v_now - make_interval(secs => orrery.setting('command_retry_ms')::float8 / 1000);
+  with due as (
+    select c.command_id from orrery.command c
+    where c.agent_id = p_agent_id and (c.state = 'pending' or (c.state = 'claimed' and c.claimed_at < v_retry))
+    order by c.command_id
+    limit orrery.setting('commands_per_heartbeat')::bigint
+    for no key update
+  ), claimed as (
+    update orrery.command c set state = 'claimed', rule = case c.state when 'pending' then 'command_claim' else c.rule end, claimed_at = v_now
+    from due d where c.command_id = d.command_id
+    returning c.command_id, c.verb, c.cluster, c.server_id, c.epoch, c.payload
+  )
+  select coalesce(jsonb_agg(
+    jsonb_build_object('command_id', c.command_id, 'verb', c.verb, 'cluster', c.cluster, 'server_id', c.server_id, 'epoch', c.epoch)
+    || case c.verb
+      when 'start' then jsonb_build_object('spec', c.payload || jsonb_build_object('token',
+        (select s.token from orrery.server s where s.server_id = c.server_id and s.epoch = c.epoch)))
+      when 'stop' then c.payload
+      else jsonb_build_object('message', c.payload) end
+    order by c.command_id), '[]')
+  into v_answer
+  from claimed c;
+  return v_answer;
+end
+$$;
+comment on function orrery.command_claim(bigint) is 'Hands an agent the commands it must carry out.';

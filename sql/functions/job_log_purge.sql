@@ -1,0 +1,11 @@
+-- job_log_purge: delete pg_cron's log of runs older than a day, which grows by two rows a minute.
+-- Writes: cron.job_run_details (row-level security leaves it to the jobs' own login, so not definer).   Locks: none.
+-- Errors: none.   Called by: sql/cron/job_log_purge.sql.
+create or replace function orrery.job_log_purge() returns void
+language sql volatile
+set search_path = pg_catalog, pg_temp
+as $$
+  delete from cron.job_run_details d where d.end_time < orrery.clock() - interval '1 day'
+$$;
+comment on function orrery.job_log_purge() is 'Deletes pg_cron''s log of runs older than a day.';
+grant execute on function orrery.job_log_purge() to orrery_cron;

@@ -1,0 +1,71 @@
+-- server_exited: a server's process is gone (reported, not in the inventory, or its agent is lost). Frees what it held
+-- and decides: stopped, tried again under a new epoch after a backoff, or failed. Its players: orphaned when it died, ended
+-- when it was told to stop or when they had only logged in. False when the epoch is stale.
+-- Writes: server, placement, port, command, session, attachment, cluster, event.
+-- Locks: cluster, placement, server, session.   Errors: none.
+-- Called by: agent_report, agent_inventory_compare, tick_agents.
+create or replace function orrery.server_exited(p_server_id bigint, p_epoch bigint, p_rule text, p_reason text) returns boolean
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_now      timestamptz := orrery.clock();
+  v_server   orrery.server;
+  v_kind     orrery.server_kind;
+  v_cluster  orrery.cluster;
+  v_owner    boolean;
+  v_wanted   boolean;
+  v_failures integer;
+  v_wait_ms  numeric;
+  v_why      text;
+begin
+  select * into v_cluster from orrery.cluster c
+  where c.cluster = (select s.cluster from orrery.server s where s.server_id = p_server_id) for no key update;
+  perform from orrery.placement p where p.server_id = p_server_id for no key update;
+  v_owner := found;
+  select * into v_server from orrery.server s where s.server_id = p_server_id for no key update;
+  if v_server.epoch is distinct from p_epoch or v_server.state not in ('starting', 'ready', 'stopping') then
+    return false;
+  end if;
+  select * into v_kind from orrery.server_kind k where k.cluster = v_server.cluster and k.kind = v_server.kind;
+  delete from orrery.port p where p.server_id = p_server_id;
+  update orrery.command c set state = 'void', rule = p_rule, reason = p_reason
+  where c.server_id = p_server_id and c.state in ('pending', 'claimed');
+
+  perform orrery.session_server_gone(p_server_id, v_server.state <> 'stopping', p_rule, p_reason);
+  v_wanted := v_server.state <> 'stopping' and v_owner and v_cluster.state in ('starting', 'running', 'shutting_down')
+    and (v_server.state = 'starting' or v_kind.always_on_key is not distinct from v_server.key
+      or exists (select from orrery.session s where s.server_id = p_server_id and s.state = 'orphaned')
+      or exists (select from orrery."character" c join orrery.session s on s.character_id = c.character_id
+                 where c.cluster = v_server.cluster and c.kind = v_server.kind and c.key = v_server.key and s.state = 'waiting'));
+  v_failures := 1 + case when v_server.state = 'ready'
+    and v_server.state_at < v_now - make_interval(secs => orrery.setting('server_stable_ms')::float8 / 1000) then 0 else v_server.failures end;
+  if not v_wanted then
+    update orrery.server s
+    set state = 'stopped', rule = p_rule, reason = p_reason, token = null, token_hash = null, pid = null, deadline_at = null, try_at = null
+    where s.server_id = p_server_id;
+    update orrery.placement p set server_id = null where p.server_id = p_server_id;
+  elsif v_failures >= v_kind.start_attempts_max then
+    v_why := format('gave up after %s: %s', orrery.counted(v_failures, 'failure'), p_reason);
+    update orrery.server s
+    set state = 'failed', rule = p_rule, reason = v_why, failures = v_failures, token = null, token_hash = null, pid = null,
+        deadline_at = null, try_at = null
+    where s.server_id = p_server_id;
+    perform orrery.server_tell_waiting(v_server.cluster, v_server.kind, v_server.key,
+      jsonb_build_object('tell', 'failed', 'reason', v_why), p_rule);
+  else
+    -- 2^20 is far beyond any start_backoff_max_ms
+    v_wait_ms := least(orrery.setting('start_backoff_ms') * 2 ^ least(v_failures - 1, 20), orrery.setting('start_backoff_max_ms'));
+    update orrery.server s
+    set state = 'requested', rule = p_rule, reason = format('%s; tried again in %s s', p_reason, round(v_wait_ms / 1000, 1)),
+        failures = v_failures, epoch = orrery.epoch_next(), try_at = v_now + make_interval(secs => v_wait_ms::float8 / 1000),
+        token = null, token_hash = null, pid = null, deadline_at = null, agent_id = null
+    where s.server_id = p_server_id
+    returning * into v_server;
+    update orrery.placement p set epoch = v_server.epoch where p.server_id = p_server_id;
+  end if;
+  perform orrery.cluster_advance(v_server.cluster);
+  return true;
+end
+$$;
+comment on function orrery.server_exited(bigint, bigint, text, text) is 'Frees what a dead server held and decides whether it is started again.';

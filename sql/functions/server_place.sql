@@ -1,0 +1,70 @@
+-- server_place: put a requested server on the agent that placement_pick names: ports, a token, a start command. When
+-- there is no room it goes on waiting, with the reason, and is tried again after place_retry_ms.
+-- Writes: server, port, command, event.   Locks: cluster (share), agent, server.
+-- Errors: none.   Called by: server_request, tick_servers.
+create or replace function orrery.server_place(p_server_id bigint) returns boolean
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_now     timestamptz := orrery.clock();
+  v_server  orrery.server;
+  v_kind    orrery.server_kind;
+  v_agent   orrery.agent;
+  v_pick    record;
+  v_public  integer;
+  v_private integer;
+  v_token   text;
+begin
+  select * into v_server from orrery.server s where s.server_id = p_server_id;
+  perform from orrery.cluster c
+  where c.cluster = v_server.cluster and c.state in ('starting', 'running', 'shutting_down') for share;
+  if not found then
+    return false;
+  end if;
+  select * into v_pick from orrery.placement_pick(v_server.cluster, v_server.kind);
+  if v_pick.agent_id is not null then
+    select * into v_agent from orrery.agent a where a.agent_id = v_pick.agent_id for no key update;
+    -- another placement may have taken the room while the lock was awaited
+    select * into v_pick from orrery.placement_pick(v_server.cluster, v_server.kind);
+  end if;
+  select * into v_server from orrery.server s where s.server_id = p_server_id for no key update;
+  if v_server.state is distinct from 'requested' then
+    return false;
+  end if;
+  select * into v_kind from orrery.server_kind k where k.cluster = v_server.cluster and k.kind = v_server.kind;
+  if v_pick.agent_id is not null and v_pick.agent_id = v_agent.agent_id then
+    v_public := orrery.port_take(v_agent, v_server, 'public', v_kind.public_port);
+    select * into v_agent from orrery.agent a where a.agent_id = v_agent.agent_id;
+    v_private := orrery.port_take(v_agent, v_server, 'private');
+    if v_public is null or v_private is null then
+      delete from orrery.port p where p.server_id = p_server_id;
+      v_pick.reason := format('no agent with room: %s has no port left', v_agent.name);
+    end if;
+  end if;
+  if v_public is null or v_private is null then
+    update orrery.server s
+    set reason = coalesce(v_pick.reason, 'waits to be placed'),
+        try_at = v_now + make_interval(secs => orrery.setting('place_retry_ms')::float8 / 1000)
+    where s.server_id = p_server_id;
+    if v_pick.reason is distinct from v_server.reason then
+      perform orrery.event_add(v_server.cluster, 'server', p_server_id::text, 'placement_pick', v_pick.reason);
+      raise notice '% % waits: %', v_server.kind, v_server.key, v_pick.reason;
+    end if;
+    return false;
+  end if;
+  v_token := encode(orrery.random_bytes(32), 'hex');
+  update orrery.server s
+  set state = 'starting', rule = 'placement_pick', reason = format('starting on %s', v_agent.name), agent_id = v_agent.agent_id,
+      token = v_token, token_hash = sha256(convert_to(v_token, 'UTF8')), pid = null, try_at = null, empty_since = null,
+      deadline_at = v_now + make_interval(secs => (v_kind.ready_deadline_ms + orrery.setting('start_slack_ms'))::float8 / 1000),
+      public_host = v_agent.public_address, public_port = v_public, private_host = v_agent.private_address, private_port = v_private
+  where s.server_id = p_server_id;
+  perform orrery.command_add(p_server_id, 'start', jsonb_build_object(
+    'kind', v_server.kind, 'key', v_server.key, 'role', v_kind.role, 'command', v_kind.command, 'args', to_jsonb(v_kind.args),
+    'env', v_kind.env, 'public_port', v_public, 'private_port', v_private, 'ready_deadline_ms', v_kind.ready_deadline_ms,
+    'stop_grace_ms', v_kind.stop_grace_ms, 'memory_bytes', v_kind.memory_bytes), 'placement_pick');
+  return true;
+end
+$$;
+comment on function orrery.server_place(bigint) is 'Places a requested server on an agent, or says why it waits.';

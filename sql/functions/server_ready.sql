@@ -1,0 +1,27 @@
+-- server_ready: a server reported READY under its epoch. False when that is stale.
+-- Writes: server, command (tell), cluster, event.   Locks: cluster, server.
+-- Errors: none.   Called by: agent_report, agent_inventory_compare.
+create or replace function orrery.server_ready(p_server_id bigint, p_epoch bigint, p_pid integer) returns boolean
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_server orrery.server;
+begin
+  perform from orrery.cluster c
+  where c.cluster = (select s.cluster from orrery.server s where s.server_id = p_server_id) for no key update;
+  select * into v_server from orrery.server s where s.server_id = p_server_id for no key update;
+  if v_server.epoch is distinct from p_epoch or v_server.state not in ('starting', 'ready', 'stopping') then
+    return false;
+  end if;
+  if v_server.state = 'starting' then
+    update orrery.server s
+    set state = 'ready', rule = 'server_ready', reason = 'reported READY', pid = p_pid, deadline_at = null, token = null
+    where s.server_id = p_server_id;
+    perform orrery.server_tell_waiting(v_server.cluster, v_server.kind, v_server.key, '{"tell":"ready"}', 'server_ready');
+    perform orrery.cluster_advance(v_server.cluster);
+  end if;
+  return true;
+end
+$$;
+comment on function orrery.server_ready(bigint, bigint, integer) is 'Takes note that a server is ready, and tells who waits for it.';

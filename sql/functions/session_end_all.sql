@@ -1,0 +1,25 @@
+-- session_end_all: end sessions that no living server owns. Their chat server hears of it when it next asks.
+-- Writes: session, attachment, command (tell), event.   Locks: session, in key order.
+-- Errors: none.   Called by: session_end_where_dead, server_exited, tick_servers.
+create or replace function orrery.session_end_all(p_sessions bigint[], p_rule text, p_reason text) returns void
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_server bigint;
+begin
+  perform from orrery.session s where s.session_id = any(p_sessions) and s.state <> 'ended' order by s.session_id for no key update;
+  update orrery.session s set state = 'ended', rule = p_rule, reason = p_reason, taken = true
+  where s.session_id = any(p_sessions) and s.state <> 'ended';
+  update orrery.attachment a set ended = true, taken = false where a.session_id = any(p_sessions) and not a.ended;
+  for v_server in
+    select distinct a.server_id
+    from orrery.attachment a join orrery.server s on s.server_id = a.server_id
+    where a.session_id = any(p_sessions) and s.state = 'ready'
+    order by a.server_id
+  loop
+    perform orrery.command_add(v_server, 'tell', '{"tell":"sync"}', p_rule);
+  end loop;
+end
+$$;
+comment on function orrery.session_end_all(bigint[], text, text) is 'Ends sessions that no living server owns.';

@@ -1,0 +1,48 @@
+-- tick_agents: judge agents that were not heard of for lease + margin lost, and their servers exited. Only when the tick
+-- has run without a gap for as long (p_continuous_since), so that no silence of the database is taken for theirs. An agent
+-- without a heartbeat row (they do not survive a crash) gets one and is not judged. Servers of kinds that hold on isolation stay.
+-- Writes: agent, agent_heartbeat, event; what server_exited writes.   Locks: cluster, agent, then those of server_exited.
+-- Errors: none.   Called by: tick.
+create or replace function orrery.tick_agents(p_continuous_since timestamptz) returns void
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_now    timestamptz := orrery.clock();
+  v_silent timestamptz := v_now - make_interval(secs => (orrery.setting('lease_ms') + orrery.setting('lease_margin_ms'))::float8 / 1000);
+  v_agent  bigint;
+  v_server orrery.server;
+begin
+  if exists (select from orrery.agent a where a.state = 'up' and not exists (
+      select from orrery.agent_heartbeat b where b.agent_id = a.agent_id)) then
+    insert into orrery.agent_heartbeat (agent_id, beat_at, cpu, memory_used_bytes)
+    select a.agent_id, v_now, 0, 0 from orrery.agent a where a.state = 'up'
+    on conflict (agent_id) do nothing;
+  end if;
+  if p_continuous_since is null or p_continuous_since > v_silent then
+    return;
+  end if;
+  for v_agent in
+    select a.agent_id from orrery.agent a join orrery.agent_heartbeat b on b.agent_id = a.agent_id
+    where a.state = 'up' and b.beat_at < v_silent order by a.agent_id
+  loop
+    perform from orrery.cluster c
+    where c.cluster in (select s.cluster from orrery.server s where s.agent_id = v_agent and s.state in ('starting', 'ready', 'stopping'))
+    order by c.cluster for no key update;
+    perform from orrery.agent a where a.agent_id = v_agent and a.state = 'up' for no key update;
+    continue when not found
+      or exists (select from orrery.agent_heartbeat b where b.agent_id = v_agent and b.beat_at >= v_silent);
+    update orrery.agent a set state = 'lost', rule = 'tick_agents',
+      reason = format('not heard of for %s s', round((orrery.setting('lease_ms') + orrery.setting('lease_margin_ms')) / 1000, 1))
+    where a.agent_id = v_agent;
+    for v_server in
+      select s.* from orrery.server s join orrery.server_kind k on k.cluster = s.cluster and k.kind = s.kind
+      where s.agent_id = v_agent and s.state in ('starting', 'ready', 'stopping') and k.on_isolation = 'stop'
+      order by s.server_id
+    loop
+      perform orrery.server_exited(v_server.server_id, v_server.epoch, 'tick_agents', 'its agent is lost');
+    end loop;
+  end loop;
+end
+$$;
+comment on function orrery.tick_agents(timestamptz) is 'Judges silent agents lost.';

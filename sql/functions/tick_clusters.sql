@@ -1,0 +1,23 @@
+-- tick_clusters: stop clusters whose deadline has passed; see to those that stop.
+-- Writes: what cluster_advance writes.   Locks: cluster, then its.
+-- Errors: none.                          Called by: tick.
+create or replace function orrery.tick_clusters() returns timestamptz
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_now     timestamptz := orrery.clock();
+  v_cluster text;
+begin
+  for v_cluster in
+    select c.cluster from orrery.cluster c
+    where c.shutdown_at <= v_now and (c.state = 'shutting_down'
+      or not exists (select from orrery.server s where s.cluster = c.cluster and s.state not in ('stopped', 'failed')))
+    order by c.cluster
+  loop
+    perform orrery.cluster_advance(v_cluster);
+  end loop;
+  return (select min(c.shutdown_at) from orrery.cluster c where c.state = 'shutting_down');
+end
+$$;
+comment on function orrery.tick_clusters() is 'Stops clusters whose deadline has passed; returns the next deadline.';

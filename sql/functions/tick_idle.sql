@@ -1,0 +1,54 @@
+-- tick_idle: once a second: stop servers that were empty for idle_stop_ms of their kind, end sessions orphaned for
+-- orphan_ms, and request always-on servers that a cluster lacks.
+-- Writes: server.empty_since; what server_stop_now, session_end_all and server_request write.
+-- Locks: cluster, placement, server, session.   Errors: none.
+-- Called by: tick.
+create or replace function orrery.tick_idle() returns void
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_now    timestamptz := orrery.clock();
+  v_server orrery.server;
+  v_kind   orrery.server_kind;
+  v_ids    bigint[];
+begin
+  with judged as (
+    select s.server_id, s.empty_since, orrery.server_is_empty(s) as is_empty
+    from orrery.server s join orrery.server_kind k on k.cluster = s.cluster and k.kind = s.kind
+    where s.state = 'ready' and k.idle_stop_ms is not null
+  )
+  update orrery.server s set empty_since = case when j.is_empty then v_now end
+  from judged j where s.server_id = j.server_id and j.is_empty <> (j.empty_since is not null);
+  for v_server in
+    select s.* from orrery.server s join orrery.server_kind k on k.cluster = s.cluster and k.kind = s.kind
+    where s.state = 'ready' and s.empty_since <= v_now - make_interval(secs => k.idle_stop_ms::float8 / 1000)
+    order by s.cluster, s.server_id
+  loop
+    perform from orrery.cluster c where c.cluster = v_server.cluster for no key update;
+    perform from orrery.placement p where p.server_id = v_server.server_id for no key update;
+    -- a hand-off to it locks the row before it commits
+    select * into v_server from orrery.server s where s.server_id = v_server.server_id for update;
+    if v_server.state = 'ready' and orrery.server_is_empty(v_server) then
+      perform orrery.server_stop_now(v_server.server_id, 'nobody is on it', 'tick_idle');
+    end if;
+  end loop;
+
+  select array_agg(s.session_id) into v_ids from orrery.session s
+  where s.state = 'orphaned' and s.state_at <= v_now - make_interval(secs => orrery.setting('orphan_ms')::float8 / 1000);
+  if v_ids is not null then
+    perform orrery.session_end_all(v_ids, 'tick_idle', 'its server died and did not come back in time');
+  end if;
+
+  for v_kind in
+    select k.* from orrery.server_kind k join orrery.cluster c on c.cluster = k.cluster
+    where c.state in ('starting', 'running') and k.always_on_key is not null and not exists (
+      select from orrery.placement p
+      where p.cluster = k.cluster and p.kind = k.kind and p.key = k.always_on_key and p.server_id is not null)
+    order by k.cluster, k.kind
+  loop
+    perform orrery.server_request(v_kind.kind, v_kind.always_on_key, v_kind.cluster);
+  end loop;
+end
+$$;
+comment on function orrery.tick_idle() is 'Stops empty servers, ends orphaned sessions, requests what is always on.';

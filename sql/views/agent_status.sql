@@ -1,0 +1,15 @@
+-- agent_status: machines, when they were heard of and what is left on them.
+create or replace view orrery.agent_status as
+  select a.agent_id, a.name, a.state, a.host,
+    round(extract(epoch from orrery.clock() - b.beat_at)::numeric, 1) as heard_ago_s,
+    round((b.cpu * 100)::numeric, 1) as cpu_percent,
+    b.memory_used_bytes, a.memory_bytes,
+    (select count(*) from orrery.server s where s.agent_id = a.agent_id and s.state in ('starting', 'ready', 'stopping')) as servers,
+    format('%s of %s', (select count(*) from orrery.port p where p.agent_id = a.agent_id and p.port between a.port_min and a.port_max),
+      a.port_max - a.port_min + 1) as ports,
+    a.public_address, a.private_address, a.clusters, a.version, a.reason
+  from orrery.agent a
+  left join orrery.agent_heartbeat b on b.agent_id = a.agent_id
+  order by a.name;
+comment on view orrery.agent_status is 'Agents: state, last heartbeat, load, servers, ports in use.';
+grant select on orrery.agent_status to orrery_viewer, orrery_admin;

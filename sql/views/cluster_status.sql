@@ -1,0 +1,26 @@
+-- cluster_status: each cluster, how far it is, and whether anything ticks. `connect` is what a game client is given:
+-- cluster@host:port#public key of the login server.
+create or replace view orrery.cluster_status as
+  select c.cluster, c.state, c.reason,
+    (select count(*) from orrery.server s where s.cluster = c.cluster and s.state = 'ready') as servers_ready,
+    (select count(*) from orrery.server s where s.cluster = c.cluster and s.state in ('requested', 'starting', 'ready', 'stopping')) as servers,
+    (select count(*) from orrery.session s where s.cluster = c.cluster and s.state <> 'ended') as sessions,
+    c.shutdown_at,
+    case when c.state = 'shutting_down' then date_trunc('second', greatest(c.shutdown_at - orrery.clock(), '0')) end as stops_in,
+    (select format('%s@%s:%s#%s', c.cluster, case when s.public_host ~ ':' then format('[%s]', s.public_host) else s.public_host end,
+       s.public_port, encode(c.public_key, 'hex'))
+     from orrery.placement p
+     join orrery.server s on s.server_id = p.server_id and s.state = 'ready'
+     join orrery.server_kind k on k.cluster = p.cluster and k.kind = p.kind and k.role = 'login'
+     where p.cluster = c.cluster and c.public_key is not null
+     order by s.server_id limit 1) as connect,
+    case
+      when t.tick_at is null then 'never ticked: is pg_cron running?'
+      when orrery.clock() - t.tick_at > make_interval(secs => orrery.setting('tick_late_ms')::float8 / 1000)
+        then format('no tick for %s s: is pg_cron running?', round(extract(epoch from orrery.clock() - t.tick_at)))
+      else 'ok' end as tick
+  from orrery.cluster c
+  left join orrery.tick_state t on true
+  order by c.cluster;
+comment on view orrery.cluster_status is 'Clusters: state, servers, sessions, countdown, connect string, health of the tick.';
+grant select on orrery.cluster_status to orrery_viewer, orrery_admin;
