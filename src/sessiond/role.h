@@ -1,0 +1,55 @@
+// What a role adds to a session server. Called by SessionHost; single-threaded; sans-IO like it.
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "base/clock.h"
+#include "sessiond/effects.h"
+#include "wire/types.h"
+
+namespace orrery::sessiond {
+
+/// A session that this server owns, or that is attached to it.
+struct Session {
+  SessionId id;
+  Epoch epoch;
+  bool owner = true;  // false: an attachment
+  AccountId account{};
+  CharacterId character{};
+  std::string name{};               // of the character
+  std::string state = "{}";         // JSON text, as it arrived
+  wire::ConnectionId connection{};  // 0: its client is not connected
+  Instant attach_by{};              // an owned session whose client has not attached by then has lapsed
+};
+
+class Role {
+ public:
+  virtual ~Role() = default;
+
+  /// server_start_info was answered. The role calls SessionHost::role_ready when it can serve. An error ends the
+  /// process.
+  virtual Status on_started(const Json& info, Instant now) = 0;
+  virtual void on_login_opened(const wire::LoginOpened&, Instant) {}
+  /// A login connection's client closed it, or it lapsed.
+  virtual void on_login_closed(wire::ConnectionId, wire::CloseReason, Instant) {}
+  /// The client of `session` is connected, or connected anew.
+  virtual void on_attached(Session&, Instant) {}
+  /// Everything on channels game and chat, and of control what is not the host's. `session` null: a login connection.
+  virtual void on_message(const wire::Message& message, Session* session, Instant now) = 0;
+  /// The session ends here, for whatever reason. JSON text of the state to keep with the character; nothing: none.
+  virtual std::optional<std::string> leave(Session&, Instant) { return std::nullopt; }
+  /// The database said that an owned session has ended or moved; the host has closed an attached client. `session` is
+  /// gone after.
+  virtual void on_taken_away(Session&, const std::string& /*reason*/, Instant) {}
+  /// `{"tell":"ready"|"failed",…}` from the database.
+  virtual void on_tell(const Json&, Instant) {}
+  virtual void on_hash_done(const HashDone&, Instant) {}
+  /// Does what is due.
+  virtual void advance(Instant) {}
+  virtual std::optional<Instant> next_deadline() const { return std::nullopt; }
+  /// One line of figures for the log, since the last call; may be empty.
+  virtual std::string statistics() { return {}; }
+};
+
+}  // namespace orrery::sessiond

@@ -1,0 +1,409 @@
+#include "sessiond/session_host.h"
+
+#include <algorithm>
+
+#include "base/log.h"
+#include "wire/link.h"
+
+namespace orrery::sessiond {
+namespace {
+
+constexpr Duration second = std::chrono::seconds{1};
+/// How long the end may take: for what clients must hear, and for what the database must.
+constexpr Duration stop_network_for = std::chrono::milliseconds{500};
+constexpr Duration stop_database_for = std::chrono::seconds{1};
+
+proto::Notice::Kind kind_of(ShutdownNotice::Kind kind) {
+  switch (kind) {
+    case ShutdownNotice::Kind::warning:
+      return proto::Notice::SHUTDOWN_WARNING;
+    case ShutdownNotice::Kind::countdown:
+      return proto::Notice::SHUTDOWN_COUNTDOWN;
+    case ShutdownNotice::Kind::cancelled:
+      return proto::Notice::SHUTDOWN_CANCELLED;
+  }
+  return proto::Notice::OTHER;
+}
+
+proto::ServerControl message_of(const ShutdownNotice& notice) {
+  proto::ServerControl message;
+  auto& out = *message.mutable_notice();
+  out.set_kind(kind_of(notice.kind));
+  out.set_notice_id(notice.notice_id);
+  out.set_seconds_left(notice.seconds_left);
+  out.set_text(notice.text);
+  return message;
+}
+
+}  // namespace
+
+SessionHost::SessionHost(HostConfig config, Random& random, Instant now)
+    : config_(std::move(config)), random_(random), next_second_(now + second) {}
+
+void SessionHost::start(Role& role, Instant now) {
+  role_ = &role;
+  call(GetStartInfo{}, [this](Result<Json> answer, Instant at) { on_start_info(std::move(answer), at); });
+  next_second_ = now + second;
+}
+
+void SessionHost::on_start_info(Result<Json> answer, Instant now) {
+  if (!answer) {
+    if (judge(answer.error(), "server_start_info")) {
+      start_again_at_ = now + second;
+    } else {
+      leave_with(exit_refused);
+    }
+    return;
+  }
+  if (const Status configured = configure(*answer, now); !configured) {
+    spdlog::error("cannot serve: {}", configured.error().message);
+    leave_with(exit_refused);
+  }
+}
+
+Status SessionHost::configure(const Json& info, Instant now) {
+  settings_ = info.value("settings", Json::object());
+  for (const char* name : {"keepalive_ms", "lapse_ms", "sync_ms"})
+    if (setting(name) <= 0) return Error{std::string("the database gave no setting ") + name};
+  const auto root = key_from_hex(info.value("link_root", ""));
+  if (!root) return Error{"the database gave no link root"};
+  link_root_ = *root;
+  lapse_ = setting_ms("lapse_ms");
+  sync_each_ = setting_ms("sync_ms");
+
+  wire::EndpointConfig config;
+  config.timing.keepalive = setting_ms("keepalive_ms");
+  config.timing.lapse = lapse_;
+  endpoint_.emplace(config, random_);
+  if (Status started = role_->on_started(info, now); !started) return started;
+  sync(now);
+  return ok();
+}
+
+std::int64_t SessionHost::setting(const std::string& name) const {
+  const auto found = settings_.find(name);
+  if (found == settings_.end() || !found->is_number()) return 0;
+  return static_cast<std::int64_t>(found->get<double>());
+}
+
+void SessionHost::role_ready() { emit(ServerReady{}); }
+
+// Events.
+
+void SessionHost::on_datagrams(std::span<const wire::Datagram> batch, Instant now) {
+  if (!lease_holds(now) || !endpoint_) return;
+  endpoint_->on_datagrams(batch, now);
+  drain_endpoint(now);
+}
+
+void SessionHost::on_private_datagram(const wire::Datagram& datagram, Instant now) {
+  if (!lease_holds(now) || !endpoint_) return;
+  ++statistics_.private_received;
+  const auto opened = wire::open_link(link_root_, datagram.bytes);
+  proto::LinkMessage message;
+  if (!opened || !message.ParseFromArray(opened->payload.data(), static_cast<int>(opened->payload.size()))) {
+    ++statistics_.private_dropped;
+    return;
+  }
+  if (!message.has_arrival()) return;
+  // Only a hint: the truth is what the database answers.
+  const Session* known = find(SessionId{message.arrival().session_id()});
+  if (known == nullptr || known->epoch < Epoch{message.arrival().epoch()}) sync(now);
+}
+
+void SessionHost::on_agent_message(std::string_view text, Instant now) {
+  if (!lease_holds(now)) return;
+  const Json message = Json::parse(text, nullptr, false);
+  if (!message.is_object()) return;
+  try {
+    if (const auto lease = message.find("lease_ms"); lease != message.end() && lease->is_number())
+      lease_until_ = now + std::chrono::milliseconds{lease->get<std::int64_t>()};
+    if (const auto cluster = message.find("cluster"); cluster != message.end() && cluster->is_object() && endpoint_) {
+      ClusterNews news;
+      news.name = cluster->value("name", config_.cluster);
+      news.state = cluster->value("state", "");
+      if (const auto left = cluster->find("stops_in_ms"); left != cluster->end() && left->is_number())
+        news.stops_in_ms = left->get<std::int64_t>();
+      if (const auto id = cluster->find("notice_id"); id != cluster->end() && id->is_number())
+        news.notice_id = id->get<std::uint64_t>();
+      if (const auto notice = countdown_.on_news(news, now)) {
+        spdlog::warn("{}", notice->text);
+        broadcast(*notice);
+      }
+    }
+    if (const auto told = message.find("message"); told != message.end() && told->is_object() && endpoint_) {
+      const std::string what = told->value("tell", "");
+      if (what == "sync") sync(now);
+      if (what == "ready" || what == "failed") role_->on_tell(*told, now);
+    }
+  } catch (const Json::exception& error) {
+    spdlog::warn("the agent sent what cannot be read: {}", error.what());
+  }
+}
+
+void SessionHost::on_database_answer(CallId id, Result<Json> answer, Instant now) {
+  if (!lease_holds(now)) return;
+  auto found = calls_.find(id);
+  if (found == calls_.end()) return;
+  const Answer continuation = std::move(found->second);
+  calls_.erase(found);
+  if (!answer && answer.error().code == "OR004") {
+    spdlog::error("the database refuses this server: {}", answer.error().message);
+    leave_with(exit_refused);
+    return;
+  }
+  try {
+    continuation(std::move(answer), now);
+  } catch (const Json::exception& error) {
+    spdlog::error("the database answered what cannot be read: {}", error.what());
+  }
+  check_finished(now);
+}
+
+void SessionHost::on_database(bool up, Instant now) {
+  if (up == database_up_ || !lease_holds(now)) return;
+  database_up_ = up;
+  if (up && endpoint_) {
+    if (!ends_.empty()) flush_ends_at_ = now;
+    sync(now);
+  }
+}
+
+void SessionHost::on_hash_done(const HashDone& done, Instant now) {
+  if (lease_holds(now) && role_ != nullptr) role_->on_hash_done(done, now);
+}
+
+void SessionHost::on_terminate(Instant now) {
+  if (exited_ || stopping_) return;
+  stopping_ = true;
+  emit(Stopping{});
+  stop_network_at_ = now + stop_network_for;
+  stop_database_at_ = now + stop_database_for;
+  if (!endpoint_) return leave_with(0);
+  spdlog::info("stopping: {} sessions, {} connections", sessions_.size(), connections_.size());
+
+  std::vector<SessionId> owned;
+  for (const auto& [id, session] : sessions_)
+    if (session.owner) owned.push_back(id);
+  for (const auto id : owned) end_session(id, "shutdown", "server stopped", now);
+  const auto left = connections_;
+  for (const auto& [connection, session] : left) {
+    tell_ended(connection, "shutdown", "The server shuts down.");
+    endpoint_->close(connection, wire::CloseReason::shutdown);
+  }
+  connections_.clear();
+  sessions_.clear();
+  flush_ends(now);
+  check_finished(now);
+}
+
+// Driving.
+
+bool SessionHost::poll_transmit(wire::Slot& slot, Instant now) {
+  advance(now);
+  if (!endpoint_) return false;
+  const bool filled = endpoint_->poll_transmit(slot, now);
+  if (!exited_) drain_endpoint(now);
+  return filled;
+}
+
+bool SessionHost::poll_effect(Effect& effect) {
+  if (effects_.empty()) return false;
+  effect = std::move(effects_.front());
+  effects_.pop_front();
+  return true;
+}
+
+std::optional<Instant> SessionHost::next_deadline() const {
+  if (exited_) return std::nullopt;
+  std::optional<Instant> next = next_second_;
+  const auto consider = [&next](std::optional<Instant> at) {
+    if (at && *at < *next) next = at;
+  };
+  consider(start_again_at_);
+  consider(lease_until_);
+  if (endpoint_) {
+    consider(endpoint_->next_deadline());
+    if (!stopping_) {
+      consider(countdown_.next_deadline());
+      consider(next_sync_);
+      consider(role_->next_deadline());
+    }
+    consider(flush_ends_at_);
+  }
+  return next;
+}
+
+void SessionHost::advance(Instant now) {
+  if (!lease_holds(now)) return;
+  if (start_again_at_ && *start_again_at_ <= now) {
+    start_again_at_.reset();
+    call(GetStartInfo{}, [this](Result<Json> answer, Instant at) { on_start_info(std::move(answer), at); });
+  }
+  const bool second_passed = next_second_ <= now;
+  if (second_passed) {
+    next_second_ += second;
+    if (next_second_ <= now) next_second_ = now + second;
+    const Json news{
+        {"server_id", config_.server.value}, {"epoch", config_.epoch.value}, {"sessions", sessions_.size()}};
+    emit(AgentSend{news.dump()});
+  }
+  if (!endpoint_) return;
+  if (flush_ends_at_ && *flush_ends_at_ <= now) flush_ends(now);
+  if (!stopping_) {
+    if (const auto notice = countdown_.poll(now)) broadcast(*notice);
+    if (next_sync_ && *next_sync_ <= now) sync(now);
+    if (second_passed) lapse_unattached(now);
+    role_->advance(now);
+  }
+  check_finished(now);
+}
+
+bool SessionHost::lease_holds(Instant now) {
+  if (exited_) return false;
+  if (!lease_until_ || now < *lease_until_) return true;
+  spdlog::error("the lease has passed and the agent gave no newer one: this server acts no more");
+  if (endpoint_)
+    for (const auto& [connection, session] : connections_) endpoint_->close(connection, wire::CloseReason::shutdown);
+  leave_with(exit_lease);
+  return false;
+}
+
+void SessionHost::check_finished(Instant now) {
+  if (!stopping_ || exited_ || !endpoint_) return;
+  const bool network = stop_network_at_ <= now || !endpoint_->next_deadline();
+  const bool database = stop_database_at_ <= now || ends_.empty();
+  if (!network || !database) return;
+  if (!ends_.empty()) spdlog::warn("{} ends of sessions could not be told to the database", ends_.size());
+  leave_with(0);
+}
+
+void SessionHost::leave_with(int code) {
+  if (exited_) return;
+  exited_ = true;
+  emit(Exit{code});
+}
+
+// Calls and messages.
+
+void SessionHost::call(DatabaseRequest request, Answer answer) {
+  const CallId id{++last_call_};
+  calls_.emplace(id, std::move(answer));
+  emit(DatabaseCall{id, std::move(request)});
+}
+
+bool SessionHost::judge(const Error& error, const char* what) {
+  if (error.code.starts_with("OR")) {
+    spdlog::error("{}: {} ({}) {}", what, error.message, error.code, error.hint);
+    return false;
+  }
+  spdlog::debug("{}: {} ({}); trying again", what, error.message, error.code);
+  return true;
+}
+
+void SessionHost::send_link(const Address& to, const Key32& key, const proto::LinkMessage& message) {
+  Bytes sealed = wire::seal_link(key, config_.server, config_.epoch, as_bytes(message.SerializeAsString()), random_);
+  if (!sealed.empty()) emit(LinkSend{to, std::move(sealed)});
+}
+
+Status SessionHost::send(wire::ConnectionId connection, const proto::ServerControl& message) {
+  return endpoint_->send(connection, wire::Channel::control, wire::Delivery::reliable,
+                         as_bytes(message.SerializeAsString()));
+}
+
+void SessionHost::tell_ended(wire::ConnectionId connection, const std::string& reason, const std::string& text) {
+  proto::ServerControl message;
+  message.mutable_ended()->set_reason(reason);
+  message.mutable_ended()->set_text(text);
+  // A connection whose queue is full or that is gone is closed all the same.
+  (void)send(connection, message);
+}
+
+void SessionHost::broadcast(const ShutdownNotice& notice) {
+  const proto::ServerControl message = message_of(notice);
+  for (const auto& [connection, session] : connections_) (void)send(connection, message);
+}
+
+void SessionHost::welcome(wire::ConnectionId connection, Instant now) {
+  if (const auto notice = countdown_.current(now)) (void)send(connection, message_of(*notice));
+}
+
+// What the endpoint says.
+
+void SessionHost::drain_endpoint(Instant now) {
+  wire::Effect effect;
+  while (endpoint_->poll_effect(effect)) {
+    if (stopping_) continue;
+    if (const auto* opened = std::get_if<wire::LoginOpened>(&effect)) {
+      connections_[opened->connection] = SessionId{};
+      welcome(opened->connection, now);
+      role_->on_login_opened(*opened, now);
+    } else if (const auto* attached = std::get_if<wire::Attached>(&effect)) {
+      on_attached(*attached, now);
+    } else if (const auto* message = std::get_if<wire::Message>(&effect)) {
+      on_endpoint_message(*message, now);
+    } else if (const auto* closed = std::get_if<wire::Closed>(&effect)) {
+      on_closed(*closed, now);
+    }
+  }
+}
+
+void SessionHost::on_attached(const wire::Attached& attached, Instant now) {
+  Session* session = find(attached.session);
+  if (session == nullptr || session->epoch != attached.epoch) return;
+  if (session->connection && session->connection != attached.connection) connections_.erase(session->connection);
+  session->connection = attached.connection;
+  connections_[attached.connection] = session->id;
+  welcome(attached.connection, now);
+  role_->on_attached(*session, now);
+}
+
+void SessionHost::on_endpoint_message(const wire::Message& message, Instant now) {
+  const auto connection = connections_.find(message.connection);
+  if (connection == connections_.end()) return;
+  Session* session = find(connection->second);
+  if (session != nullptr && message.channel == wire::Channel::control) {
+    proto::ClientControl control;
+    if (!control.ParseFromArray(message.bytes.data(), static_cast<int>(message.bytes.size()))) {
+      ++statistics_.messages_malformed;
+      return;
+    }
+    const bool attached = connection->second.value != 0 && config_.role != "login";
+    if (attached) {
+      if (!control.has_logout()) return;
+      if (session->owner) {
+        end_session(session->id, "logout", "asked for by the client", now);
+      } else {
+        endpoint_->close(message.connection, wire::CloseReason::logout);
+        connections_.erase(message.connection);
+        session->connection = {};
+      }
+      return;
+    }
+  }
+  role_->on_message(message, session, now);
+}
+
+void SessionHost::on_closed(const wire::Closed& closed, Instant now) {
+  const auto connection = connections_.find(closed.connection);
+  if (connection == connections_.end()) return;
+  if (!closed.session) {
+    role_->on_login_closed(closed.connection, closed.reason, now);
+    connections_.erase(closed.connection);
+    return;
+  }
+  connections_.erase(connection);
+  Session* session = find(closed.session);
+  if (session == nullptr || session->connection != closed.connection) return;
+  session->connection = {};
+  // An attachment's end is its owner's to tell; its client may attach again.
+  if (!session->owner) return;
+  if (closed.reason == wire::CloseReason::lapse) {
+    const auto ms = std::chrono::duration_cast<std::chrono::milliseconds>(lapse_).count();
+    end_session(closed.session, "lapse", "nothing heard for " + std::to_string(ms) + " ms", now);
+  } else {
+    end_session(closed.session, "logout", std::string("closed by the client: ") + to_string(closed.reason), now);
+  }
+}
+
+}  // namespace orrery::sessiond

@@ -1,0 +1,160 @@
+// What every role of a session server shares, sans-IO: the public endpoint, the sessions it owns or has attached, news
+// from the database and the agent, the lease, and the orderly end. Single-threaded.
+//
+//   on any event: the on_… call;  then  while (poll_transmit(slot, now)) send;  while (poll_effect(e)) carry out;
+//   then sleep until next_deadline() and poll_transmit again.
+#pragma once
+
+#include <deque>
+#include <functional>
+#include <optional>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "base/random.h"
+#include "base/result.h"
+#include "orrery.pb.h"
+#include "sessiond/effects.h"
+#include "sessiond/role.h"
+#include "sessiond/shutdown_notice.h"
+#include "wire/endpoint.h"
+
+namespace orrery::sessiond {
+
+struct HostConfig {
+  std::string cluster, kind, key, role;
+  ServerId server;
+  Epoch epoch;
+};
+
+/// Figures since start that the endpoint does not count.
+struct HostStatistics {
+  std::uint64_t private_received = 0;
+  std::uint64_t private_dropped = 0;  // no Link, or not sealed for this server
+  std::uint64_t messages_malformed = 0;
+  std::uint64_t sessions_arrived = 0;
+  std::uint64_t sessions_ended = 0;
+};
+
+class SessionHost {
+ public:
+  /// `random` must outlive the host. Nothing is asked of the database before start().
+  SessionHost(HostConfig config, Random& random, Instant now);
+  SessionHost(const SessionHost&) = delete;
+  SessionHost& operator=(const SessionHost&) = delete;
+  /// `role` must outlive the host.
+  void start(Role& role, Instant now);
+
+  // Events.
+  void on_datagrams(std::span<const wire::Datagram> batch, Instant now);
+  void on_private_datagram(const wire::Datagram& datagram, Instant now);
+  void on_agent_message(std::string_view text, Instant now);
+  void on_database_answer(CallId id, Result<Json> answer, Instant now);
+  /// The connection to the database came up or was lost.
+  void on_database(bool up, Instant now);
+  void on_hash_done(const HashDone& done, Instant now);
+  /// SIGTERM: tells everyone, ends every session, then gives Exit{0}.
+  void on_terminate(Instant now);
+
+  bool poll_transmit(wire::Slot& slot, Instant now);
+  bool poll_effect(Effect& effect);
+  std::optional<Instant> next_deadline() const;
+
+  // For roles.
+  using Answer = std::function<void(Result<Json>, Instant now)>;
+  void call(DatabaseRequest request, Answer answer);
+  void emit(Effect effect) { effects_.push_back(std::move(effect)); }
+  /// Seals a message to another server under the key that the database gave for it.
+  void send_link(const Address& to, const Key32& key, const proto::LinkMessage& message);
+  Status send(wire::ConnectionId connection, const proto::ServerControl& message);
+  /// There is one from the start info on.
+  bool has_endpoint() const { return endpoint_.has_value(); }
+  wire::Endpoint& endpoint() { return *endpoint_; }
+  Random& random() { return random_; }
+  const HostConfig& config() const { return config_; }
+  bool database_up() const { return database_up_; }
+  bool is_stopping() const { return stopping_; }
+  /// The role can serve: READY follows.
+  void role_ready();
+  /// A setting of the database; the process ends with an error at start when one that the server needs is missing.
+  std::int64_t setting(const std::string& name) const;
+  Duration setting_ms(const std::string& name) const { return std::chrono::milliseconds{setting(name)}; }
+
+  /// A session opened here by login, whose client is on `session.connection`.
+  void own(Session session);
+  Session* find(SessionId session);
+  /// Ends an owned session: its state is kept, the database told, an attached client told `text` and closed.
+  /// `reason`: of docs/control.md, session_end. Unknown sessions are ignored.
+  void end_session(SessionId session, const std::string& reason, const std::string& detail, Instant now);
+  /// Takes a session out without telling anybody: it is another server's now.
+  void release(SessionId session);
+  /// Every attached session's connection and every login connection.
+  const std::unordered_map<wire::ConnectionId, SessionId>& connections() const { return connections_; }
+  const std::unordered_map<SessionId, Session>& sessions() const { return sessions_; }
+  /// Forgets a login connection that the role closed.
+  void drop_connection(wire::ConnectionId connection) { connections_.erase(connection); }
+  void tell_ended(wire::ConnectionId connection, const std::string& reason, const std::string& text);
+
+  const HostStatistics& statistics() const { return statistics_; }
+
+ private:
+  void on_start_info(Result<Json> answer, Instant now);
+  Status configure(const Json& info, Instant now);
+  void advance(Instant now);
+  bool lease_holds(Instant now);
+  void drain_endpoint(Instant now);
+  void on_endpoint_message(const wire::Message& message, Instant now);
+  void on_attached(const wire::Attached& attached, Instant now);
+  void on_closed(const wire::Closed& closed, Instant now);
+  void welcome(wire::ConnectionId connection, Instant now);
+  void broadcast(const ShutdownNotice& notice);
+  void sync(Instant now);
+  void on_sync(Result<Json> answer, std::size_t taken_sent, Instant now);
+  void on_arrival(const Json& arrival, Instant now);
+  void on_ended(const Json& ended, Instant now);
+  void flush_ends(Instant now);
+  void lapse_unattached(Instant now);
+  void check_finished(Instant now);
+  void leave_with(int code);
+  /// OR004 ends the process. True when the call is worth repeating.
+  bool judge(const Error& error, const char* what);
+
+  HostConfig config_;
+  Random& random_;
+  Role* role_ = nullptr;
+  std::optional<wire::Endpoint> endpoint_;  // from the start info on
+  Json settings_;
+  Key32 link_root_{};
+  std::deque<Effect> effects_;
+
+  std::unordered_map<CallId, Answer> calls_;
+  std::uint64_t last_call_ = 0;
+  bool database_up_ = false;
+  std::optional<Instant> start_again_at_;
+
+  std::unordered_map<SessionId, Session> sessions_;
+  std::unordered_map<wire::ConnectionId, SessionId> connections_;  // session 0: a login connection
+
+  bool sync_under_way_ = false;
+  bool sync_again_ = false;
+  std::optional<Instant> next_sync_;
+  Duration sync_each_{};
+  std::vector<Json> taken_;  // to be acknowledged in the next sync
+
+  std::vector<Json> ends_;  // not yet answered by the database; the first ends_sent_ are under way
+  std::size_t ends_sent_ = 0;
+  std::optional<Instant> flush_ends_at_;
+
+  ShutdownCountdown countdown_;
+  std::optional<Instant> lease_until_;
+  Instant next_second_{};
+  Duration lapse_{};
+
+  bool stopping_ = false;
+  bool exited_ = false;
+  Instant stop_network_at_{}, stop_database_at_{};
+  HostStatistics statistics_;
+};
+
+}  // namespace orrery::sessiond

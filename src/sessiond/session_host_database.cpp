@@ -1,0 +1,203 @@
+// The database's half of SessionHost: which sessions arrive, which ended elsewhere, and telling of those that end here.
+#include <algorithm>
+
+#include "base/log.h"
+#include "sessiond/session_host.h"
+
+namespace orrery::sessiond {
+namespace {
+
+/// Ends are collected for so long before they are told in one call.
+constexpr Duration ends_each = std::chrono::milliseconds{20};
+constexpr Duration ends_again = std::chrono::milliseconds{500};
+constexpr Duration ends_again_stopping = std::chrono::milliseconds{100};
+constexpr Duration sync_again_after = std::chrono::seconds{1};
+/// What was taken is acknowledged within so long, by a sync of its own if nothing else causes one.
+constexpr Duration acknowledge_within = std::chrono::milliseconds{500};
+
+struct EndWords {
+  wire::CloseReason close;
+  const char* text;
+};
+EndWords words_of(const std::string& reason) {
+  if (reason == "lapse") return {wire::CloseReason::lapse, "Nothing was heard of you for too long."};
+  if (reason == "logout") return {wire::CloseReason::logout, "Logged out."};
+  if (reason == "shutdown") return {wire::CloseReason::shutdown, "The server shuts down."};
+  if (reason == "moved") return {wire::CloseReason::moved, "You are on another server now."};
+  if (reason == "superseded") return {wire::CloseReason::superseded, "You have logged in from elsewhere."};
+  return {wire::CloseReason::kicked, "Your session was ended."};
+}
+
+}  // namespace
+
+void SessionHost::own(Session session) {
+  connections_[session.connection] = session.id;
+  const SessionId id = session.id;
+  sessions_.insert_or_assign(id, std::move(session));
+}
+
+Session* SessionHost::find(SessionId session) {
+  const auto found = sessions_.find(session);
+  return found == sessions_.end() ? nullptr : &found->second;
+}
+
+void SessionHost::release(SessionId session) {
+  const auto found = sessions_.find(session);
+  if (found == sessions_.end()) return;
+  if (const auto connection = connections_.find(found->second.connection); connection != connections_.end())
+    connection->second = SessionId{};
+  sessions_.erase(found);
+}
+
+void SessionHost::end_session(SessionId id, const std::string& reason, const std::string& detail, Instant now) {
+  Session* session = find(id);
+  if (session == nullptr || !session->owner) return;
+  const auto state = role_->leave(*session, now);
+  Json end{{"session_id", id.value}, {"epoch", session->epoch.value}, {"reason", reason}, {"detail", detail}};
+  end["state"] = state ? Json::parse(*state, nullptr, false) : Json();
+  if (end["state"].is_discarded()) end["state"] = Json();
+  ends_.push_back(std::move(end));
+  if (!flush_ends_at_ && ends_sent_ == 0) flush_ends_at_ = now + ends_each;
+
+  const EndWords words = words_of(reason);
+  if (session->connection) {
+    tell_ended(session->connection, reason, words.text);
+    endpoint_->close(session->connection, words.close);
+    connections_.erase(session->connection);
+  }
+  endpoint_->forget(id, words.close);
+  sessions_.erase(id);
+  ++statistics_.sessions_ended;
+  spdlog::info("session {} ended: {} ({})", id.value, reason, detail);
+}
+
+void SessionHost::flush_ends(Instant now) {
+  flush_ends_at_.reset();
+  if (ends_.empty() || ends_sent_ != 0) return;
+  ends_sent_ = ends_.size();
+  call(EndSessions{Json(ends_)}, [this](Result<Json> answer, Instant at) {
+    const std::size_t sent = std::exchange(ends_sent_, 0);
+    if (!answer && judge(answer.error(), "session_end")) {
+      flush_ends_at_ = at + (stopping_ ? ends_again_stopping : ends_again);
+      return;
+    }
+    ends_.erase(ends_.begin(), ends_.begin() + static_cast<std::ptrdiff_t>(sent));
+    if (!ends_.empty()) flush_ends_at_ = at + (stopping_ ? Duration{} : ends_each);
+  });
+  (void)now;
+}
+
+void SessionHost::lapse_unattached(Instant now) {
+  // A login's sessions are on its connections, which lapse by themselves.
+  if (config_.role == "login") return;
+  std::vector<SessionId> late;
+  for (const auto& [id, session] : sessions_)
+    if (session.owner && !session.connection && session.attach_by <= now) late.push_back(id);
+  for (const auto id : late) end_session(id, "lapse", "its client never attached", now);
+}
+
+void SessionHost::sync(Instant now) {
+  if (sync_under_way_) {
+    sync_again_ = true;
+    return;
+  }
+  sync_under_way_ = true;
+  next_sync_ = now + sync_each_;
+  call(Sync{Json(taken_)}, [this, sent = taken_.size()](Result<Json> answer, Instant at) {
+    sync_under_way_ = false;
+    on_sync(std::move(answer), sent, at);
+    if (std::exchange(sync_again_, false) && !exited_ && !stopping_) sync(at);
+  });
+}
+
+void SessionHost::on_sync(Result<Json> answer, std::size_t taken_sent, Instant now) {
+  if (!answer) {
+    sync_again_ = false;
+    if (judge(answer.error(), "server_sync")) next_sync_ = now + std::min(sync_again_after, sync_each_);
+    return;
+  }
+  taken_.erase(taken_.begin(), taken_.begin() + static_cast<std::ptrdiff_t>(taken_sent));
+  if (stopping_) return;
+  // Each row by itself: one that cannot be read must not hide the others.
+  const auto each = [&](const char* member, auto&& take) {
+    const auto rows = answer->find(member);
+    if (rows == answer->end() || !rows->is_array()) return;
+    for (const auto& row : *rows) {
+      try {
+        take(row);
+      } catch (const Json::exception& error) {
+        spdlog::error("server_sync: a row of {} cannot be read: {}", member, error.what());
+      }
+    }
+  };
+  if (!answer->is_object()) return;
+  each("ended", [&](const Json& row) { on_ended(row, now); });
+  each("arrivals", [&](const Json& row) { on_arrival(row, now); });
+  if (!taken_.empty()) next_sync_ = std::min(*next_sync_, now + acknowledge_within);
+}
+
+void SessionHost::on_arrival(const Json& arrival, Instant now) {
+  const SessionId id{arrival.at("session_id").get<std::uint64_t>()};
+  const Epoch epoch{arrival.at("epoch").get<std::uint64_t>()};
+  const std::string role = arrival.at("role").get<std::string>();
+  const auto key = key_from_hex(arrival.at("key").get<std::string>());
+  if (!key) {
+    spdlog::error("session {} arrived without a key", id.value);
+    return;
+  }
+  taken_.push_back(Json{{"session_id", id.value}, {"epoch", epoch.value}, {"role", role}});
+  // It has ended here while this answer was on its way.
+  const auto ending = [&](const Json& end) {
+    return end.at("session_id") == id.value && end.at("epoch") == epoch.value;
+  };
+  if (std::any_of(ends_.begin(), ends_.end(), ending)) return;
+
+  if (Session* known = find(id)) {
+    if (epoch <= known->epoch) return;
+    if (known->owner) (void)role_->leave(*known, now);
+    endpoint_->forget(id, wire::CloseReason::superseded);
+    connections_.erase(known->connection);
+    sessions_.erase(id);
+  }
+  Session session{.id = id, .epoch = epoch};
+  session.owner = role == "owner";
+  const auto number = [&](const char* member) {
+    const auto found = arrival.find(member);
+    return found != arrival.end() && found->is_number() ? found->get<std::uint64_t>() : 0;
+  };
+  session.account = AccountId{number("account_id")};
+  session.character = CharacterId{number("character_id")};
+  if (const auto name = arrival.find("name"); name != arrival.end() && name->is_string())
+    session.name = name->get<std::string>();
+  if (const auto state = arrival.find("state"); state != arrival.end() && state->is_object())
+    session.state = state->dump();
+  session.attach_by = now + lapse_;
+  sessions_.insert_or_assign(id, std::move(session));
+  endpoint_->expect(id, epoch, config_.server, *key);
+  ++statistics_.sessions_arrived;
+  spdlog::debug("session {} arrived as {}, epoch {}", id.value, role, epoch.value);
+}
+
+void SessionHost::on_ended(const Json& ended, Instant now) {
+  const SessionId id{ended.at("session_id").get<std::uint64_t>()};
+  const Epoch epoch{ended.at("epoch").get<std::uint64_t>()};
+  taken_.push_back(Json{{"session_id", id.value}, {"epoch", epoch.value}, {"role", ended.value("role", "owner")}});
+  Session* session = find(id);
+  if (session == nullptr || session->epoch > epoch) return;
+  const auto given = ended.find("reason");
+  const std::string reason = given != ended.end() && given->is_string() ? given->get<std::string>() : "ended";
+  const EndWords words = words_of(reason);
+  (void)role_->leave(*session, now);
+  if (session->connection) {
+    tell_ended(session->connection, reason, words.text);
+    endpoint_->close(session->connection, words.close);
+    connections_.erase(session->connection);
+  }
+  endpoint_->forget(id, words.close);
+  role_->on_taken_away(*session, reason, now);
+  sessions_.erase(id);
+  ++statistics_.sessions_ended;
+  spdlog::info("session {} was ended by the database: {}", id.value, reason);
+}
+
+}  // namespace orrery::sessiond

@@ -1,0 +1,53 @@
+// What a zone simulates. The only interface between orrery-sessiond and a game: a studio replaces what stands behind
+// World::make. Single-threaded; reads no clock and does no I/O.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "base/clock.h"
+#include "base/ids.h"
+#include "base/result.h"
+
+namespace orrery::space {
+
+/// An entity's number within one world; never 0, never used again.
+using EntityId = std::uint32_t;
+
+/// What others see of an entity. Positions in centimetres from the world's corner, velocities in centimetres a second.
+struct EntityView {
+  EntityId id = 0;
+  std::int32_t x_cm = 0;
+  std::int32_t y_cm = 0;
+  std::int16_t vx_cm_s = 0;
+  std::int16_t vy_cm_s = 0;
+  std::uint8_t kind = 0;
+};
+
+class World {
+ public:
+  virtual ~World() = default;
+
+  /// `json`: what the kind's world function gave (a JSON object; `size_m` is the side of the square). `seed` decides
+  /// all that is random. An Error when the JSON is no object or a member is out of range.
+  static Result<std::unique_ptr<World>> make(std::string_view json, std::uint64_t seed);
+
+  /// Brings a player's entity in. `saved_state`: JSON text as an earlier leave gave it; anything else is as if there
+  /// were none.
+  virtual EntityId enter(SessionId session, std::string_view name, std::string_view saved_state) = 0;
+  /// Takes it out. JSON text to be kept with the character; "{}" for an entity that is not there.
+  virtual std::string leave(EntityId entity) = 0;
+  /// What the player wants from now on: direction -127..127 on each axis. Ignored for an entity that is not there.
+  virtual void input(EntityId entity, std::int8_t move_x, std::int8_t move_y, std::uint8_t buttons) = 0;
+  /// Moves everything on by `dt`.
+  virtual void step(Duration dt) = 0;
+  /// All entities, in no order; borrowed until the next call that is not const.
+  virtual std::span<const EntityView> entities() const = 0;
+  /// Side of the square in which entities are, in centimetres.
+  virtual std::int32_t size_cm() const = 0;
+};
+
+}  // namespace orrery::space
