@@ -33,7 +33,7 @@ std::string missing(Database& db, const Options& options) {
       text += (text.empty() ? "" : ", ") + role;
     }
   }
-  if (!tick_age_ms(db)) text += (text.empty() ? std::string() : std::string(", ")) + "timers";
+  if (tick_trouble(db)) text += (text.empty() ? std::string() : std::string(", ")) + "timers";
   return text;
 }
 

@@ -43,8 +43,8 @@ void check(Database& db) {
       db.value("select true from pg_catalog.pg_stat_activity where backend_type = 'pg_cron launcher'");
   good &= finding(launcher.has_value(),
                   launcher ? "pg_cron's launcher runs" : "pg_cron's launcher does not run: restart PostgreSQL");
-  const auto tick = tick_age_ms(db);
-  good &= finding(tick.has_value(), tick ? "the tick ran " + *tick + " ms ago" : "the tick does not run");
+  const auto trouble = tick_trouble(db);
+  good &= finding(!trouble, "the tick" + (trouble ? ": " + *trouble : std::string(" runs")));
   if (!good) throw Failure("this database is not well");
 }
 

@@ -14,29 +14,48 @@
 namespace orrery::cli {
 namespace {
 
-constexpr const char* kClusters = "select * from orrery.cluster_status where cluster = $1 or $1::text is null";
-constexpr const char* kServers = "select * from orrery.server_status where cluster = $1 or $1::text is null";
-constexpr const char* kAgents = "select * from orrery.agent_status";
+// People get the columns that fit a terminal; JSON has all.
+constexpr const char* kClusterColumns = "cluster, state, servers_ready, servers, sessions, stops_in, tick, reason";
+constexpr const char* kServerColumns =
+    "server_id, cluster, kind, key, state, agent, public_address, sessions, age, failures, reason";
+constexpr const char* kAgentColumns =
+    "name, state, heard_ago_s, cpu_percent, servers, ports, public_address, private_address, reason";
+
+std::string clusters(const std::string& columns) {
+  return "select " + columns + " from orrery.cluster_status where cluster = $1 or $1::text is null";
+}
+std::string servers(const std::string& columns) {
+  return "select " + columns + " from orrery.server_status where cluster = $1 or $1::text is null";
+}
+std::string agents(const std::string& columns) { return "select " + columns + " from orrery.agent_status"; }
 
 }  // namespace
 
 void print_status(Database& db, const Options& options) {
   if (options.json) {
-    std::cout << "{\"clusters\":" << db.json_rows(kClusters, {options.cluster})
-              << ",\"servers\":" << db.json_rows(kServers, {options.cluster}) << ",\"agents\":" << db.json_rows(kAgents)
-              << "}\n";
+    std::cout << "{\"clusters\":" << db.json_rows(clusters("*"), {options.cluster})
+              << ",\"servers\":" << db.json_rows(servers("*"), {options.cluster})
+              << ",\"agents\":" << db.json_rows(agents("*")) << "}\n";
     return;
   }
   std::cout << "Clusters\n";
-  print_table(std::cout, db.query(kClusters, {options.cluster}));
+  print_table(std::cout, db.query(clusters(kClusterColumns), {options.cluster}));
   std::cout << "\nServers\n";
-  print_table(std::cout, db.query(kServers, {options.cluster}));
+  print_table(std::cout, db.query(servers(kServerColumns), {options.cluster}));
   std::cout << "\nAgents\n";
-  print_table(std::cout, db.query(kAgents));
+  print_table(std::cout, db.query(agents(kAgentColumns)));
   std::cout << std::flush;
 }
 
-std::optional<std::string> tick_age_ms(Database& db) { return db.value("select orrery.tick_age_ms()"); }
+std::optional<std::string> tick_trouble(Database& db) {
+  if (const auto tick = db.value("select tick from orrery.cluster_status limit 1")) {
+    return *tick == "ok" ? std::nullopt : tick;
+  }
+  // Without a cluster the view has no row; the loops' sessions are there all the same.
+  if (db.value("select true from pg_catalog.pg_stat_activity where usename = 'orrery_cron' limit 1"))
+    return std::nullopt;
+  return "no tick loop is connected: is pg_cron running?";
+}
 
 void add_status(CLI::App& app, const Options& options) {
   CLI::App* status = app.add_subcommand("status", "Clusters, servers and agents");

@@ -8,7 +8,7 @@ namespace orrery::cli {
 
 void print_status(Database& db, const Options& options);
 
-/// How long ago the tick ran; unset when it has not run lately or never.
-std::optional<std::string> tick_age_ms(Database& db);
+/// What is wrong with the tick, in words; unset when it runs.
+std::optional<std::string> tick_trouble(Database& db);
 
 }  // namespace orrery::cli
