@@ -98,3 +98,36 @@ exception when others then
   return sqlstate;
 end
 $$;
+
+-- A game of the tests' own, with its handlers of timers. They note what they were called with in orrery_test.fired.
+do $$
+begin
+  if not exists (select from pg_catalog.pg_roles where rolname = 'orrery_test_game') then
+    create role orrery_test_game nologin;
+  end if;
+end
+$$;
+create table if not exists orrery_test.fired (kind text not null, key text not null, payload jsonb not null, batch integer not null);
+grant usage on schema orrery_test to orrery_test_game, orrery_owner;
+grant usage on schema orrery to orrery_test_game;
+grant insert on orrery_test.fired to orrery_test_game;
+
+create or replace function orrery_test.note_fired(p_timers orrery.timer[]) returns void
+language sql security definer as $$
+  insert into orrery_test.fired select t.timer_kind, t.key, t.payload, cardinality(p_timers) from unnest(p_timers) t;
+$$;
+alter function orrery_test.note_fired(orrery.timer[]) owner to orrery_test_game;
+
+-- Notes, and then fails when a key begins with bad.
+create or replace function orrery_test.note_or_fail(p_timers orrery.timer[]) returns void
+language plpgsql security definer as $$
+begin
+  insert into orrery_test.fired select t.timer_kind, t.key, t.payload, cardinality(p_timers) from unnest(p_timers) t;
+  if exists (select from unnest(p_timers) t where t.key like 'bad%') then
+    raise exception 'cannot do bad';
+  end if;
+end
+$$;
+alter function orrery_test.note_or_fail(orrery.timer[]) owner to orrery_test_game;
+
+create or replace function orrery_test.not_definer(p_timers orrery.timer[]) returns void language sql as $$ select; $$;
