@@ -15,7 +15,7 @@ declare
   v_cpu     real;
   v_memory  bigint;
   v_digest  text;
-  v_unknown jsonb := '[]';
+  v_unknown jsonb := '[]'::jsonb;
 begin
   begin
     v_cpu := coalesce((p_load ->> 'cpu')::real, 0);

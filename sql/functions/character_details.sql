@@ -7,7 +7,7 @@ as $$
 declare
   v_handler text;
   v_answer jsonb;
-  v_details jsonb := '{}';
+  v_details jsonb := '{}'::jsonb;
 begin
   for v_handler in select h.handler from orrery.hook h where h.hook = 'character_details' order by h.handler loop
     execute format('select %s($1, $2)', v_handler::regproc) into v_answer using p_cluster, p_character_id;

@@ -11,7 +11,7 @@ declare
   v_name    text := orrery.cluster_resolve(p_cluster, 'cluster_start(%L)', true);
   v_cluster orrery.cluster;
   v_kind    orrery.server_kind;
-  v_kinds   text[] := '{}';
+  v_kinds   text[] := '{}'::text[];
   v_event   bigint;
 begin
   select * into v_cluster from orrery.cluster c where c.cluster = v_name for no key update;

@@ -13,7 +13,7 @@ declare
 begin
   perform from orrery.command c where c.agent_id = p_agent_id and c.state in ('pending', 'claimed') limit 1;
   if not found then
-    return '[]';
+    return '[]'::jsonb;
   end if;
   v_retry := v_now - make_interval(secs => orrery.setting('command_retry_ms')::float8 / 1000);
   with due as (

@@ -11,7 +11,7 @@ as $$
 declare
   -- What a kind has that its spec does not say; the defaults of the table.
   c_defaults constant jsonb := '{"args":[],"env":{},"cpu_millis":100,"memory_bytes":67108864,"sessions_max":1000,
-    "ready_deadline_ms":10000,"stop_grace_ms":5000,"start_attempts_max":5,"on_isolation":"stop"}';
+    "ready_deadline_ms":10000,"stop_grace_ms":5000,"start_attempts_max":5,"on_isolation":"stop"}'::jsonb;
   v_cluster text;
   v_unknown text;
   v_old jsonb;

@@ -10,7 +10,7 @@ declare
   v_me orrery.server := orrery.server_identity(p_server_id, p_epoch, p_token);
   v_kind orrery.server_kind;
   v_secret orrery.cluster_secret;
-  v_world jsonb := '{}';
+  v_world jsonb := '{}'::jsonb;
 begin
   select k.* into v_kind from orrery.server_kind k where k.cluster = v_me.cluster and k.kind = v_me.kind;
   select c.* into v_secret from orrery.cluster_secret c where c.cluster = v_me.cluster;

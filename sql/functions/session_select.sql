@@ -41,7 +41,7 @@ begin
   end if;
 
   v_request := orrery.server_request(v_character.kind, v_character.key, v_session.cluster);
-  v_target_id := v_request ->> 'server_id';
+  v_target_id := (v_request ->> 'server_id')::bigint;
   v_waits_for := format('%s %s: %s', v_character.kind, v_character.key, coalesce(v_request ->> 'reason', v_request ->> 'state'));
   if v_request ->> 'state' = 'ready' then
     select s.server_id into v_chat_id
