@@ -1,0 +1,27 @@
+-- Catches a server placed on an agent that cannot run it.
+begin;
+set local client_min_messages = warning;
+select no_plan();
+delete from orrery.agent_heartbeat;
+delete from orrery.port;
+select orrery.cluster_create('t');
+create function pg_temp.why() returns text language sql as $$ select reason from orrery.placement_pick('t', 'login') $$;
+select orrery_test.agent_up('a', '{"clusters":["u"]}') is not null as up \gset
+select matches(pg_temp.why(), 'a holds no credential of t', 'no credential');
+select orrery_test.agent_up('a', '{"cpus":1}') as a \gset
+select orrery.server_kind_set('login', '{"cpu_millis":1001}', 't');
+select matches(pg_temp.why(), 'a has no cpu left', 'no cpu');
+select orrery.server_kind_set('login', '{"cpu_millis":1}', 't');
+select is(pg_temp.why(), null, 'suitable');
+update orrery.agent_heartbeat set beat_at = now() - interval '1 hour';
+select matches(pg_temp.why(), 'a is not heard of', 'silent');
+select orrery_test.beat(:'a');
+update orrery.agent set state = 'lost', rule = 'test' where name = 'a';
+select matches(pg_temp.why(), 'a is lost', 'lost');
+select orrery_test.beat(:'a');
+select is(pg_temp.why(), null, 'heard of again');
+update orrery.cluster set state = 'starting', rule = 'test' where cluster = 't';
+select orrery.server_request('login', 'main', 't');
+select matches(pg_temp.why(), 'a has port \d+ taken', 'fixed port taken');
+select * from finish();
+rollback;

@@ -1,0 +1,23 @@
+-- Catches two owners of a key, and requests that make no sense.
+begin;
+set local client_min_messages = warning;
+select no_plan();
+select orrery_test.cluster_up('t') as a \gset
+select orrery.server_request('grid', 'aldra-1', 't') as one \gset
+select is(orrery.server_request('grid', 'aldra-1', 't'), :'one'::jsonb, 'asked for twice, one server');
+select orrery_test.carry_out(:'a');
+select is(orrery.server_request('grid', 'aldra-1', 't') ->> 'state', 'ready', 'ready');
+select is(orrery.server_request('grid', 'aldra-1', 't') ->> 'epoch', :'one'::jsonb ->> 'epoch', 'the same epoch');
+select orrery.server_stop((:'one'::jsonb ->> 'server_id')::bigint);
+select orrery.server_request('grid', 'aldra-1', 't') as two \gset
+select isnt(:'two'::jsonb ->> 'server_id', :'one'::jsonb ->> 'server_id', 'one that stops owns its key no more');
+select ok((:'two'::jsonb ->> 'epoch')::bigint > (:'one'::jsonb ->> 'epoch')::bigint, 'the next has a higher epoch');
+select is(orrery_test.refusal($$select orrery.server_request('warp', '1', 't')$$) ->> 'code', 'OR001', 'unknown kind');
+select is(orrery_test.refusal($$select orrery.server_request('grid', 'no-such-place', 't')$$) ->> 'code', 'OR001', 'unknown key');
+select is(orrery_test.refusal($$select orrery.server_request('grid', null, 't')$$) ->> 'code', 'OR003', 'null');
+select is(orrery_test.refusal(format('select orrery.server_stop(%s)', :'one'::jsonb ->> 'server_id')) ->> 'code', 'OR002', 'stops already');
+select is(orrery_test.refusal('select orrery.server_stop(-1)') ->> 'code', 'OR001', 'no such server');
+select orrery.cluster_create('u');
+select is(orrery_test.refusal($$select orrery.server_request('chat', 'main', 'u')$$) ->> 'code', 'OR002', 'stopped cluster');
+select * from finish();
+rollback;
