@@ -87,7 +87,9 @@ std::optional<Duration> RoundTrip::smoothed() const { return measured_ ? std::op
 
 Duration RoundTrip::timeout(unsigned resends) const {
   constexpr Duration least = milliseconds{50}, most = std::chrono::seconds{2}, unmeasured = milliseconds{200};
-  Duration timeout = (measured_ ? std::max<Duration>(smoothed_ + 4 * variation_, least) : unmeasured) + ack_delay_max;
+  constexpr Duration variation_least = milliseconds{5};  // what a loop's own jitter may add on an even path
+  const Duration measured = smoothed_ + std::max<Duration>(4 * variation_, variation_least);
+  Duration timeout = (measured_ ? std::max(measured, least) : unmeasured) + ack_delay_max;
   for (unsigned i = 0; i < resends && timeout < most; ++i) timeout *= 2;
   return std::min(timeout, most);
 }

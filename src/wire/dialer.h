@@ -36,6 +36,7 @@ class Dialer {
   Dialer& operator=(Dialer&&) noexcept;
 
   bool is_open() const;
+  /// Nothing will be sent or told any more; after close() only once its close frames have left.
   bool is_closed() const;
   /// Nothing opened from the server for how long (since the start, before anything did).
   Duration silence(Instant now) const;
@@ -46,7 +47,7 @@ class Dialer {
 
   void on_datagram(ByteView bytes, Instant now);
   bool poll_transmit(Slot& slot, Instant now);
-  /// LoginOpened or Attached when it opens, then Message, at the end Closed.
+  /// LoginOpened or Attached when it opens, then Message, at the end Closed (but for the owner's own close).
   bool poll_effect(Effect& effect);
   std::optional<Instant> next_deadline() const;
 

@@ -90,6 +90,7 @@ class Endpoint::Impl {
 
   std::uint32_t add_peer(SessionId session, std::uint32_t receiver, Connection connection);
   Peer* find(ConnectionId id) const;
+  void drop_waiting(Expected& expected);
   std::uint32_t index_of(ConnectionId id) const {
     return static_cast<std::uint32_t>(id.value & ((1u << connection_index_bits) - 1));
   }
@@ -112,20 +113,29 @@ class Endpoint::Impl {
 };
 
 void Endpoint::Impl::expect(SessionId session, Epoch epoch, ServerId self, const Key32& k) {
+  if (!epoch) return;
   Expected& expected = expected_[session];
   if (epoch <= expected.epoch) return;
-  for (const KeySet& set : expected.waiting) receivers_.remove(set.receiver);
-  expected.waiting.clear();
+  drop_waiting(expected);
   expected.self = self;
   expected.epoch = epoch;
   expected.k = k;
+}
+
+/// Forgets the key sets that wait, and their receiver ids (0: taken over).
+void Endpoint::Impl::drop_waiting(Expected& expected) {
+  for (KeySet& set : expected.waiting) {
+    if (set.receiver != 0) receivers_.remove(set.receiver);
+    wipe(set.keys);
+  }
+  expected.waiting.clear();
 }
 
 void Endpoint::Impl::forget(SessionId session, CloseReason reason) {
   const auto it = expected_.find(session);
   if (it == expected_.end()) return;
   if (it->second.peer != no_peer) close(peers_[it->second.peer]->id, reason);
-  for (const KeySet& set : it->second.waiting) receivers_.remove(set.receiver);
+  drop_waiting(it->second);
   wipe(it->second.k);
   expected_.erase(it);
 }
@@ -345,11 +355,10 @@ void Endpoint::Impl::open_attached(std::uint32_t receiver, SessionId session, co
     return;
   }
   KeySet set = *it;
+  it->receiver = 0;
   Connection connection(Connection::Role::server, set.keys, set.client_id, set.from, config_.timing, now);
   wipe(set.keys);
-  for (const KeySet& other : expected.waiting)
-    if (other.receiver != receiver) receivers_.remove(other.receiver);
-  expected.waiting.clear();
+  drop_waiting(expected);
   if (expected.peer == no_peer) {
     expected.peer = add_peer(session, receiver, std::move(connection));
   } else {

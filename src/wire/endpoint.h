@@ -39,7 +39,7 @@ class Endpoint {
   void forget(SessionId session, CloseReason reason);
 
   /// Queues a message. Fails when the connection is gone, or `bytes` is too long (unreliable: must fit one packet), or
-  /// more than 256 KiB of reliable bytes wait. `bytes` are copied.
+  /// more than 256 KiB of reliable bytes wait (64 more counted for each piece). `bytes` are copied.
   Status send(ConnectionId connection, Channel channel, Delivery delivery, ByteView bytes);
   /// Sends what reliable messages are queued once, then close frames; the connection is gone for the owner at once.
   void close(ConnectionId connection, CloseReason reason);

@@ -14,6 +14,11 @@ HalfOpenTable::HalfOpenTable(const EndpointConfig& config, const Key32& static_k
       cookies_(config.cookie_for, random),
       limit_(config.inits_per_second_max, random) {}
 
+HalfOpenTable::~HalfOpenTable() {
+  wipe(static_key_);
+  for (Entry& entry : entries_) wipe(entry.keys);
+}
+
 ByteView HalfOpenTable::on_init(const Init& init, const Address& from, Instant now, ReceiverTable& receivers,
                                 Random& random, Statistics& statistics) {
   if (!cookies_.accepts(init.cookie, from, now)) {
@@ -27,7 +32,7 @@ ByteView HalfOpenTable::on_init(const Init& init, const Address& from, Instant n
   }
   const bool full = known == by_address_.end() && by_address_.size() >= config_.half_open_max;
   // Entries that were opened or replaced leave their deadline behind for a while; that too is bounded.
-  if (full || ends_.size() >= 4 * config_.half_open_max || !limit_.charge(from, now)) {
+  if (full || ends_.size() >= ends_max || !limit_.charge(from, now)) {
     ++statistics.dropped_limited;
     return {};
   }

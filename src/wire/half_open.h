@@ -26,6 +26,10 @@ class HalfOpenTable {
 
   HalfOpenTable(const EndpointConfig& config, const Key32& static_key, const std::string& cluster, Random& random);
 
+  ~HalfOpenTable();
+  HalfOpenTable(const HalfOpenTable&) = delete;
+  HalfOpenTable& operator=(const HalfOpenTable&) = delete;
+
   Cookie bake(const Address& from, Instant now) const { return cookies_.bake(from, now); }
   /// The Reply to an Init, the same again for the same Init; empty when it is dropped, and counted.
   ByteView on_init(const Init& init, const Address& from, Instant now, ReceiverTable& receivers, Random& random,
@@ -43,6 +47,8 @@ class HalfOpenTable {
     Instant at{};
     std::uint32_t receiver = 0;
   };
+  static constexpr std::size_t ends_max = 65536;
+
   EndpointConfig config_;
   Key32 static_key_;
   Bytes prologue_;

@@ -99,7 +99,13 @@ std::size_t encode(const DataHeader& header, std::span<std::uint8_t> buffer) {
   return writer.size();
 }
 
-bool is_hello(ByteView datagram) { return has_versioned(datagram, PacketType::hello, hello_bytes); }
+static bool is_zero(ByteView padding) {
+  return std::all_of(padding.begin(), padding.end(), [](std::uint8_t byte) { return byte == 0; });
+}
+
+bool is_hello(ByteView datagram) {
+  return has_versioned(datagram, PacketType::hello, hello_bytes) && is_zero(datagram.subspan(2));
+}
 
 std::optional<Cookie> decode_cookie(ByteView datagram) {
   if (!has_versioned(datagram, PacketType::cookie, cookie_bytes)) return std::nullopt;
@@ -118,9 +124,7 @@ std::optional<Init> decode_init(ByteView datagram) {
   init.cookie.time_ms = reader.take<std::uint64_t>();
   init.cookie.mac = take_array<16>(reader);
   init.noise = take_array<noise_overhead>(reader);
-  const ByteView padding = reader.rest();
-  if (init.client_id == 0 || std::any_of(padding.begin(), padding.end(), [](std::uint8_t b) { return b != 0; }))
-    return std::nullopt;
+  if (init.client_id == 0 || !is_zero(reader.rest())) return std::nullopt;
   return init;
 }
 

@@ -88,7 +88,7 @@ std::size_t encode(const VersionRange& range, std::span<std::uint8_t> buffer);
 /// The header alone.
 std::size_t encode(const DataHeader& header, std::span<std::uint8_t> buffer);
 
-// Nothing unless the datagram has this packet's type, version (where it has one) and exact length.
+// Nothing unless the datagram has this packet's type, version (where it has one), exact length and zero padding.
 bool is_hello(ByteView datagram);
 std::optional<Cookie> decode_cookie(ByteView datagram);
 std::optional<Init> decode_init(ByteView datagram);

@@ -89,6 +89,12 @@ void ReliableSender::flush() {
     if (pieces_[i].state == State::in_flight) pieces_[i].state = State::unsent;
 }
 
+std::size_t ReliableReceiver::held_bytes() const {
+  std::size_t held = partial_.size();
+  for (const Aside& aside : aside_) held += aside.bytes.size();
+  return held;
+}
+
 ReliableReceiver::Taken ReliableReceiver::place(const Piece& piece) {
   if (piece.bytes.size() > piece_bytes_max) return Taken::violation;
   const std::uint32_t ahead = piece.sequence - next_;

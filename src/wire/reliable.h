@@ -68,6 +68,9 @@ class ReliableSender {
 
 class ReliableReceiver {
  public:
+  /// Held for messages that are not whole yet.
+  std::size_t held_bytes() const;
+
   enum class Taken {
     yes,       // new, or a duplicate: acknowledge
     refused,   // outside the window: do not acknowledge
