@@ -48,7 +48,7 @@ begin
     'unknown', v_unknown,
     'clusters', (
       select coalesce(jsonb_agg(jsonb_build_object('name', c.cluster, 'state', c.state, 'notice_id', c.notice_id,
-        'stops_in_ms', greatest(0, floor(extract(epoch from c.shutdown_at - v_now) * 1000))) order by c.cluster), '[]')
+        'stops_in_ms', case when c.shutdown_at is not null then greatest(0, floor(extract(epoch from c.shutdown_at - v_now) * 1000)) end) order by c.cluster), '[]')
       from orrery.cluster c
       where exists (select from orrery.server s
                     where s.agent_id = p_agent_id and s.cluster = c.cluster and s.state in ('starting', 'ready', 'stopping'))));

@@ -33,13 +33,16 @@ end
 $$;
 comment on function orrery.state_guard() is 'Refuses changes of state that transition does not allow and records the others as events.';
 
-drop trigger if exists state_guard on orrery.cluster;
-create trigger state_guard before insert or update of state on orrery.cluster for each row execute function orrery.state_guard();
-drop trigger if exists state_guard on orrery.agent;
-create trigger state_guard before insert or update of state on orrery.agent for each row execute function orrery.state_guard();
-drop trigger if exists state_guard on orrery.server;
-create trigger state_guard before insert or update of state on orrery.server for each row execute function orrery.state_guard();
-drop trigger if exists state_guard on orrery.command;
-create trigger state_guard before insert or update of state on orrery.command for each row execute function orrery.state_guard();
-drop trigger if exists state_guard on orrery.session;
-create trigger state_guard before insert or update of state on orrery.session for each row execute function orrery.state_guard();
+-- only when missing: the lock that making one takes would wait for every transaction of a running cluster
+do $do$
+declare
+  v_table text;
+begin
+  foreach v_table in array array['cluster', 'agent', 'server', 'command', 'session'] loop
+    if not exists (select from pg_catalog.pg_trigger t where t.tgrelid = ('orrery.' || v_table)::regclass and t.tgname = 'state_guard') then
+      execute format('create trigger state_guard before insert or update of state on orrery.%I
+        for each row execute function orrery.state_guard()', v_table);
+    end if;
+  end loop;
+end
+$do$;

@@ -1,0 +1,24 @@
+-- Catches a login that reaches another cluster, or one that reaches any without a grant.
+begin;
+set local client_min_messages = warning;
+select no_plan();
+create role orrery_test_dba login in role orrery_admin;
+select orrery.cluster_create('t'); select orrery.cluster_create('u');
+grant usage on schema orrery_test to orrery_test_dba;
+set session authorization orrery_test_dba;
+select is(orrery_test.refusal('select orrery.cluster_start(''t'')') ->> 'code', 'OR010', 'granted to none');
+reset session authorization;
+select orrery.cluster_grant('t', 'orrery_test_dba');
+set session authorization orrery_test_dba;
+select lives_ok('select orrery.cluster_start()', 'its own is meant when none is named');
+select is((select string_agg(cluster || ' ' || state, ', ') from orrery.cluster_status), 't starting', 'it sees its own only');
+select is(orrery_test.refusal('select orrery.cluster_start(''u'')') ->> 'code', 'OR010', 'not another');
+select is(orrery_test.refusal('select orrery.cluster_create(''v'')') ->> 'code', 'OR010', 'it makes none');
+select is(orrery_test.refusal('select orrery.setting_set(''tick_ms'', 20)') ->> 'code', 'OR010', 'nor changes what concerns all');
+select is(orrery_test.refusal('select * from orrery.cluster') ->> 'code', '42501', 'tables are closed to it');
+select is((select array_agg(distinct state) from orrery.server_status), '{requested}', 'the tick places what it asked for, who sees all');
+reset session authorization;
+select is(orrery_test.refusal('select orrery.cluster_grant(''t'', ''orrery_test_nobody'')') ->> 'code', 'OR001', 'unknown login');
+select is(orrery_test.refusal('select orrery.cluster_grant(''v'', ''orrery_test_dba'')') ->> 'code', 'OR001', 'unknown cluster');
+select * from finish();
+rollback;

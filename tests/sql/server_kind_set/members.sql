@@ -1,0 +1,17 @@
+-- Catches a misspelt member that is silently dropped, and a kind half set.
+begin;
+set local client_min_messages = warning;
+select no_plan();
+select orrery.cluster_create('t');
+select orrery.server_kind_set('dud', '{"role":"other","command":"x","args":["a","b c"],"env":{"A":"1"},"cpu_millis":7}', 't');
+select row_eq($$select role, command, args, env, cpu_millis, memory_bytes from orrery.server_kind where cluster = 't' and kind = 'dud'$$,
+  row('other'::text, 'x'::text, '{a,"b c"}'::text[], '{"A":"1"}'::jsonb, 7, 67108864::bigint), 'set, the others by default');
+select orrery.server_kind_set('dud', '{"command":"y"}', 't');
+select row_eq($$select command, cpu_millis from orrery.server_kind where cluster = 't' and kind = 'dud'$$, row('y'::text, 7), 'only what is named changes');
+select is(orrery_test.refusal($$select orrery.server_kind_set('dud', '{"comand":"x"}', 't')$$) ->> 'code', 'OR003', 'unknown member');
+select is(orrery_test.refusal($$select orrery.server_kind_set('dud', '{"cpu_millis":-1}', 't')$$) ->> 'code', 'OR003', 'out of range');
+select is(orrery_test.refusal($$select orrery.server_kind_set('dud', '{"cpu_millis":"x"}', 't')$$) ->> 'code', 'OR003', 'no number');
+select is(orrery_test.refusal($$select orrery.server_kind_set('dud', '{"cluster":"u"}', 't')$$) ->> 'code', 'OR003', 'another cluster');
+select is(orrery_test.refusal($$select orrery.server_kind_set('Bad', '{}', 't')$$) ->> 'code', 'OR003', 'bad name');
+select * from finish();
+rollback;
