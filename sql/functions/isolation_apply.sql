@@ -25,8 +25,8 @@ begin
   loop
     v_rows := case
       when not v_table.has_cluster then 'true'
-      when v_table.cluster_not_null then '(select orrery.login_cluster()) in (cluster, ''*'')'
-      else 'cluster is null or (select orrery.login_cluster()) in (cluster, ''*'')'
+      when v_table.cluster_not_null then '(select orrery.login_cluster()) = any (array[cluster, ''*''])'
+      else 'cluster is null or (select orrery.login_cluster()) = any (array[cluster, ''*''])'
     end;
     execute format('alter table %s enable row level security, force row level security', v_table.name);
     if not exists (select from pg_catalog.pg_policy y where y.polrelid = v_table.oid and y.polname = 'cluster_isolation') then

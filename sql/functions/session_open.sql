@@ -1,5 +1,6 @@
 -- session_open: a player has logged in: a session owned by this login server, its root secret, the account's characters.
--- Writes: session, session_secret.   Reads: account, character; calls hook character_details.
+-- An orphaned session of the account, whose server died, is ended first.
+-- Writes: session, session_secret; what session_end_all writes.   Reads: account, character; calls hook character_details.
 -- Errors: those of server_identity; OR001 unknown account; OR002 account not active or cluster stopping; OR006 server full;
 -- OR008 the account is in play already.
 -- Called by: src/pg/control_api (role login).
@@ -16,6 +17,7 @@ declare
   v_root bytea := orrery.random_bytes(32);
   v_session_epoch bigint := orrery.epoch_next();
   v_session_id bigint;
+  v_orphans bigint[];
 begin
   select a.* into v_account from orrery.account a where a.account_id = p_account_id and a.cluster = v_me.cluster;
   if not found then
@@ -34,6 +36,11 @@ begin
      >= (select k.sessions_max from orrery.server_kind k where k.cluster = v_me.cluster and k.kind = v_me.kind) then
     perform orrery.fail('OR006', format('%s %s is full', v_me.kind, v_me.key), 'It has as many sessions as its kind allows.',
       'Try again in a moment.');
+  end if;
+  -- Its server is dead: nobody else will end it for orphan_ms, and the player is here again.
+  select array_agg(s.session_id) into v_orphans from orrery.session s where s.account_id = p_account_id and s.state = 'orphaned';
+  if v_orphans is not null then
+    perform orrery.session_end_all(v_orphans, 'session_open', 'logged in again after its server died');
   end if;
   begin
     insert into orrery.session (cluster, account_id, server_id, epoch, rule, reason, state_at, opened_at, client_address, taken)
