@@ -1,0 +1,205 @@
+#include <algorithm>
+#include <map>
+#include <set>
+
+#include "lab.h"
+#include "sessiond/visibility.h"
+#include "sessiond/zone_core.h"
+
+namespace orrery::sessiond::test {
+namespace {
+
+struct Snapshot {
+  std::uint32_t tick, last_input, self;
+  std::uint16_t delay_ms;
+  std::map<std::uint32_t, std::pair<std::int32_t, std::int32_t>> entities;
+};
+
+/// Decoded from docs/protocol.md, sharing nothing with the encoder.
+Snapshot decode(ByteView bytes) {
+  Snapshot s{};
+  const auto u = [&](std::size_t at, std::size_t n) {
+    std::uint64_t value = 0;
+    for (std::size_t i = n; i-- > 0;) value = value << 8 | bytes[at + i];
+    return value;
+  };
+  EXPECT_GE(bytes.size(), 17u);
+  EXPECT_EQ(bytes[0], 2);
+  s.tick = static_cast<std::uint32_t>(u(1, 4));
+  s.last_input = static_cast<std::uint32_t>(u(5, 4));
+  s.delay_ms = static_cast<std::uint16_t>(u(9, 2));
+  s.self = static_cast<std::uint32_t>(u(11, 4));
+  const auto count = u(15, 2);
+  EXPECT_EQ(bytes.size(), 17 + 17 * count);
+  for (std::size_t i = 0; i < count; ++i) {
+    const std::size_t at = 17 + 17 * i;
+    s.entities[static_cast<std::uint32_t>(u(at, 4))] = {static_cast<std::int32_t>(u(at + 4, 4)),
+                                                        static_cast<std::int32_t>(u(at + 8, 4))};
+  }
+  EXPECT_EQ(s.entities.size(), count);
+  return s;
+}
+
+Bytes input(std::initializer_list<std::array<int, 4>> inputs) {
+  Bytes out{1, static_cast<std::uint8_t>(inputs.size())};
+  for (const auto& in : inputs) {
+    for (int i = 0; i < 4; ++i) out.push_back(static_cast<std::uint8_t>(in[0] >> (8 * i)));
+    for (std::size_t i = 1; i < 4; ++i) out.push_back(static_cast<std::uint8_t>(in[i]));
+  }
+  return out;
+}
+
+class ZoneTest : public ::testing::Test {
+ protected:
+  Lab<ZoneCore> lab{"zone"};
+  void enter(std::uint64_t session, double x_m, double y_m) {
+    lab.arrivals.push_back(arrival(session, 5, "owner", key_of(1), {{"x_m", x_m}, {"y_m", y_m}}));
+  }
+  void begin(std::uint64_t sessions) {
+    lab.start();
+    for (std::uint64_t id = 1; id <= sessions; ++id) lab.attach(SessionId{id}, Epoch{5}, key_of(1));
+    lab.run(milliseconds{500});
+  }
+  Snapshot last(std::size_t client) { return decode(lab.client(client).game.back()); }
+};
+
+TEST_F(ZoneTest, TwentySnapshotsASecondOfWhatIsNear) {
+  enter(1, 100, 100);
+  enter(2, 150, 100);
+  enter(3, 1900, 1900);
+  begin(3);
+  const auto before = lab.client(0).game.size();
+  lab.run(seconds{1});
+  EXPECT_NEAR(static_cast<double>(lab.client(0).game.size() - before), 20, 1);
+  EXPECT_EQ(last(0).entities.size(), 2u);
+  EXPECT_EQ(last(0).entities.at(last(0).self), std::make_pair(10000, 10000));
+  EXPECT_EQ(last(0).entities.at(last(1).self), std::make_pair(15000, 10000));
+  EXPECT_EQ(last(2).entities.size(), 1u);
+}
+
+TEST_F(ZoneTest, AnInputMovesOnceHoweverOftenItComes) {
+  enter(1, 100, 100);
+  begin(1);
+  auto& dialer = lab.client(0).dialer;
+  const auto send = [&](const Bytes& bytes) {
+    ASSERT_TRUE(dialer.send(wire::Channel::game, wire::Delivery::unreliable, bytes));
+    lab.run(milliseconds{100});
+  };
+  send(input({{2, 0, 0, 0}, {1, 127, 0, 0}}));
+  EXPECT_EQ(last(0).last_input, 2u);
+  EXPECT_EQ(last(0).entities.at(last(0).self).first, 10000) << "the newest input says stand";
+  send(input({{1, 127, 0, 0}}));
+  EXPECT_EQ(last(0).last_input, 2u);
+  EXPECT_EQ(last(0).entities.at(last(0).self).first, 10000) << "an old input was taken";
+  send(input({{3, 127, 0, 0}}));
+  EXPECT_GT(last(0).entities.at(last(0).self).first, 10000);
+  EXPECT_LE(last(0).delay_ms, 110);
+  // Sequences wrap.
+  send(input({{0x7fffffff, 0, 0, 0}}));
+  send(input({{static_cast<int>(0xfffffff0), 0, 0, 0}}));
+  send(input({{4, 0, 0, 0}}));
+  EXPECT_EQ(last(0).last_input, 4u);
+}
+
+TEST_F(ZoneTest, MalformedInputsAreCountedAndNothingElse) {
+  enter(1, 100, 100);
+  begin(1);
+  Bytes cut = input({{9, 127, 0, 0}, {8, 127, 0, 0}});
+  cut.pop_back();
+  Bytes more = input({{9, 127, 0, 0}});
+  more.push_back(0);
+  for (const Bytes& bad : {Bytes{1}, Bytes{1, 0}, Bytes{2, 1, 0}, cut, more,
+                           input({{9, 1, 1, 0}, {8, 1, 1, 0}, {7, 1, 1, 0}, {6, 1, 1, 0}})})
+    ASSERT_TRUE(lab.client(0).dialer.send(wire::Channel::game, wire::Delivery::unreliable, bad));
+  lab.run(milliseconds{200});
+  EXPECT_EQ(last(0).last_input, 0u);
+  EXPECT_EQ(last(0).entities.at(last(0).self).first, 10000);
+  EXPECT_NE(lab.role_core.statistics().find("6 bad inputs"), std::string::npos) << lab.role_core.statistics();
+}
+
+TEST_F(ZoneTest, ACrowdNeverExceedsOneDatagram) {
+  for (std::uint64_t id = 1; id <= 150; ++id) enter(id, 1000 + static_cast<double>(id), 1000);
+  begin(150);
+  lab.run(milliseconds{200});
+  EXPECT_EQ(last(0).entities.size(), snapshot_entities_max);
+  for (const auto& client : lab.clients) {
+    EXPECT_LE(client->largest, wire::datagram_bytes_max);
+    ASSERT_FALSE(client->game.empty());
+  }
+}
+
+TEST_F(ZoneTest, WhoLeavesIsSeenNoMore) {
+  enter(1, 100, 100);
+  enter(2, 110, 100);
+  begin(2);
+  EXPECT_EQ(last(0).entities.size(), 2u);
+  proto::ClientControl message;
+  message.mutable_logout();
+  lab.client(1).send(message);
+  lab.run(milliseconds{300});
+  EXPECT_EQ(last(0).entities.size(), 1u);
+  ASSERT_EQ(lab.ends().size(), 1u);
+  EXPECT_EQ(lab.ends()[0].at("reason"), "logout");
+  EXPECT_EQ(lab.ends()[0].at("state").at("x_m"), 110.0);
+}
+
+TEST_F(ZoneTest, AttachingAnewKeepsTheEntity) {
+  enter(1, 100, 100);
+  begin(1);
+  const auto self = last(0).self;
+  lab.client(0).silent = true;
+  const auto again = lab.attach(SessionId{1}, Epoch{5}, key_of(1));
+  lab.run(milliseconds{500});
+  ASSERT_FALSE(lab.client(again).game.empty());
+  EXPECT_EQ(last(again).self, self);
+  EXPECT_EQ(last(again).entities.size(), 1u);
+}
+
+TEST_F(ZoneTest, ASleptZoneCatchesUpALittleAndKeepsItsPace) {
+  enter(1, 100, 100);
+  begin(1);
+  const auto tick = lab.role_core.tick();
+  lab.now += seconds{3};
+  lab.pump();
+  EXPECT_EQ(lab.role_core.tick(), tick + 5);
+  lab.run(seconds{1});
+  EXPECT_NEAR(lab.role_core.tick() - tick, 25, 1);
+  EXPECT_GT(lab.role_core.ticks_late(), 0u);
+}
+
+TEST(Visibility, NearestAreThoseOfABruteForce) {
+  SeededRandom random(11);
+  for (int round = 0; round < 60; ++round) {
+    const auto size_cm = static_cast<std::int32_t>(1000 + random.next<std::uint32_t>() % 3'000'000);
+    const auto view_cm = static_cast<std::int32_t>(1 + random.next<std::uint32_t>() % 400'000);
+    const std::size_t visible = 1 + random.next<std::uint32_t>() % 60;
+    std::vector<space::EntityView> entities(1 + random.next<std::uint32_t>() % 300);
+    for (std::size_t i = 0; i < entities.size(); ++i) {
+      entities[i].id = static_cast<std::uint32_t>(1000 - i);
+      entities[i].x_cm =
+          static_cast<std::int32_t>(random.next<std::uint32_t>() % static_cast<std::uint32_t>(size_cm + 1));
+      // Half of the rounds are crowded, so that equal distances occur.
+      entities[i].y_cm =
+          round % 2 == 0 ? entities[i].x_cm / 7 : static_cast<std::int32_t>(random.next<std::uint32_t>() % 50);
+    }
+    Visibility visibility(size_cm, view_cm, visible);
+    visibility.fill(entities);
+    for (std::uint32_t self = 0; self < entities.size(); ++self) {
+      std::set<std::pair<double, std::uint32_t>> near;
+      for (const auto& other : entities) {
+        const double dx = double(other.x_cm) - entities[self].x_cm, dy = double(other.y_cm) - entities[self].y_cm;
+        if (other.id != entities[self].id && dx * dx + dy * dy <= double(view_cm) * view_cm)
+          near.emplace(dx * dx + dy * dy, other.id);
+      }
+      std::vector<std::uint32_t> expected{entities[self].id};
+      for (const auto& [distance, id] : near)
+        if (expected.size() < visible) expected.push_back(id);
+      std::vector<std::uint32_t> got;
+      for (const auto index : visibility.seen_by(self)) got.push_back(entities[index].id);
+      ASSERT_EQ(got, expected) << "round " << round;
+    }
+  }
+}
+
+}  // namespace
+}  // namespace orrery::sessiond::test
