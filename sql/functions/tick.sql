@@ -20,8 +20,9 @@ declare
 begin
   select * into v_state from orrery.tick_state t;
   v_second := v_state.tick_at is null or v_now - v_state.tick_at >= '1 second' or v_now < v_state.tick_at;
-  -- the loop before this one counts too; its last note is up to a second old, and one second more would be a gap
-  if v_since > v_state.since_at and v_since - v_state.tick_at between '0' and '2 seconds' then
+  -- the loop before this one counts too: its last note is at most a second and a tick old, the next comes within tick_spare_ms
+  if v_since > v_state.since_at and v_since - v_state.tick_at
+      <= make_interval(secs => 1 + (orrery.setting('tick_ms') + orrery.setting('tick_spare_ms'))::float8 / 1000) then
     v_since := v_state.since_at;
   end if;
   foreach v_step in array array['identity', 'timers', 'clusters', 'agents', 'servers', 'idle', 'doorbell', 'purge'] loop

@@ -7,8 +7,12 @@ select orrery_test.clock_advance('0');
 select orrery.clock() as t0 \gset
 select orrery.tick(:'t0');
 select is((select since_at from orrery.tick_state), :'t0'::timestamptz, 'the loop says since when');
-select orrery_test.clock_advance('1.5 s');
-select orrery.tick(orrery.clock());
+select orrery_test.clock_advance('1.1 s');
+select orrery.clock() as t2 \gset
+select orrery.tick(:'t2');
+select orrery.tick(:'t2');
+select orrery_test.clock_advance('1 s');
+select orrery.tick(:'t2');
 select is((select since_at from orrery.tick_state), :'t0'::timestamptz, 'the next loop goes on from the one before');
 select orrery_test.clock_advance('4 s');
 select orrery.clock() as t1 \gset
