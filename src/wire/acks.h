@@ -50,7 +50,8 @@ class AckWriter {
   std::optional<Instant> deadline_;
   std::uint32_t bitmap_ = 0;
   std::uint32_t waiting_ = 0;
-  std::array<Saved, 4> saved_{};  // acks of packets that the current bitmap does not reach
+  // Acks of packets that the current bitmap does not reach: room for a burst of every channel's whole window.
+  std::array<Saved, 8> saved_{};
   std::uint8_t saved_count_ = 0;
   bool any_ = false;
 };
