@@ -37,20 +37,50 @@ struct CharacterInfo {
 };
 
 // What happened, one by one, through poll_event.
-struct LoggedIn { SessionId session; std::vector<CharacterInfo> characters; };
+struct LoggedIn {
+  SessionId session;
+  std::vector<CharacterInfo> characters;
+};
 // Before LoggedIn it is the end (a new Client may try again); after it, of a selection: another may be made.
-struct LoginRefused { std::string reason, text; Duration retry_after; };
-struct WaitingForServer { std::string text; };
-struct Entered { std::string role, kind, key; ServerId server; };        // attached to owner ("owner") or attachment ("chat")
-// Each notice once, whichever ways it came by.
-struct NoticeShown { std::string kind; std::uint32_t seconds_left; std::string text; };  // warning, countdown, cancelled, other
-struct ChatShown { std::uint64_t number; std::string from, text; };
-struct Entity { std::uint32_t entity; std::int32_t x_cm, y_cm; std::int16_t vx_cm_s, vy_cm_s; std::uint8_t kind; };
-struct Snapshot { std::uint32_t tick, last_input, self; std::vector<Entity> entities; };
-struct LoggedOut { std::string reason, text; };                          // the end; see below
-// LoggedOut's reason: what the server said (logout, shutdown, superseded, kicked, …), "lapse" (the owner is silent),
+struct LoginRefused {
+  std::string reason, text;
+  Duration retry_after;
+};
+struct WaitingForServer {
+  std::string text;
+};
+// Attached to the owner ("owner") or to an attachment ("chat").
+struct Entered {
+  std::string role, kind, key;
+  ServerId server;
+};
+// Each notice once, whichever ways it came by. `kind`: warning, countdown, cancelled, other.
+struct NoticeShown {
+  std::string kind;
+  std::uint32_t seconds_left;
+  std::string text;
+};
+struct ChatShown {
+  std::uint64_t number;
+  std::string from, text;
+};
+struct Entity {
+  std::uint32_t entity;
+  std::int32_t x_cm, y_cm;
+  std::int16_t vx_cm_s, vy_cm_s;
+  std::uint8_t kind;
+};
+struct Snapshot {
+  std::uint32_t tick, last_input, self;
+  std::vector<Entity> entities;
+};
+// The end. `reason`: what the server said (logout, shutdown, superseded, kicked, …), "lapse" (the owner is silent),
 // "unreachable" (no login server answered), "protocol" (the server sent what makes no sense), "logout" (asked for).
-using Event = std::variant<LoggedIn, LoginRefused, WaitingForServer, Entered, NoticeShown, ChatShown, Snapshot, LoggedOut>;
+struct LoggedOut {
+  std::string reason, text;
+};
+using Event =
+    std::variant<LoggedIn, LoginRefused, WaitingForServer, Entered, NoticeShown, ChatShown, Snapshot, LoggedOut>;
 
 class Client {
  public:
