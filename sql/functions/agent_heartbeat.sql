@@ -1,6 +1,6 @@
 -- agent_heartbeat: an agent is alive, says its load, and is told what it must do and know.
 -- Writes: agent_heartbeat, command; agent when it was lost; what agent_inventory_compare writes.
--- Locks: agent (only when it was lost), then those of agent_inventory_compare, then command.
+-- Locks: agent (only when it was lost), those of agent_inventory_compare, agent_heartbeat, command (skip locked).
 -- Errors: OR001 unknown, OR003 malformed, OR004 wrong token.   Called by: src/pg/control_api.
 create or replace function orrery.agent_heartbeat(
   p_agent_id bigint, p_token text, p_load jsonb, p_digest text, p_inventory jsonb default null
@@ -32,16 +32,15 @@ begin
     where a.agent_id = p_agent_id and a.state = 'lost';
     update orrery.agent_heartbeat b set digest = null where b.agent_id = p_agent_id;
   end if;
-  insert into orrery.agent_heartbeat as b (agent_id, beat_at, cpu, memory_used_bytes)
-  values (p_agent_id, v_now, v_cpu, v_memory)
-  on conflict (agent_id) do update
-    set beat_at = excluded.beat_at, cpu = excluded.cpu, memory_used_bytes = excluded.memory_used_bytes,
-        digest = case when p_inventory is not null then p_digest else b.digest end
-  returning b.digest into v_digest;
   if p_inventory is not null then
     v_unknown := orrery.agent_inventory_compare(p_agent_id, p_inventory);
-    v_digest := p_digest;
   end if;
+  insert into orrery.agent_heartbeat as b (agent_id, beat_at, cpu, memory_used_bytes, digest)
+  values (p_agent_id, v_now, v_cpu, v_memory, case when p_inventory is not null then p_digest end)
+  on conflict (agent_id) do update
+    set beat_at = excluded.beat_at, cpu = excluded.cpu, memory_used_bytes = excluded.memory_used_bytes,
+        digest = coalesce(excluded.digest, b.digest)
+  returning b.digest into v_digest;
   return jsonb_build_object(
     'want_inventory', v_digest is distinct from p_digest,
     'commands', orrery.command_claim(p_agent_id),

@@ -1,7 +1,7 @@
 -- agent_register: an agent says who and where it is. The first registration under a name pins the identity's hash; a
 -- process that comes later with the same identity takes over, unless another machine is up under it (a clone).
 -- Commands that its predecessor claimed and did not report become pending; its inventory is asked for.
--- Writes: agent, agent_heartbeat, command, event.   Locks: agent.
+-- Writes: agent, agent_heartbeat, command, event.   Locks: agent, command, agent_heartbeat.
 -- Errors: OR003 malformed, OR004 name or identity held by another, OR010 clusters this login does not see.
 -- Called by: src/pg/control_api.
 create or replace function orrery.agent_register(p_name text, p_identity text, p_machine jsonb) returns jsonb
@@ -72,10 +72,10 @@ begin
     when unique_violation then
       perform orrery.fail('OR004', format('agent name %s was just registered by another', p_name), null, 'Give this agent a name of its own.');
   end;
-  insert into orrery.agent_heartbeat (agent_id, beat_at, cpu, memory_used_bytes) values (v_id, v_now, 0, 0)
-  on conflict (agent_id) do update set beat_at = excluded.beat_at, digest = null;
   update orrery.command c set state = 'pending', rule = 'agent_register', reason = 'the agent registered anew'
   where c.agent_id = v_id and c.state = 'claimed';
+  insert into orrery.agent_heartbeat (agent_id, beat_at, cpu, memory_used_bytes) values (v_id, v_now, 0, 0)
+  on conflict (agent_id) do update set beat_at = excluded.beat_at, digest = null;
   perform orrery.event_add(null, 'agent', v_id::text, 'agent_register', format('%s registered from host %s', p_name, v_m.host),
     p_machine);
   return jsonb_build_object('agent_id', v_id, 'token', v_token, 'heartbeat_ms', orrery.setting('heartbeat_ms'), 'lease_ms', orrery.setting('lease_ms'));

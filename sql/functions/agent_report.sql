@@ -19,7 +19,9 @@ begin
   begin
     perform from orrery.cluster c
     where c.cluster in (
-      select s.cluster from jsonb_to_recordset(p_reports) as r(server_id bigint) join orrery.server s on s.server_id = r.server_id)
+      select s.cluster from jsonb_to_recordset(p_reports) as r(server_id bigint) join orrery.server s on s.server_id = r.server_id
+      union
+      select d.cluster from jsonb_to_recordset(p_reports) as r(command_id bigint) join orrery.command d on d.command_id = r.command_id)
     order by c.cluster for no key update;
     for v_json in select r.value from jsonb_array_elements(p_reports) with ordinality r(value, n) order by r.n loop
       select * into v_report from jsonb_to_record(v_json)

@@ -1,6 +1,6 @@
 -- command_claim: hand an agent its pending commands, and again those that it claimed and has not reported for
 -- command_retry_ms; oldest first, at most commands_per_heartbeat. A start carries its token only here.
--- Writes: command, event.   Locks: command.
+-- Writes: command, event.   Locks: command (skip locked).
 -- Errors: none.             Called by: agent_heartbeat.
 create or replace function orrery.command_claim(p_agent_id bigint) returns jsonb
 language plpgsql
@@ -21,7 +21,7 @@ begin
     where c.agent_id = p_agent_id and (c.state = 'pending' or (c.state = 'claimed' and c.claimed_at < v_retry))
     order by c.command_id
     limit orrery.setting('commands_per_heartbeat')::bigint
-    for no key update
+    for no key update skip locked
   ), claimed as (
     update orrery.command c set state = 'claimed', rule = case c.state when 'pending' then 'command_claim' else c.rule end, claimed_at = v_now
     from due d where c.command_id = d.command_id

@@ -1,6 +1,8 @@
 -- server_place: put a requested server on the agent that placement_pick names: ports, a token, a start command. When
 -- there is no room it goes on waiting, with the reason, and is tried again after place_retry_ms.
--- Writes: server, port, command, event.   Locks: cluster (share), agent, server.
+-- Writes: server, port, command, event.
+-- Locks: cluster, agent, server. Cluster and agent are not waited for, since the caller may hold others: when one is busy,
+-- the server stays due for the next tick.
 -- Errors: none.   Called by: server_request, tick_servers.
 create or replace function orrery.server_place(p_server_id bigint) returns boolean
 language plpgsql
@@ -18,22 +20,28 @@ declare
 begin
   select * into v_server from orrery.server s where s.server_id = p_server_id;
   perform from orrery.cluster c
-  where c.cluster = v_server.cluster and c.state in ('starting', 'running', 'shutting_down') for share;
+  where c.cluster = v_server.cluster and c.state in ('starting', 'running', 'shutting_down') for no key update skip locked;
   if not found then
     return false;
   end if;
   select * into v_pick from orrery.placement_pick(v_server.cluster, v_server.kind);
   if v_pick.agent_id is not null then
-    select * into v_agent from orrery.agent a where a.agent_id = v_pick.agent_id for no key update;
-    -- another placement may have taken the room while the lock was awaited
+    select * into v_agent from orrery.agent a where a.agent_id = v_pick.agent_id for no key update skip locked;
+    if not found then
+      return false;
+    end if;
+    -- another placement may have taken the room before the lock
     select * into v_pick from orrery.placement_pick(v_server.cluster, v_server.kind);
+    if v_pick.agent_id <> v_agent.agent_id then
+      return false;
+    end if;
   end if;
   select * into v_server from orrery.server s where s.server_id = p_server_id for no key update;
   if v_server.state is distinct from 'requested' then
     return false;
   end if;
   select * into v_kind from orrery.server_kind k where k.cluster = v_server.cluster and k.kind = v_server.kind;
-  if v_pick.agent_id is not null and v_pick.agent_id = v_agent.agent_id then
+  if v_pick.agent_id is not null then
     v_public := orrery.port_take(v_agent, v_server, 'public', v_kind.public_port);
     select * into v_agent from orrery.agent a where a.agent_id = v_agent.agent_id;
     v_private := orrery.port_take(v_agent, v_server, 'private');
@@ -44,7 +52,7 @@ begin
   end if;
   if v_public is null or v_private is null then
     update orrery.server s
-    set reason = coalesce(v_pick.reason, 'waits to be placed'),
+    set reason = v_pick.reason,
         try_at = v_now + make_interval(secs => orrery.setting('place_retry_ms')::float8 / 1000)
     where s.server_id = p_server_id;
     if v_pick.reason is distinct from v_server.reason then

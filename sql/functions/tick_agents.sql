@@ -11,6 +11,7 @@ declare
   v_now    timestamptz := orrery.clock();
   v_silent timestamptz := v_now - make_interval(secs => (orrery.setting('lease_ms') + orrery.setting('lease_margin_ms'))::float8 / 1000);
   v_agent  bigint;
+  v_locked bigint;
   v_server orrery.server;
 begin
   if exists (select from orrery.agent a where a.state = 'up' and not exists (
@@ -26,10 +27,14 @@ begin
     select a.agent_id from orrery.agent a join orrery.agent_heartbeat b on b.agent_id = a.agent_id
     where a.state = 'up' and b.beat_at < v_silent order by a.agent_id
   loop
+    -- the tick waits for nobody: what is busy is judged a second later
     perform from orrery.cluster c
     where c.cluster in (select s.cluster from orrery.server s where s.agent_id = v_agent and s.state in ('starting', 'ready', 'stopping'))
-    order by c.cluster for no key update;
-    perform from orrery.agent a where a.agent_id = v_agent and a.state = 'up' for no key update;
+    order by c.cluster for no key update skip locked;
+    get diagnostics v_locked = row_count;
+    continue when v_locked < (select count(distinct s.cluster) from orrery.server s
+      where s.agent_id = v_agent and s.state in ('starting', 'ready', 'stopping'));
+    perform from orrery.agent a where a.agent_id = v_agent and a.state = 'up' for no key update skip locked;
     continue when not found
       or exists (select from orrery.agent_heartbeat b where b.agent_id = v_agent and b.beat_at >= v_silent);
     update orrery.agent a set state = 'lost', rule = 'tick_agents',

@@ -13,7 +13,7 @@ begin
     select c.cluster from orrery.cluster c
     where c.shutdown_at <= v_now and (c.state = 'shutting_down'
       or not exists (select from orrery.server s where s.cluster = c.cluster and s.state not in ('stopped', 'failed')))
-    order by c.cluster
+    order by c.cluster for no key update skip locked
   loop
     perform orrery.cluster_advance(v_cluster);
   end loop;

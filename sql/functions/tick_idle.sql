@@ -1,7 +1,7 @@
 -- tick_idle: once a second: stop servers that were empty for idle_stop_ms of their kind, end sessions orphaned for
 -- orphan_ms, and request always-on servers that a cluster lacks.
 -- Writes: server.empty_since; what server_stop_now, session_end_all and server_request write.
--- Locks: cluster, placement, server, session.   Errors: none.
+-- Locks: cluster, placement, server, session; what is busy is left for the next time.   Errors: none.
 -- Called by: tick.
 create or replace function orrery.tick_idle() returns void
 language plpgsql
@@ -17,25 +17,34 @@ begin
     select s.server_id, s.empty_since, orrery.server_is_empty(s) as is_empty
     from orrery.server s join orrery.server_kind k on k.cluster = s.cluster and k.kind = s.kind
     where s.state = 'ready' and k.idle_stop_ms is not null
+  ), free as (
+    select s.server_id, j.is_empty from judged j join orrery.server s on s.server_id = j.server_id
+    where j.is_empty <> (j.empty_since is not null)
+    order by s.server_id for no key update of s skip locked
   )
-  update orrery.server s set empty_since = case when j.is_empty then v_now end
-  from judged j where s.server_id = j.server_id and j.is_empty <> (j.empty_since is not null);
+  update orrery.server s set empty_since = case when f.is_empty then v_now end
+  from free f where s.server_id = f.server_id;
   for v_server in
     select s.* from orrery.server s join orrery.server_kind k on k.cluster = s.cluster and k.kind = s.kind
     where s.state = 'ready' and s.empty_since <= v_now - make_interval(secs => k.idle_stop_ms::float8 / 1000)
     order by s.cluster, s.server_id
   loop
-    perform from orrery.cluster c where c.cluster = v_server.cluster for no key update;
+    perform from orrery.cluster c where c.cluster = v_server.cluster for no key update skip locked;
+    continue when not found;
     perform from orrery.placement p where p.server_id = v_server.server_id for no key update;
     -- a hand-off to it locks the row before it commits
-    select * into v_server from orrery.server s where s.server_id = v_server.server_id for update;
+    select * into v_server from orrery.server s where s.server_id = v_server.server_id for update skip locked;
     if v_server.state = 'ready' and orrery.server_is_empty(v_server) then
       perform orrery.server_stop_now(v_server.server_id, 'nobody is on it', 'tick_idle');
     end if;
   end loop;
 
-  select array_agg(s.session_id) into v_ids from orrery.session s
-  where s.state = 'orphaned' and s.state_at <= v_now - make_interval(secs => orrery.setting('orphan_ms')::float8 / 1000);
+  select array_agg(d.session_id) into v_ids
+  from (
+    select s.session_id from orrery.session s
+    where s.state = 'orphaned' and s.state_at <= v_now - make_interval(secs => orrery.setting('orphan_ms')::float8 / 1000)
+    order by s.session_id for no key update skip locked
+  ) d;
   if v_ids is not null then
     perform orrery.session_end_all(v_ids, 'tick_idle', 'its server died and did not come back in time');
   end if;
@@ -47,6 +56,8 @@ begin
       where p.cluster = k.cluster and p.kind = k.kind and p.key = k.always_on_key and p.server_id is not null)
     order by k.cluster, k.kind
   loop
+    perform from orrery.cluster c where c.cluster = v_kind.cluster for no key update skip locked;
+    continue when not found;
     perform orrery.server_request(v_kind.kind, v_kind.always_on_key, v_kind.cluster);
   end loop;
 end

@@ -1,5 +1,6 @@
 -- tick_servers: place what waits and is due, and ask the agent about what should have started or stopped long ago.
 -- Writes: server, agent_heartbeat, command, event; what server_place writes.   Locks: those of server_place.
+-- Waits for none of them: what is busy is done by the next tick.
 -- Errors: none.   Called by: tick.
 create or replace function orrery.tick_servers() returns void
 language plpgsql
@@ -21,6 +22,8 @@ begin
       select * from orrery.server s where s.state in ('starting', 'stopping') and s.deadline_at <= v_now order by s.server_id
       for no key update skip locked
     loop
+      perform from orrery.agent_heartbeat b where b.agent_id = v_server.agent_id for no key update skip locked;
+      continue when not found;
       -- the agent kills it at its own deadline; when that is not heard of either, it is told once more and asked what it runs
       update orrery.server s
       set deadline_at = null, reason = format('%s since %s, its agent is asked', s.state, to_char(s.state_at, 'HH24:MI:SS'))
