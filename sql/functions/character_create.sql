@@ -28,7 +28,8 @@ begin
   select k.* into v_kind from orrery.server_kind k where k.cluster = v_cluster and k.kind = p_kind;
   if not found or v_kind.role <> 'zone' or p_key is null then
     perform orrery.fail('OR001', format('no place %s %s in %s', p_kind, p_key, v_cluster),
-      'A character stands at a key of a kind whose role is zone.', 'SELECT * FROM orrery.server_kind shows the kinds.');
+      'A character stands at a key of a kind whose role is zone.', format('Kinds here: %s.', coalesce((
+        select string_agg(k.kind, ', ' order by k.kind) from orrery.server_kind k where k.cluster = v_cluster and k.role = 'zone'), 'none')));
   end if;
   if v_kind.world_function is not null then
     execute format('select %s($1, $2, $3)', v_kind.world_function::regproc) using v_cluster, p_kind, p_key;

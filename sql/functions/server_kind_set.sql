@@ -2,7 +2,7 @@
 -- have, or their default.
 -- p_spec: {"role","command","args":[],"env":{},"idle_stop_ms":…,"world_function":"schema.function",…}
 -- Writes: server_kind, event.
--- Errors: OR001 no such world function; OR003 null, unknown member, a value that does not fit; those of cluster_resolve.
+-- Errors: those of handler_check for world_function; OR003 null, unknown member, a value that does not fit; those of cluster_resolve.
 -- Called by: games' hook cluster_created; DBA.
 create or replace function orrery.server_kind_set(p_kind text, p_spec jsonb, p_cluster text default null) returns void
 language plpgsql security definer
@@ -31,9 +31,8 @@ begin
     perform orrery.fail('OR003', format('a kind has no %s', v_unknown), 'Members are the columns of server_kind but its key.',
       'See the comments of table orrery.server_kind.');
   end if;
-  if p_spec ->> 'world_function' is not null and to_regproc(p_spec ->> 'world_function') is null then
-    perform orrery.fail('OR001', format('no function %s', p_spec ->> 'world_function'), 'It gives a server its world at start.',
-      'Create it first: fn(p_cluster text, p_kind text, p_key text) returns jsonb.');
+  if p_spec ->> 'world_function' is not null then
+    perform orrery.handler_check(p_spec ->> 'world_function', '(text, text, text)');
   end if;
   begin
     select to_jsonb(k) into v_old from orrery.server_kind k where k.cluster = v_cluster and k.kind = p_kind;

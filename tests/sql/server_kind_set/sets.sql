@@ -12,6 +12,8 @@ select throws_ok('select orrery.server_kind_set(''arena'', ''{"sessions_max":-1}
 select throws_ok('select orrery.server_kind_set(''arena'', ''{"sessions_max":"many"}'', ''t'')', 'OR003', null, 'no number');
 select throws_ok('select orrery.server_kind_set(''new'', ''{"command":"x"}'', ''t'')', 'OR003', null, 'no role');
 select throws_ok('select orrery.server_kind_set(''arena'', ''{"world_function":"space.nothing"}'', ''t'')', 'OR001', null, 'no such world function');
+create function orrery_test.open_world(text, text, text) returns jsonb language sql as $$ select '{}'::jsonb $$;
+select throws_ok('select orrery.server_kind_set(''arena'', ''{"world_function":"orrery_test.open_world"}'', ''t'')', 'OR003', null, 'one that would run with the rights of orrery_owner');
 select throws_ok('select orrery.server_kind_set(''arena'', null, ''t'')', 'OR003', null, 'null');
 select throws_ok('select orrery.server_kind_set(null, ''{}'', ''t'')', 'OR003', null, 'no name');
 select * from finish();

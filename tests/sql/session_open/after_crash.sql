@@ -11,5 +11,6 @@ select orrery.server_exited(:grid, (select epoch from orrery.server where server
 select lives_ok(format('select orrery.session_open(%s, %s, null)', orrery_test.me(:login), :pat), 'again, its server dead');
 select is((select state || ': ' || reason from orrery.session where session_id = :s), 'ended: logged in again after its server died', 'the old one is over');
 select is((select count(*)::int from orrery.session where account_id = :pat and state <> 'ended'), 1, 'one is left');
+select is((select count(*)::int from orrery.session_secret where session_id = :s), 0, 'and its secret is gone');
 select * from finish();
 rollback;
