@@ -239,7 +239,7 @@ void Endpoint::Impl::on_datagram(const Datagram& datagram, Instant now) {
     ++statistics_.dropped_malformed;
   } else if (bytes[0] == static_cast<std::uint8_t>(PacketType::data)) {
     on_data(datagram, now);
-  } else if (is_of_other_version(bytes)) {
+  } else if (is_hello_of_other_version(bytes)) {
     const std::size_t size = encode(VersionRange{protocol_version, protocol_version}, buffer);
     answer(datagram.from, ByteView(buffer).first(size));
   } else if (is_hello(bytes)) {

@@ -179,11 +179,9 @@ std::optional<DataHeader> decode_data_header(ByteView datagram) {
   return header;
 }
 
-bool is_of_other_version(ByteView datagram) {
-  if (datagram.size() < 2 || datagram[1] == protocol_version) return false;
-  if (datagram[0] == static_cast<std::uint8_t>(PacketType::hello)) return datagram.size() == hello_bytes;
-  if (datagram[0] == static_cast<std::uint8_t>(PacketType::attach)) return datagram.size() >= attach_bytes;
-  return false;
+bool is_hello_of_other_version(ByteView datagram) {
+  return has(datagram, PacketType::hello, hello_bytes) && datagram[1] != protocol_version &&
+         is_zero(datagram.subspan(2));
 }
 
 }  // namespace orrery::wire

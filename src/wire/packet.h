@@ -98,7 +98,7 @@ std::optional<AttachedPacket> decode_attached(ByteView datagram);
 std::optional<VersionRange> decode_version(ByteView datagram);
 std::optional<DataHeader> decode_data_header(ByteView datagram);
 
-/// A Hello or an Attach of a version that this side does not speak, and at least as long as one of ours.
-bool is_of_other_version(ByteView datagram);
+/// A whole Hello of a version that this side does not speak.
+bool is_hello_of_other_version(ByteView datagram);
 
 }  // namespace orrery::wire

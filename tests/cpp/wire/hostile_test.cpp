@@ -128,7 +128,7 @@ TEST_F(Hostile, EveryBentPacketOfAnAttachIsDroppedAndTheTrueOnesStillWork) {
   Dialer dialer(AttachTarget{net.server, SessionId{9}, net.server_id, Epoch{5}, key(1)}, {}, seconds{30}, net.random,
                 net.now);
   const Bytes attach = next_packet(dialer);
-  check_server(attach, [](std::size_t where) { return where == 1; });
+  check_server(attach, [](std::size_t) { return false; });
   const Bytes attached = answer_to(attach);
   each_mutation(attached, [&](const Bytes& bent, std::size_t) {
     dialer.on_datagram(bent, net.now);

@@ -101,19 +101,26 @@ TEST(Handshake, AnAnswerOfAnotherVersionClosesAndOneOfOursDoesNot) {
   EXPECT_EQ(all<Closed>(net.seen(0)).at(0).reason, CloseReason::protocol);
 }
 
-TEST(Handshake, HelloAndAttachOfAnotherVersionAreAnsweredByVersion) {
+TEST(Handshake, OnlyAWholeHelloOfAnotherVersionIsAnsweredByVersion) {
   Network net;
   std::vector<Bytes> answers;
   net.tap = [&](const Network::Flying& one) { answers.push_back(one.bytes); };
-  for (const auto& [type, size] : {std::pair{1, 1200}, {5, 78}}) {
-    Bytes packet(static_cast<std::size_t>(size));
-    packet[0] = static_cast<std::uint8_t>(type);
+  const auto give = [&](std::uint8_t type, std::size_t size, std::uint8_t last) {
+    Bytes packet(size);
+    packet[0] = type;
     packet[1] = 2;
+    packet.back() = last;
     const Datagram datagram{address(home), packet};
     net.endpoint.on_datagrams({&datagram, 1}, net.now);
-  }
-  net.transmit();
-  EXPECT_EQ(answers, (std::vector<Bytes>{{7, 1, 1}, {7, 1, 1}}));
+    net.transmit();
+  };
+  give(5, 78, 0);
+  give(3, 1200, 0);
+  give(1, 1199, 0);
+  give(1, 1200, 1);
+  EXPECT_TRUE(answers.empty());
+  give(1, 1200, 0);
+  EXPECT_EQ(answers, (std::vector<Bytes>{{7, 1, 1}}));
 }
 
 TEST(Handshake, ADialerGivesUp) {
