@@ -183,7 +183,8 @@ void LoginCore::on_opened(wire::ConnectionId connection, Result<Json> answer, In
                     in_play_retry_after, now);
     if (code == "OR002" || code == "OR001")
       return refuse(*login, proto::Refused::CREDENTIALS, credentials_refused, Duration{}, now);
-    if (!is_busy(answer.error())) spdlog::error("session_open: {} ({})", answer.error().message, code);
+    if (!is_busy(answer.error()) && code != "OR006")
+      spdlog::error("session_open: {} ({})", answer.error().message, code);
     return refuse(*login, proto::Refused::BUSY, "The server is busy; try again shortly.", busy_retry_after, now);
   }
   const SessionId id{answer->at("session_id").get<std::uint64_t>()};

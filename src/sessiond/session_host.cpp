@@ -362,26 +362,24 @@ void SessionHost::on_endpoint_message(const wire::Message& message, Instant now)
   const auto connection = connections_.find(message.connection);
   if (connection == connections_.end()) return;
   Session* session = find(connection->second);
-  if (session != nullptr && message.channel == wire::Channel::control) {
-    proto::ClientControl control;
-    if (!control.ParseFromArray(message.bytes.data(), static_cast<int>(message.bytes.size()))) {
-      ++statistics_.messages_malformed;
-      return;
-    }
-    const bool attached = connection->second.value != 0 && config_.role != "login";
-    if (attached) {
-      if (!control.has_logout()) return;
-      if (session->owner) {
-        end_session(session->id, "logout", "asked for by the client", now);
-      } else {
-        endpoint_->close(message.connection, wire::CloseReason::logout);
-        connections_.erase(message.connection);
-        session->connection = {};
-      }
-      return;
-    }
+  // Of an attached client the only control message is Logout; a login's are its role's.
+  if (session == nullptr || message.channel != wire::Channel::control || config_.role == "login") {
+    role_->on_message(message, session, now);
+    return;
   }
-  role_->on_message(message, session, now);
+  proto::ClientControl control;
+  if (!control.ParseFromArray(message.bytes.data(), static_cast<int>(message.bytes.size()))) {
+    ++statistics_.messages_malformed;
+    return;
+  }
+  if (!control.has_logout()) return;
+  if (session->owner) {
+    end_session(session->id, "logout", "asked for by the client", now);
+    return;
+  }
+  endpoint_->close(message.connection, wire::CloseReason::logout);
+  session->connection = {};
+  connections_.erase(connection);
 }
 
 void SessionHost::on_closed(const wire::Closed& closed, Instant now) {

@@ -144,7 +144,10 @@ class Loop {
     pump();
   }
 
-  void on_database(bool up, const std::string& why) {
+  void on_database(bool up, std::string why) {
+    // libpq's words have several lines.
+    std::replace_if(
+        why.begin(), why.end(), [](unsigned char c) { return c < 0x20; }, ' ');
     // Said once for each time that it goes or comes, however often connecting fails.
     if (up && database_ != true) spdlog::info("database: connected");
     if (!up && database_ != false) spdlog::warn("database: away ({}); players stay connected, calls wait", why);
