@@ -268,8 +268,8 @@ local all all peer map=orrery
         """Accounts prefix0001… with one character each, spread over `places`, all with the password of password.txt."""
         self.write("password.txt", "correct horse battery staple\n", 0o600)
         at = [item for kind, key in places for item in ("--at", f"{kind}:{key}")]
-        self.orrery("--cluster", self.cluster, "account", "create", prefix, "--count", str(count), "--first", str(first),
-                    "--password-file", self.dir / "password.txt", *at)
+        self.orrery("--cluster", self.cluster, "account", "create", prefix, "--count", str(count),
+                    *(["--first", str(first)] if first != 1 else []), "--password-file", self.dir / "password.txt", *at)
 
     def start_bots(self, name, count, *extra, prefix="bot", first=1, wrap=None):
         self.write("connect.txt", self.value("select connect from cluster_status where cluster = %s", self.cluster) + "\n")

@@ -110,8 +110,8 @@ stack.sql("select server_request('mute', 'one')")
 failed = wait_until("it to fail", lambda: stack.sql(
     "select state, reason from server_status where kind = 'mute' and state = 'failed'"), 40)
 check("is killed, tried again, then failed with the reason", bool(failed) and "READY" in failed[0]["reason"], str(failed))
-starts = stack.value("select count(*)::int from event_log where noun = 'server' and to_state = 'starting' and noun_id = "
-                     "(select server_id::text from server_status where kind = 'mute')")
+starts = stack.value("select count(*)::int from event_log where change like '%-> starting' and what = "
+                     "(select 'server ' || server_id from server_status where kind = 'mute')")
 check("three times", starts == 3, str(starts))
 check("and leaves no process", "sleep" not in subprocess.run(
     ["ps", "-o", "comm=", "--ppid", str(a1.pid)], capture_output=True, text=True).stdout)

@@ -53,7 +53,7 @@ session = stack.sql("select session_id from session_status where account = %s", 
 loner.kill(signal.SIGKILL)
 killed_at = time.monotonic()
 lapsed = wait_until("the lapse", lambda: stack.sql(
-    "select rule, reason from event_log where noun = 'session' and noun_id = %s and to_state = 'ended'", str(session)), 20)
+    "select rule, reason from event_log where what = %s and change like '%%-> ended'", f"session {session}"), 20)
 check("its session is logged out as lapsed, with an event", bool(lapsed) and "lapse" in str(lapsed[0]), str(lapsed))
 check("not before the lapse time", time.monotonic() - killed_at > 8)
 check("the others play on", playing() == BOTS - 1, str(playing()))
@@ -61,7 +61,6 @@ check("the others play on", playing() == BOTS - 1, str(playing()))
 say("PostgreSQL is killed with -9 while they play, with a timer due soon")
 character = stack.owner("select character_id, name from orrery.character order by character_id limit 1")[0]
 stack.sql("select space.skill_train(%s, 'navigation')", character["name"])
-stack.owner("update space.skill_training set finishes_at = finishes_at")
 stack.owner("select orrery.timer_schedule('skill_training', key, clock_timestamp() + interval '4 seconds', payload, cluster) "
             "from orrery.timer where timer_kind = 'skill_training'")
 snapshots_before = len(bots.events(event="sees"))
