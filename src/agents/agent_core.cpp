@@ -57,6 +57,7 @@ bool is_final(const Error& error) {
 }  // namespace
 
 Actions AgentCore::on(const Event& event, Instant now) {
+  if (quit_) return {};
   now_ = now;
   out_.clear();
   std::visit([this](const auto& e) { handle(e); }, event);
@@ -121,7 +122,7 @@ void AgentCore::refuse(const Error& error) {
   }
   say(Level::error, "name '" + self_.name + "' is held by another agent: " + words_of(error));
   // One that runs servers goes on to ask while its lease lasts: the other may be a mistake that is soon put right.
-  if (!ever_registered_ || (lease_lapsed_ && servers_.empty())) out_.push_back(Quit{status_refused});
+  if (!ever_registered_ || (lease_lapsed_ && servers_.empty())) quit(status_refused);
 }
 
 // Not at once when it was only just done: two agents of one identity would take the name from each other without pause.
@@ -434,7 +435,7 @@ void AgentCore::run_due() {
   heartbeat_if_due();
   if (quitting_ && servers_.empty()) {
     if (!quit_by_) quit_by_ = now_ + quit_report_limit;
-    if (reports_.empty() || now_ >= *quit_by_) out_.push_back(Quit{0});
+    if (reports_.empty() || now_ >= *quit_by_) quit(0);
   }
 }
 
@@ -489,6 +490,11 @@ void AgentCore::tell_state(const Server& server) {
   out_.push_back(Tell{server.ref, std::move(state)});
 }
 
+void AgentCore::quit(int status) {
+  quit_ = true;
+  out_.push_back(Quit{status});
+}
+
 AgentCore::Server* AgentCore::find(ServerRef ref) {
   const auto found = servers_.find(ref.server);
   return found != servers_.end() && found->second.ref == ref ? &found->second : nullptr;
@@ -500,6 +506,7 @@ std::optional<Instant> AgentCore::lease_end() const {
 }
 
 std::optional<Instant> AgentCore::next_deadline() const {
+  if (quit_) return std::nullopt;
   std::optional<Instant> at;
   const auto by = [&at](std::optional<Instant> t) {
     if (t) at = at ? std::min(*at, *t) : *t;

@@ -192,6 +192,7 @@ class AgentCore {
   void run_due();
   void heartbeat_if_due();
   void report_if_any();
+  void quit(int status);
   void say(Level level, std::string text) { out_.push_back(Say{level, std::move(text)}); }
   std::optional<Instant> lease_end() const;
 
@@ -229,7 +230,8 @@ class AgentCore {
   std::optional<Instant> relay_at_;
 
   std::optional<Instant> quit_by_;  // set once all servers are gone
-  bool quitting_ = false;
+  bool quitting_ = false;           // told to stop
+  bool quit_ = false;               // Quit was given; nothing follows
 };
 
 }  // namespace orrery::agents

@@ -33,6 +33,7 @@ constexpr const char* keepalive_idle_s = "5";
 
 std::string trimmed(const char* text) {
   std::string line = text ? text : "";
+  line.erase(std::remove(line.begin(), line.end(), '\t'), line.end());
   std::replace(line.begin(), line.end(), '\n', ' ');
   while (!line.empty() && line.back() == ' ') line.pop_back();
   return line;
