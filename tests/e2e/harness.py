@@ -271,10 +271,10 @@ local all all peer map=orrery
         self.orrery("--cluster", self.cluster, "account", "create", prefix, "--count", str(count),
                     *(["--first", str(first)] if first != 1 else []), "--password-file", self.dir / "password.txt", *at)
 
-    def start_bots(self, name, count, *extra, prefix="bot", first=1, wrap=None):
+    def start_bots(self, name, count, *extra, prefix="bot", first=1, password="password.txt", wrap=None):
         self.write("connect.txt", self.value("select connect from cluster_status where cluster = %s", self.cluster) + "\n")
         bots = Bots(name, [self.dir / "bin" / "orrery-bots", "--connect-file", self.dir / "connect.txt", "--prefix", prefix,
-                           "--first", str(first), "--count", str(count), "--password-file", self.dir / "password.txt",
+                           "--first", str(first), "--count", str(count), "--password-file", self.dir / password,
                            "--events", *extra], self.dir / f"{name}.events", wrap=wrap)
         self.processes.append(bots)
         return bots

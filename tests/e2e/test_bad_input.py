@@ -65,11 +65,10 @@ stack.accounts("bot", 4, [("grid", stack.owner("select key from space.place wher
 sessions_before = stack.count("session")
 times = {"wrong": [], "unknown": []}
 answers = {"wrong": set(), "unknown": set()}
-right = stack.dir / "password.txt"
-wrong = stack.write("wrong.txt", "not the password\n", 0o600)
+stack.write("wrong.txt", "not the password\n", 0o600)
 for round_number in range(5):
     for what, prefix in (("wrong", "bot"), ("unknown", "nobody")):
-        bots = stack.start_bots(f"{what}{round_number}", 1, "--password-file", wrong, "--for", "20", prefix=prefix)
+        bots = stack.start_bots(f"{what}{round_number}", 1, "--for", "20", prefix=prefix, password="wrong.txt")
         check(f"{what} {round_number}: the bot fails", bots.wait(30) == 1, bots.tail())
         refusals = bots.events(event="refused")
         answers[what] |= {(event.get("reason"), event.get("text")) for event in refusals}
