@@ -219,6 +219,27 @@ TEST_F(ProcessHostTest, AKillReachesTheWholeGroupAndSoDoesAnExit) {
   EXPECT_TRUE(until([&] { return kill(-*pid, 0) != 0; })) << "its child outlived it";
 }
 
+TEST_F(ProcessHostTest, AServerEndsWithItsAgentHoweverThatEnds) {
+  int told[2];
+  ASSERT_EQ(pipe(told), 0);
+  const pid_t agent = fork();
+  if (agent == 0) {
+    std::filesystem::create_directory(dir_ + "/other");
+    const auto own = ProcessHost::make(event_base_new(), {dir_ + "/other", "", {{"dev", dir_ + "/dev.cred"}}}, {});
+    const auto pid = own ? (*own)->spawn(server("stubborn")) : Result<int>(own.error());
+    const int number = pid ? *pid : 0;
+    if (write(told[1], &number, sizeof number) < 0) _exit(1);
+    for (;;) pause();
+  }
+  int pid = 0;
+  ASSERT_EQ(read(told[0], &pid, sizeof pid), static_cast<ssize_t>(sizeof pid));
+  ASSERT_GT(pid, 0);
+  ASSERT_TRUE(alive(pid));
+  kill(agent, SIGKILL);
+  waitpid(agent, nullptr, 0);
+  EXPECT_TRUE(until([&] { return !alive(pid); }));
+}
+
 TEST_F(ProcessHostTest, DatagramsReachTheServer) {
   const Spawn spawn = server("echo");
   ASSERT_TRUE(host_->spawn(spawn));
