@@ -113,6 +113,7 @@ void add_account(CLI::App& app, const Options& options) {
   create_command->add_option("name", args->name, "Name; with --count the first part of it")->required();
   create_command->add_option("--count", args->count, "Create NAME0001 … with the same password")
       ->check(CLI::Range(1, kCountMax));
+  create_command->add_option("--first", args->first, "Number of the first one")->check(CLI::Range(1, kCountMax));
   auto* file =
       create_command->add_option("--password-file", args->password_file, "File whose first line is the password");
   auto* in =

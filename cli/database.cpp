@@ -94,6 +94,8 @@ pqxx::result Database::query(const std::string& sql, const std::vector<Param>& p
     return params.empty() ? work.exec(sql) : work.exec_params(sql, pqxx::prepare::make_dynamic_params(values));
   } catch (const pqxx::sql_error& error) {
     throw parse_report(error.what(), error.sqlstate());
+  } catch (const pqxx::deadlock_detected& error) {
+    throw parse_report(error.what(), "40P01");
   } catch (const pqxx::failure& error) {
     throw Failure("the connection to the database was lost", "", error.what());
   }

@@ -3,10 +3,12 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <chrono>
 #include <fstream>
 #include <iostream>
 #include <iterator>
 #include <regex>
+#include <thread>
 #include <vector>
 
 #include "sql_script.h"
@@ -17,6 +19,7 @@ namespace {
 
 constexpr const char* kOwner = "orrery_owner";
 constexpr const char* kSpaceOwner = "orrery_space_owner";
+constexpr int kAttempts = 10;  // when deadlocks with a running cluster undo it
 
 /// Functions are made before anything in their files is run, so that no file depends on another's name.
 enum class Part { whole, routines, rest };
@@ -113,8 +116,8 @@ void install(Database& db, const fs::path& sql_dir, const std::optional<std::str
   if (cron) add_folder(steps, sql_dir / "cron", "");
 
   const std::size_t total = steps.size() + 1;
-  std::size_t done = 0;
-  db.transaction([&] {
+  const auto run_steps = [&] {
+    std::size_t done = 0;
     db.query("set local client_min_messages = warning");
     db.query("set local check_function_bodies = off");
     show_step(++done, total, "roles and extensions");
@@ -132,7 +135,16 @@ void install(Database& db, const fs::path& sql_dir, const std::optional<std::str
       db.query("update cron.job set nodename = $1 where database = current_database() and username = 'orrery_cron'",
                {cron_host});
     }
-  });
+  };
+  for (int attempt = 1;; ++attempt) {
+    try {
+      db.transaction(run_steps);
+      break;
+    } catch (const Failure& failure) {  // what runs meanwhile, the tick above all, locks in another order
+      if (failure.code != "40P01" || attempt == kAttempts) throw;
+      std::this_thread::sleep_for(std::chrono::milliseconds(200) * attempt);
+    }
+  }
   std::cout << "installed " << total << " steps from " << sql_dir.string() << '\n';
   if (!cron) {
     std::cout

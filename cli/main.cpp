@@ -30,8 +30,9 @@ int main(int argc, char** argv) {
   CLI::App app("Orrery: control plane of game clusters in PostgreSQL", "orrery");
   app.set_version_flag("--version", std::string("orrery ") + ORRERY_VERSION);
   app.add_option("--db", options.db,
-                 "Connection string, e.g. 'host=/run/postgresql dbname=orrery' (default: ORRERY_DB)");
-  app.add_option("--cluster", options.cluster, "Cluster that is meant (default: the database decides)");
+                 "Connection string, e.g. 'host=/run/postgresql dbname=orrery' (default: ORRERY_DB)")
+      ->take_last();
+  app.add_option("--cluster", options.cluster, "Cluster that is meant (default: the database decides)")->take_last();
   app.add_flag("--json", options.json, "Print JSON");
   app.require_subcommand(1);
   app.fallthrough();
