@@ -24,4 +24,4 @@ comment on column orrery.tick_state.purge_at is 'When old rows are deleted next.
 
 create sequence if not exists orrery.epoch_seq;
 create sequence if not exists orrery.doorbell_seq minvalue 0 start 0;
-comment on sequence orrery.doorbell_seq is 'Second of the epoch * 128 + doorbells rung in it: bounds notifying commits without a lock.';
+comment on sequence orrery.doorbell_seq is 'When the next doorbell would be due at the steady rate, in ms of the epoch: bounds notifying commits without a lock.';
