@@ -1,7 +1,7 @@
 """Row 7: server_request → READY → known to the requester, over a floor of bare fork + exec + bind of the same binary.
 
-The requester is a database connection that asks server_request again each millisecond until it answers ready. The floor
-starts orrery-sessiond in the same environment, with a database that is not there, and waits until its public UDP port is
+The requester is a database connection that asks server_request again each millisecond until it answers ready: at four
+requests a second, which the bound on doorbells never delays, and back to back, where it does. The floor starts orrery-sessiond in the same environment, with a database that is not there, and waits until its public UDP port is
 bound (it binds before it asks the database anything).
 """
 
@@ -59,7 +59,7 @@ def floor_run(stack, count):
     return times
 
 
-def request_run(stack, kind, first, count):
+def request_run(stack, kind, first, count, pause):
     """Milliseconds from server_request to knowing that it is ready, one after another, each for a key that never was."""
     times = []
     connection = stack.connect("dba")
@@ -75,6 +75,7 @@ def request_run(stack, kind, first, count):
                     raise RuntimeError("a requested server was not ready within 30 s")
                 time.sleep(0.001)
             times.append((time.perf_counter() - begun) * 1000)
+            time.sleep(pause)
         cursor.execute("select server_stop(server_id) from server_status where kind = %s", (kind,))
     connection.close()
     return times
@@ -87,18 +88,21 @@ def measure(runs):
         raise RuntimeError("the bench cluster did not start")
     stack.sql("select server_kind_set('yard', %s)", json.dumps(
         {"role": "zone", "command": "orrery-sessiond", "args": ["--role", "zone"], "cpu_millis": 1, "memory_bytes": 1 << 20}))
-    request_run(stack, "yard", 0, 3)
-    floors, requests = [], []
+    request_run(stack, "yard", 0, 3, 0)
+    floors, paced, packed = [], [], []
     for run in range(runs):
         floors.append(floor_run(stack, REQUESTS))
-        requests.append(request_run(stack, "yard", 1000 * (run + 1), REQUESTS))
+        paced.append(request_run(stack, "yard", 2000 * (run + 1), REQUESTS, 0.25))
+        packed.append(request_run(stack, "yard", 2000 * (run + 1) + 1000, REQUESTS, 0))
         time.sleep(1)
     stack.close()
-    for name, share in (("p50", 0.5), ("p99", 0.99)):
-        floor = statistics.median(percentile(times, share) for times in floors)
-        each = [percentile(times, share) for times in requests]
-        value = statistics.median(each)
-        goal = floor + 25
-        yield {"figure": f"server_request → ready, known, {name}", "measured": f"{value:.1f} ms", "floor": f"{floor:.1f} ms",
-               "goal": f"≤ {goal:.1f} ms" if name == "p99" else "-", "spread": f"{min(each):.1f}..{max(each):.1f}",
-               "verdict": "-" if name == "p50" else "met" if value <= goal else "short"}
+    for what, runs_of in (("4 a second", paced), ("back to back", packed)):
+        for name, share in (("p50", 0.5), ("p99", 0.99)):
+            floor = statistics.median(percentile(times, share) for times in floors)
+            each = [percentile(times, share) for times in runs_of]
+            value = statistics.median(each)
+            judged = what == "4 a second" and name == "p99"
+            yield {"figure": f"server_request → ready, known; {what}, {name}", "measured": f"{value:.1f} ms",
+                   "floor": f"{floor:.1f} ms", "goal": f"≤ {floor + 25:.1f} ms" if judged else "-",
+                   "spread": f"{min(each):.1f}..{max(each):.1f}",
+                   "verdict": "-" if not judged else "met" if value <= floor + 25 else "short"}
