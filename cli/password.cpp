@@ -47,7 +47,7 @@ std::string ask_password(const std::string& account) {
   const NoEcho quiet;
   if (!quiet.good())
     throw Failure("no terminal to ask for a password", "", "", "Use --password-file or --password-stdin.");
-  const std::string password = ask("Password for " + account + ": ");
+  std::string password = ask("Password for " + account + ": ");
   if (password.empty()) throw Failure("an empty password is none");
   if (ask("Again: ") != password) throw Failure("the two passwords differ");
   return password;
