@@ -1,5 +1,5 @@
 -- agent_report: what became of commands and servers, in order. Stale entries are ignored, with an event.
--- Writes: command, event; what server_ready and server_exited write.   Locks: cluster, then theirs.
+-- Writes: command, agent, event; what server_ready and server_exited write.   Locks: cluster, agent, then theirs.
 -- Errors: OR001 unknown agent, OR003 malformed, OR004 wrong token.     Called by: src/pg/control_api.
 create or replace function orrery.agent_report(p_agent_id bigint, p_token text, p_reports jsonb) returns void
 language plpgsql
@@ -25,8 +25,13 @@ begin
     order by c.cluster for no key update;
     for v_json in select r.value from jsonb_array_elements(p_reports) with ordinality r(value, n) order by r.n loop
       select * into v_report from jsonb_to_record(v_json)
-        as r(command_id bigint, ok boolean, error text, server_id bigint, epoch bigint, state text, pid integer, reason text);
-      if v_report.command_id is not null then
+        as r(command_id bigint, ok boolean, error text, server_id bigint, epoch bigint, state text, pid integer, reason text,
+          by_agent boolean);
+      if v_report.command_id is null and v_report.server_id is null and v_report.state = 'stopping' then
+        update orrery.agent a set state = 'stopped', rule = 'agent_report', reason = 'its operator stopped it'
+        where a.agent_id = p_agent_id and a.state <> 'stopped';
+        v_fresh := true;
+      elsif v_report.command_id is not null then
         v_fresh := orrery.command_done(p_agent_id, v_report.command_id, v_report.ok, v_report.error);
       else
         select * into v_server from orrery.server s
@@ -35,7 +40,8 @@ begin
           when v_server.server_id is null then false
           when v_report.state = 'ready' then orrery.server_ready(v_report.server_id, v_report.epoch, v_report.pid)
           when v_report.state = 'exited'
-            then orrery.server_exited(v_report.server_id, v_report.epoch, 'agent_report', coalesce(v_report.reason, 'exited'))
+            then orrery.server_exited(v_report.server_id, v_report.epoch,
+              case when v_report.by_agent then 'agent_ended_server' else 'agent_report' end, coalesce(v_report.reason, 'exited'))
           else false end;
       end if;
       if not v_fresh then

@@ -1,6 +1,7 @@
 -- server_exited: a server's process is gone (reported, not in the inventory, or its agent is lost). Frees what it held
 -- and decides: stopped, tried again under a new epoch after a backoff, or failed. Its players: orphaned when it died, ended
 -- when it was told to stop or when they had only logged in. False when the epoch is stale.
+-- It counts as the server's own failure unless p_rule says that its agent ended it or is gone; then it is tried again at once.
 -- Writes: server, placement, port, command, session, attachment, cluster, event.
 -- Locks: cluster, placement, server, session.   Errors: none.
 -- Called by: agent_report, agent_inventory_compare, tick_agents.
@@ -13,6 +14,7 @@ declare
   v_server   orrery.server;
   v_kind     orrery.server_kind;
   v_cluster  orrery.cluster;
+  v_own      boolean := p_rule not in ('agent_ended_server', 'agent_inventory_compare', 'tick_agents');
   v_owner    boolean;
   v_wanted   boolean;
   v_failures integer;
@@ -38,14 +40,14 @@ begin
       or exists (select from orrery.session s where s.server_id = p_server_id and s.state = 'orphaned')
       or exists (select from orrery."character" c join orrery.session s on s.character_id = c.character_id
                  where c.cluster = v_server.cluster and c.kind = v_server.kind and c.key = v_server.key and s.state = 'waiting'));
-  v_failures := 1 + case when v_server.state = 'ready'
+  v_failures := v_own::integer + case when v_server.state = 'ready'
     and v_server.state_at < v_now - make_interval(secs => orrery.setting('server_stable_ms')::float8 / 1000) then 0 else v_server.failures end;
   if not v_wanted then
     update orrery.server s
     set state = 'stopped', rule = p_rule, reason = p_reason, token = null, token_hash = null, pid = null, deadline_at = null, try_at = null
     where s.server_id = p_server_id;
     update orrery.placement p set server_id = null where p.server_id = p_server_id;
-  elsif v_failures >= v_kind.start_attempts_max then
+  elsif v_own and v_failures >= v_kind.start_attempts_max then
     v_why := format('gave up after %s: %s', orrery.counted(v_failures, 'failure'), p_reason);
     update orrery.server s
     set state = 'failed', rule = p_rule, reason = v_why, failures = v_failures, token = null, token_hash = null, pid = null,
@@ -55,9 +57,11 @@ begin
       jsonb_build_object('tell', 'failed', 'reason', v_why), p_rule);
   else
     -- 2^20 is far beyond any start_backoff_max_ms
-    v_wait_ms := least(orrery.setting('start_backoff_ms') * 2 ^ least(v_failures - 1, 20), orrery.setting('start_backoff_max_ms'));
+    v_wait_ms := case when v_own then least(orrery.setting('start_backoff_ms') * 2 ^ least(v_failures - 1, 20),
+      orrery.setting('start_backoff_max_ms')) else 0 end;
     update orrery.server s
-    set state = 'requested', rule = p_rule, reason = format('%s; tried again in %s s', p_reason, round(v_wait_ms / 1000, 1)),
+    set state = 'requested', rule = p_rule,
+        reason = p_reason || case when v_own then format('; tried again in %s s', round(v_wait_ms / 1000, 1)) else '; started again' end,
         failures = v_failures, epoch = orrery.epoch_next(), try_at = v_now + make_interval(secs => v_wait_ms::float8 / 1000),
         token = null, token_hash = null, pid = null, deadline_at = null, agent_id = null
     where s.server_id = p_server_id

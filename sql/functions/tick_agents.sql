@@ -1,6 +1,7 @@
 -- tick_agents: judge agents that were not heard of for lease + margin lost, and their servers exited. Only when the tick
 -- has run without a gap for as long (p_continuous_since), so that no silence of the database is taken for theirs. An agent
--- without a heartbeat row (they do not survive a crash) gets one and is not judged. Servers of kinds that hold on isolation stay.
+-- without a heartbeat row (they do not survive a crash) gets one and is not judged. One that was told to stop is judged only
+-- while servers of it are not accounted for. Servers of kinds that hold on isolation stay.
 -- Writes: agent, agent_heartbeat, event; what server_exited writes.   Locks: cluster, agent, then those of server_exited.
 -- Errors: none.   Called by: tick.
 create or replace function orrery.tick_agents(p_continuous_since timestamptz) returns void
@@ -14,10 +15,10 @@ declare
   v_locked bigint;
   v_server orrery.server;
 begin
-  if exists (select from orrery.agent a where a.state = 'up' and not exists (
+  if exists (select from orrery.agent a where a.state <> 'lost' and not exists (
       select from orrery.agent_heartbeat b where b.agent_id = a.agent_id)) then
     insert into orrery.agent_heartbeat (agent_id, beat_at, cpu, memory_used_bytes)
-    select a.agent_id, v_now, 0, 0 from orrery.agent a where a.state = 'up'
+    select a.agent_id, v_now, 0, 0 from orrery.agent a where a.state <> 'lost'
     on conflict (agent_id) do nothing;
   end if;
   if p_continuous_since is null or p_continuous_since > v_silent then
@@ -25,7 +26,9 @@ begin
   end if;
   for v_agent in
     select a.agent_id from orrery.agent a join orrery.agent_heartbeat b on b.agent_id = a.agent_id
-    where a.state = 'up' and b.beat_at < v_silent order by a.agent_id
+    where b.beat_at < v_silent and (a.state = 'up' or a.state = 'stopped' and exists (
+      select from orrery.server s where s.agent_id = a.agent_id and s.state in ('starting', 'ready', 'stopping')))
+    order by a.agent_id
   loop
     -- the tick waits for nobody: what is busy is judged a second later
     perform from orrery.cluster c
@@ -34,7 +37,7 @@ begin
     get diagnostics v_locked = row_count;
     continue when v_locked < (select count(distinct s.cluster) from orrery.server s
       where s.agent_id = v_agent and s.state in ('starting', 'ready', 'stopping'));
-    perform from orrery.agent a where a.agent_id = v_agent and a.state = 'up' for no key update skip locked;
+    perform from orrery.agent a where a.agent_id = v_agent and a.state <> 'lost' for no key update skip locked;
     continue when not found
       or exists (select from orrery.agent_heartbeat b where b.agent_id = v_agent and b.beat_at >= v_silent);
     update orrery.agent a set state = 'lost', rule = 'tick_agents',

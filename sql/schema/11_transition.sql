@@ -21,7 +21,11 @@ insert into orrery.transition (machine, from_state, to_state, why) values
 
   ('agent', 'none', 'up',   'registered for the first time'),
   ('agent', 'up',   'lost', 'not heard of for lease + margin'),
-  ('agent', 'lost', 'up',   'registered again'),
+  ('agent', 'lost', 'up',   'heard of again'),
+  ('agent', 'up',      'stopped', 'its operator stopped it'),
+  ('agent', 'lost',    'stopped', 'its operator stopped it'),
+  ('agent', 'stopped', 'up',      'registered again'),
+  ('agent', 'stopped', 'lost',    'silent, with servers not accounted for'),
 
   ('server', 'none',      'requested', 'asked for'),
   ('server', 'requested', 'starting',  'placed on an agent'),

@@ -24,7 +24,7 @@ create table if not exists orrery.agent (
   constraint agent_pkey primary key (agent_id),
   constraint agent_name_key unique (name),
   constraint agent_name_valid check (name ~ '^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$'),
-  constraint agent_state_known check (state in ('up', 'lost')),
+  constraint agent_state_known check (state in ('up', 'lost', 'stopped')),
   constraint agent_ports_valid check (private_port between 1 and 65535 and port_min between 1 and port_max and port_max <= 65535),
   constraint agent_size_valid check (cpus > 0 and memory_bytes > 0)
 );

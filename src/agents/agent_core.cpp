@@ -320,14 +320,15 @@ void AgentCore::acknowledge(CommandId command, const std::string& error) {
   reports_.push_back(std::move(report));
 }
 
-void AgentCore::report_exit(ServerRef ref, Json exit_code, Json signal, const std::string& reason) {
+void AgentCore::report_exit(ServerRef ref, Json exit_code, Json signal, const std::string& reason, bool by_agent) {
   exit_untold_.insert(ref);
   reports_.push_back({{"server_id", ref.server.value},
                       {"epoch", ref.epoch.value},
                       {"state", "exited"},
                       {"exit_code", std::move(exit_code)},
                       {"signal", std::move(signal)},
-                      {"reason", reason}});
+                      {"reason", reason},
+                      {"by_agent", by_agent}});
 }
 
 // Processes
@@ -374,7 +375,7 @@ void AgentCore::handle(const ProcessExited& exited) {
   say(server.state == State::stopping && !server.killed ? Level::info : Level::warn,
       name_of(server.kind, server.key, exited.ref) + " ended: " + reason);
   report_exit(exited.ref, exited.exit_code ? Json(*exited.exit_code) : Json(),
-              exited.signal ? Json(*exited.signal) : Json(), reason);
+              exited.signal ? Json(*exited.signal) : Json(), reason, !server.why.empty() && !server.why_is_all);
 }
 
 void AgentCore::handle(const LoadSample& sample) {
@@ -385,6 +386,7 @@ void AgentCore::handle(const StopAsked&) {
   if (quitting_) return;
   quitting_ = true;
   say(Level::info, "stopping, with " + std::to_string(servers_.size()) + " servers");
+  reports_.push_back({{"state", "stopping"}});
   for (auto& [id, server] : servers_) end(server, server.grace, "the agent stops");
 }
 

@@ -185,7 +185,7 @@ class AgentCore {
   void end(Server& server, Duration grace, std::string why);
   void kill(Server& server);
   void acknowledge(CommandId command, const std::string& error = {});
-  void report_exit(ServerRef ref, Json exit_code, Json signal, const std::string& reason);
+  void report_exit(ServerRef ref, Json exit_code, Json signal, const std::string& reason, bool by_agent = false);
   Server* find(ServerRef ref);
   void tell_state(const Server& server);
   Json inventory() const;

@@ -22,9 +22,7 @@ std::string Address::host() const {
   return text.data();
 }
 
-std::string Address::to_string() const {
-  return (is_v4() ? host() : "[" + host() + "]") + ":" + std::to_string(port);
-}
+std::string Address::to_string() const { return (is_v4() ? host() : "[" + host() + "]") + ":" + std::to_string(port); }
 
 socklen_t Address::to_sockaddr(sockaddr_storage& out) const {
   out = {};

@@ -21,9 +21,7 @@ using Key32 = std::array<std::uint8_t, 32>;
 inline ByteView as_bytes(std::string_view text) {
   return {reinterpret_cast<const std::uint8_t*>(text.data()), text.size()};
 }
-inline std::string_view as_text(ByteView bytes) {
-  return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
-}
+inline std::string_view as_text(ByteView bytes) { return {reinterpret_cast<const char*>(bytes.data()), bytes.size()}; }
 
 /// Lower-case hex of `bytes`.
 std::string to_hex(ByteView bytes);
@@ -68,7 +66,8 @@ class Reader {
   bool ok_ = true;
 };
 
-/// Writes fields into a caller-owned buffer. After the first write past its end ok() is false and nothing more is written.
+/// Writes fields into a caller-owned buffer. After the first write past its end ok() is false and nothing more is
+/// written.
 class Writer {
  public:
   explicit Writer(std::span<std::uint8_t> buffer) : buffer_(buffer) {}

@@ -7,7 +7,8 @@
 
 namespace orrery {
 
-/// Sets the process's log: `name` in each line, `level` one of trace, debug, info, warn, error. Unknown levels are info.
+/// Sets the process's log: `name` in each line, `level` one of trace, debug, info, warn, error. Unknown levels are
+/// info.
 void log_open(const std::string& name, const std::string& level);
 
 }  // namespace orrery

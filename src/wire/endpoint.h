@@ -1,7 +1,9 @@
-// The server side of the wire, sans-IO: many connections behind one UDP socket. Single-threaded; does no I/O, reads no clock.
+// The server side of the wire, sans-IO: many connections behind one UDP socket. Single-threaded; does no I/O, reads no
+// clock.
 //
 //   per received batch:  endpoint.on_datagrams(batch, now); while (endpoint.poll_effect(e)) …
-//   then, and whenever next_deadline() has passed or something was sent:  while (endpoint.poll_transmit(slot, now)) send(slot)
+//   then, and whenever next_deadline() has passed or something was sent:  while (endpoint.poll_transmit(slot, now))
+//   send(slot)
 #pragma once
 
 #include <memory>
@@ -33,7 +35,8 @@ class Endpoint {
 
   /// Accepts login handshakes under this X25519 private key, for the cluster that the prologue names.
   void accept_logins(const Key32& static_key, const std::string& cluster);
-  /// Lets the client of a session attach to this server under K. Again with a higher epoch replaces; with a lower is ignored.
+  /// Lets the client of a session attach to this server under K. Again with a higher epoch replaces; with a lower is
+  /// ignored.
   void expect(SessionId session, Epoch epoch, ServerId self, const Key32& k);
   /// Ends what `expect` began; closes the session's connection, if any, telling the client why.
   void forget(SessionId session, CloseReason reason);

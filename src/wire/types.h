@@ -91,11 +91,11 @@ struct Statistics {
   std::uint64_t bytes_received = 0;
   std::uint64_t datagrams_sent = 0;
   std::uint64_t bytes_sent = 0;
-  std::uint64_t dropped_malformed = 0;   // no known packet
-  std::uint64_t dropped_unknown = 0;     // no such receiver, session or cookie
-  std::uint64_t dropped_sealed = 0;      // did not open
+  std::uint64_t dropped_malformed = 0;  // no known packet
+  std::uint64_t dropped_unknown = 0;    // no such receiver, session or cookie
+  std::uint64_t dropped_sealed = 0;     // did not open
   std::uint64_t dropped_replayed = 0;
-  std::uint64_t dropped_limited = 0;     // half-open table or address quota full
+  std::uint64_t dropped_limited = 0;  // half-open table or address quota full
   std::uint64_t pieces_resent = 0;
 };
 

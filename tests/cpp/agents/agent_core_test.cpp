@@ -504,8 +504,14 @@ TEST_F(AgentCoreTest, TheAgentStopsItsServersReportsThemAndGoes) {
   give(StopAsked{});
   ASSERT_EQ(take<Signal>().size(), 1u);
   EXPECT_TRUE(take<Quit>().empty());
+  const auto first = reported();
+  ASSERT_EQ(first.size(), 1u);
+  EXPECT_EQ(first[0]["state"], "stopping") << "so that nothing more is placed here";
+  give(ReportAnswer{Json()});
   give(ProcessExited{one, 0, std::nullopt, "exit status 0"});
-  EXPECT_EQ(reported().size(), 1u);
+  const auto exits = reported();
+  ASSERT_EQ(exits.size(), 1u);
+  EXPECT_EQ(exits[0]["by_agent"], true);
   EXPECT_TRUE(take<Quit>().empty()) << "the report is not acknowledged yet";
   give(ReportAnswer{Json()});
   const auto quits = take<Quit>();

@@ -4,9 +4,13 @@ select no_plan();
 select results_eq(
   $$select machine, from_state, to_state from orrery.transition order by machine collate "C", from_state collate "C", to_state collate "C"$$,
   $$values
+    ('agent', 'lost', 'stopped'),
     ('agent', 'lost', 'up'),
     ('agent', 'none', 'up'),
+    ('agent', 'stopped', 'lost'),
+    ('agent', 'stopped', 'up'),
     ('agent', 'up', 'lost'),
+    ('agent', 'up', 'stopped'),
     ('cluster', 'none', 'stopped'),
     ('cluster', 'running', 'shutting_down'),
     ('cluster', 'shutting_down', 'running'),
