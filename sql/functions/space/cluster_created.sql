@@ -1,5 +1,6 @@
 -- cluster_created: hook: the kinds and places of a new cluster: twelve grids in three systems and four stations.
 -- Writes: place; server_kind through server_kind_set.   Called by: cluster_create, through the hook of this name.
+-- At its end the sample game's tables, this one's among them, are isolated by cluster as the control plane's are.
 create or replace function space.cluster_created(p_cluster text) returns void
 language plpgsql security definer
 set search_path = pg_catalog, pg_temp
@@ -25,3 +26,4 @@ comment on function space.cluster_created(text) is 'Gives a new cluster the kind
 grant execute on function space.cluster_created(text) to orrery_owner;
 
 select orrery.hook_set('cluster_created', 'space.cluster_created');
+select orrery.isolation_apply('space');
