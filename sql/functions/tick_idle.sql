@@ -1,6 +1,7 @@
 -- tick_idle: once a second: stop servers that were empty for idle_stop_ms of their kind, end sessions orphaned for
--- orphan_ms, and request always-on servers that a cluster lacks.
--- Writes: server.empty_since; what server_stop_now, session_end_all and server_request write.
+-- orphan_ms and logins that were not finished for login_stale_ms (the login server, which may not know of one when an
+-- answer was lost, hears of it by server_sync), and request always-on servers that a cluster lacks.
+-- Writes: server.empty_since, session.taken; what server_stop_now, session_end_all and server_request write.
 -- Locks: cluster, placement, server, session; what is busy is left for the next time.   Errors: none.
 -- Called by: tick.
 create or replace function orrery.tick_idle() returns void
@@ -49,6 +50,19 @@ begin
     perform orrery.session_end_all(v_ids, 'tick_idle', 'its server died and did not come back in time');
   end if;
 
+  select array_agg(d.session_id) into v_ids
+  from (
+    select s.session_id from orrery.session s
+    where s.state in ('selecting', 'waiting')
+      and s.state_at <= v_now - make_interval(secs => greatest(orrery.setting('login_stale_ms'), orrery.setting('login_timeout_ms'))::float8 / 1000)
+    order by s.session_id for no key update skip locked
+  ) d;
+  if v_ids is not null then
+    perform orrery.session_end_all(v_ids, 'tick_idle', 'login not finished');
+    update orrery.session s set taken = false
+    from orrery.server v where s.session_id = any(v_ids) and v.server_id = s.server_id and v.state in ('ready', 'stopping');
+  end if;
+
   for v_kind in
     select k.* from orrery.server_kind k join orrery.cluster c on c.cluster = k.cluster
     where c.state in ('starting', 'running') and k.always_on_key is not null and not exists (
@@ -62,4 +76,4 @@ begin
   end loop;
 end
 $$;
-comment on function orrery.tick_idle() is 'Stops empty servers, ends orphaned sessions, requests what is always on.';
+comment on function orrery.tick_idle() is 'Stops empty servers, ends orphaned sessions and stale logins, requests what is always on.';

@@ -31,6 +31,7 @@ insert into orrery.setting (name, value, unit, min_value, max_value, comment) va
   ('keepalive_ms',          2500,  'ms',    100,  60000,    'A side that sent nothing for so long sends a ping.'),
   ('lapse_ms',              10000, 'ms',    500,  600000,   'A client not heard of for so long is logged out.'),
   ('login_timeout_ms',      60000, 'ms',    1000, 3600000,  'A login must be on its way to a server by then.'),
+  ('login_stale_ms',        90000, 'ms',    1000, 3600000,  'A login whose server has not ended it by then is ended by the tick, never before login_timeout_ms.'),
   ('ready_wait_ms',         30000, 'ms',    1000, 600000,   'How long a login waits for its grid or station before it is told to try later.'),
   ('orphan_ms',             60000, 'ms',    1000, 3600000,  'A session whose server died is kept so long for its replacement.'),
   ('zone_tick_hz',          20,    'Hz',    1,    100,      'Simulation steps a second of a zone.'),

@@ -26,6 +26,7 @@ create unique index if not exists session_account_key on orrery.session (account
 create index if not exists session_account_idx on orrery.session (account_id);
 create index if not exists session_character_idx on orrery.session (character_id);
 create index if not exists session_server_idx on orrery.session (server_id) where state <> 'ended';
+create index if not exists session_login_idx on orrery.session (state_at) where state in ('selecting', 'waiting');
 create index if not exists session_orphaned_idx on orrery.session (state_at) where state = 'orphaned';
 create index if not exists session_server_news_idx on orrery.session (server_id) where not taken;
 comment on table orrery.session is 'A login; owned by one server at every moment; its epoch grows at each change of owner.';
