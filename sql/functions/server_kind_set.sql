@@ -2,7 +2,8 @@
 -- have, or their default.
 -- p_spec: {"role","command","args":[],"env":{},"idle_stop_ms":…,"world_function":"schema.function",…}
 -- Writes: server_kind, event.
--- Errors: those of handler_check for world_function; OR003 null, unknown member, a value that does not fit; those of cluster_resolve.
+-- Errors: those of handler_check for world_function; OR010 a new world_function named by a login of one cluster, since the
+-- tick calls it with a view of all; OR003 null, unknown member, a value that does not fit; those of cluster_resolve.
 -- Called by: games' hook cluster_created; DBA.
 create or replace function orrery.server_kind_set(p_kind text, p_spec jsonb, p_cluster text default null) returns void
 language plpgsql security definer
@@ -31,11 +32,12 @@ begin
     perform orrery.fail('OR003', format('a kind has no %s', v_unknown), 'Members are the columns of server_kind but its key.',
       'See the comments of table orrery.server_kind.');
   end if;
-  if p_spec ->> 'world_function' is not null then
+  select to_jsonb(k) into v_old from orrery.server_kind k where k.cluster = v_cluster and k.kind = p_kind;
+  if p_spec ->> 'world_function' is distinct from v_old ->> 'world_function' and p_spec ->> 'world_function' is not null then
+    perform orrery.login_everywhere('naming a world_function');
     perform orrery.handler_check(p_spec ->> 'world_function', '(text, text, text)');
   end if;
   begin
-    select to_jsonb(k) into v_old from orrery.server_kind k where k.cluster = v_cluster and k.kind = p_kind;
     v_kind := jsonb_populate_record(null::orrery.server_kind,
       c_defaults || coalesce(v_old, '{}') || p_spec || jsonb_build_object('cluster', v_cluster, 'kind', p_kind));
     insert into orrery.server_kind select v_kind.*

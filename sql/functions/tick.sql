@@ -1,7 +1,7 @@
 -- tick: decide everything that is due now. Each step is cheap when nothing is; one that fails is undone alone, leaves an
 -- event (once a minute) and stops no other.
 -- Writes: what the steps write; tick_state once a second.   Locks: theirs; nothing is held between steps that succeed but
--- what they wrote.   Errors: none.   Called by: tick_loop, tests.
+-- what they wrote.   Errors: OR010 login of one cluster.   Called by: tick_loop, tests.
 --   p_continuous_since: since when the calling loop has ticked without a gap; null: not known.
 --   Returns when something is due next that is known of; null: nothing is.
 create or replace function orrery.tick(p_continuous_since timestamptz default null) returns timestamptz
@@ -18,6 +18,7 @@ declare
   v_next   timestamptz;
   v_due    timestamptz;
 begin
+  perform orrery.login_everywhere('tick');
   select * into v_state from orrery.tick_state t;
   v_second := v_state.tick_at is null or v_now - v_state.tick_at >= '1 second' or v_now < v_state.tick_at;
   -- the loop before this one counts too: its last note is at most a second and a tick old, the next comes within tick_spare_ms

@@ -45,6 +45,9 @@ select is((select level from space.skill_status where character = 'Ann'), 1, 'an
 select is(orrery_test.as_login('orrery_cron', 'select orrery.account_create(''x'', null, ''t'')'), '42501', 'and may do nothing else');
 select is(orrery_test.as_login('orrery_test_dba', 'select orrery.timer_kind_set(''x'', ''space.skill_training_fire'', ''x'')'), 'OR010', 'a DBA of one cluster names no handler for all');
 select is(orrery_test.as_login('orrery_test_dba', 'select orrery.hook_set(''cluster_created'', ''space.cluster_created'')'), 'OR010', 'nor a hook');
+select is(orrery_test.as_login('orrery_test_dba', 'select orrery.server_kind_set(''login'', ''{"world_function":"space.world"}'')'), 'OR010', 'nor a world that the tick would call');
+select is(orrery_test.as_login('orrery_test_dba', 'select orrery.server_kind_set(''grid'', ''{"world_function":"space.world","sessions_max":5}'')'), '', 'but keeps the one there is');
+select is(orrery_test.as_login('orrery_test_dba', 'select orrery.tick(''-infinity'')'), 'OR010', 'and does not tick for all');
 select is(orrery_test.as_login('orrery_test_server', 'select orrery.timer_cancel(''x'', ''y'')'), '42501', 'a server is no DBA');
 select is(orrery_test.as_login('orrery_test_viewer', 'select space.skill_train(''Ann'', ''mining'')'), '42501', 'nor is a viewer');
 select is(orrery_test.as_login('orrery_test_dba', 'select orrery.session_key(''x'', 1, 1, 1)'), '42501', 'keys are derived for nobody');
