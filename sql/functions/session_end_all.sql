@@ -1,5 +1,5 @@
 -- session_end_all: end sessions that no living server owns. Their chat server hears of it when it next asks.
--- Writes: session, session_secret, attachment, command (tell), event.   Locks: session, in key order.
+-- Writes: session, session_secret, attachment, command (tell), event.   Locks: session, then attachment, in key order.
 -- Errors: none.   Called by: session_end_where_dead, server_exited, tick_servers.
 create or replace function orrery.session_end_all(p_sessions bigint[], p_rule text, p_reason text) returns void
 language plpgsql
@@ -12,6 +12,7 @@ begin
   update orrery.session s set state = 'ended', rule = p_rule, reason = p_reason, taken = true
   where s.session_id = any(p_sessions) and s.state <> 'ended';
   delete from orrery.session_secret x where x.session_id = any(p_sessions);
+  perform from orrery.attachment a where a.session_id = any(p_sessions) and not a.ended order by a.session_id, a.role for no key update;
   update orrery.attachment a set ended = true, taken = false where a.session_id = any(p_sessions) and not a.ended;
   for v_server in
     select distinct a.server_id

@@ -1,7 +1,7 @@
 -- session_server_gone: what becomes of the sessions of a server whose process is gone: those in play are orphaned when it
 -- died (p_died) and kept for orphan_ms; those that had only logged in, or whose server was told to stop, are ended.
 -- Attachments to it are given to its replacement as arrivals.
--- Writes: session, attachment, event.   Locks: session, in key order.
+-- Writes: session, attachment, event.   Locks: session, then attachment, in key order.
 -- Errors: none.                         Called by: server_exited.
 create or replace function orrery.session_server_gone(p_server_id bigint, p_died boolean, p_rule text, p_reason text) returns void
 language plpgsql
@@ -20,6 +20,8 @@ begin
   update orrery.session s set state = 'orphaned', rule = p_rule, reason = p_reason
   where s.server_id = p_server_id and s.state = 'playing';
   update orrery.session s set taken = true where s.server_id = p_server_id and s.state = 'ended' and not s.taken;
+  perform from orrery.attachment a where a.server_id = p_server_id and a.taken is distinct from a.ended
+  order by a.session_id, a.role for no key update;
   update orrery.attachment a set taken = a.ended where a.server_id = p_server_id and a.taken is distinct from a.ended;
 end
 $$;
