@@ -17,10 +17,12 @@ declare
   v_placed orrery.placement;
   v_server orrery.server;
 begin
-  if p_kind is null or p_key is null or p_key = '' then
-    perform orrery.fail('OR003', 'a server is asked for by kind and key', format('Got %L, %L.', p_kind, p_key), null);
+  if p_kind is null or p_key is null or length(p_key) not between 1 and 200 then
+    perform orrery.fail('OR003', 'a server is asked for by kind and key',
+      format('Got %L, %L; a key has 1 to 200 characters.', p_kind, left(p_key, 200)), null);
   end if;
-  v_name := orrery.cluster_resolve(p_cluster, format('server_request(%L, %L, %%L)', p_kind, p_key));
+  v_name := orrery.cluster_resolve(p_cluster,
+    replace(format('server_request(%L, %L', p_kind, p_key), '%', '%%') || ', %L)');
   select * into v_kind from orrery.server_kind k where k.cluster = v_name and k.kind = p_kind;
   if not found then
     perform orrery.fail('OR001', format('cluster %s has no kind of server named %L', v_name, p_kind),

@@ -15,9 +15,12 @@ select ok((:'two'::jsonb ->> 'epoch')::bigint > (:'one'::jsonb ->> 'epoch')::big
 select is(orrery_test.refusal($$select orrery.server_request('warp', '1', 't')$$) ->> 'code', 'OR001', 'unknown kind');
 select is(orrery_test.refusal($$select orrery.server_request('grid', 'no-such-place', 't')$$) ->> 'code', 'OR001', 'unknown key');
 select is(orrery_test.refusal($$select orrery.server_request('grid', null, 't')$$) ->> 'code', 'OR003', 'null');
+select is(orrery_test.refusal(format('select orrery.server_request(''grid'', %L, ''t'')', repeat('x', 201))) ->> 'code', 'OR003', 'a key too long');
 select is(orrery_test.refusal(format('select orrery.server_stop(%s)', :'one'::jsonb ->> 'server_id')) ->> 'code', 'OR002', 'stops already');
 select is(orrery_test.refusal('select orrery.server_stop(-1)') ->> 'code', 'OR001', 'no such server');
 select orrery.cluster_create('u');
 select is(orrery_test.refusal($$select orrery.server_request('chat', 'main', 'u')$$) ->> 'code', 'OR002', 'stopped cluster');
+select orrery.cluster_start('u');
+select is(orrery_test.refusal($$select orrery.server_request('grid', '100%s')$$) ->> 'hint', $$SELECT server_request('grid', '100%s', 't')$$, 'the hint completes any statement');
 select * from finish();
 rollback;
