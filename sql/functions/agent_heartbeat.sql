@@ -20,11 +20,12 @@ begin
   begin
     v_cpu := coalesce((p_load ->> 'cpu')::real, 0);
     v_memory := coalesce((p_load ->> 'memory_used_bytes')::bigint, 0);
+    perform from jsonb_to_recordset(p_inventory) as i(server_id bigint, epoch bigint, state text);
   exception when data_exception then
-    perform orrery.fail('OR003', format('agent %s: malformed load', v_agent.name), sqlerrm, null);
+    perform orrery.fail('OR003', format('agent %s: malformed load or inventory', v_agent.name), sqlerrm, null);
   end;
-  if p_digest is null or (p_inventory is not null and jsonb_typeof(p_inventory) <> 'array') then
-    perform orrery.fail('OR003', format('agent %s: malformed digest or inventory', v_agent.name), null, null);
+  if p_digest is null then
+    perform orrery.fail('OR003', format('agent %s: no digest', v_agent.name), null, null);
   end if;
   if v_agent.state = 'lost' then
     -- its servers were given to others; the inventory will show which it must stop

@@ -45,7 +45,9 @@ begin
           else false end;
       end if;
       if not v_fresh then
-        perform orrery.event_add(null, 'agent', p_agent_id::text, 'agent_report_stale', 'ignored: not known or not any more', v_json);
+        perform orrery.event_add((
+          select coalesce((select c.cluster from orrery.command c where c.command_id = v_report.command_id),
+            (select s.cluster from orrery.server s where s.server_id = v_report.server_id))), 'agent', p_agent_id::text, 'agent_report_stale', 'ignored: not known or not any more', v_json);
       end if;
     end loop;
   exception when data_exception then

@@ -11,5 +11,6 @@ select is(orrery_test.cluster_state(), 'running', 'the inventory says it too');
 select is(orrery_test.refusal(format('select orrery.agent_heartbeat(%s, ''wrong'', ''{}'', ''0'')', :'a'::jsonb ->> 'agent_id')) ->> 'code', 'OR004', 'a wrong token is refused');
 select is(orrery_test.refusal('select orrery.agent_heartbeat(-1, ''wrong'', ''{}'', ''0'')') ->> 'code', 'OR001', 'so is an unknown agent');
 select is(orrery_test.refusal(format('select orrery.agent_heartbeat(%s, %L, ''{"cpu":"x"}'', ''0'')', :'a'::jsonb ->> 'agent_id', :'a'::jsonb ->> 'token')) ->> 'code', 'OR003', 'so is a malformed load');
+select is(orrery_test.refusal(format('select orrery_test.beat(%L, %L)', :'a', i)) ->> 'code', 'OR003', 'and a malformed inventory') from unnest(array['{}', '[1]', '[{"server_id":"x"}]']) i;
 select * from finish();
 rollback;

@@ -8,6 +8,7 @@ select orrery_test.report(:'a', jsonb_build_array(jsonb_build_object('server_id'
   jsonb_build_object('command_id', -1, 'ok', true), jsonb_build_object('server_id', :id, 'epoch', :epoch, 'state', 'confused')));
 select is((select s.state from orrery.server s where s.server_id = :id), 'ready', 'nothing changed');
 select is((select count(*) from orrery.event e where e.rule = 'agent_report_stale' and e.noun_id = :'a'::jsonb ->> 'agent_id'), 3::bigint, 'events tell');
+select is((select count(*) from orrery.event e where e.rule = 'agent_report_stale' and e.cluster = 't'), 2::bigint, 'those of a cluster''s server to that cluster only');
 select is(orrery_test.refusal(format('select orrery_test.report(%L, ''{}'')', :'a')) ->> 'code', 'OR003', 'not an array');
 select is(orrery_test.refusal(format('select orrery_test.report(%L, ''[{"server_id":"x"}]'')', :'a')) ->> 'code', 'OR003', 'malformed');
 select orrery_test.agent_up('other') as other \gset
