@@ -190,7 +190,7 @@ class PgSocket::Impl {
     arm_timer();
   }
 
-  // Gives the connection up; the query under way fails, queued ones wait for the next connection.
+  // Gives the connection up; the query under way and those of `connected` fail, others wait for the next connection.
   void lose(Error error) {
     io_.reset();
     write_.reset();
@@ -201,6 +201,12 @@ class PgSocket::Impl {
                                        static_cast<double>(backoff_.count()) * jitter));
     backoff_ = std::min(backoff_ * 2, config_.reconnect_max);
     last_error_ = error.message;
+    // What `connected` asked was for this connection; the next one asks anew.
+    std::vector<Query> unsent;
+    for (; first_ > 0; --first_) {
+      unsent.push_back(std::move(queue_.front()));
+      queue_.pop_front();
+    }
     arm_timer();
     if (handlers_.disconnected) handlers_.disconnected(error);
     if (current_) {
@@ -209,6 +215,7 @@ class PgSocket::Impl {
       answer_.reset();
       reply(Error{error.message, "connection"});
     }
+    for (const Query& query : unsent) query.reply(Error{error.message, "connection"});
   }
 
   // Queries
@@ -226,6 +233,7 @@ class PgSocket::Impl {
     if (queue_.empty()) return;
     current_ = std::move(queue_.front());
     queue_.pop_front();
+    if (first_ > 0) --first_;
     answer_.reset();
     current_->deadline = BootClock::now() + config_.query_timeout;
     std::vector<const char*> values;
@@ -362,7 +370,7 @@ class PgSocket::Impl {
   Duration backoff_{};
   std::string last_error_;
   bool in_connected_ = false;
-  std::size_t first_ = 0;  // queries made inside handlers_.connected so far: they go out first
+  std::size_t first_ = 0;  // how many at the head of queue_ were made inside handlers_.connected
 };
 
 PgSocket::PgSocket(event_base* base, PgSocketConfig config, Handlers handlers)

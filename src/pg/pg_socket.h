@@ -34,7 +34,7 @@ class PgSocket {
  public:
   using Reply = std::function<void(Result<Rows>)>;
   struct Handlers {
-    // After each (re)connection; queries made inside it go out before those that were queued.
+    // After each (re)connection; queries made inside it go out before those that were queued, and fail with it.
     std::function<void()> connected;
     std::function<void(const Error&)> disconnected;  // each time it is lost or cannot be made
     std::function<void(const std::string& payload)> notified;

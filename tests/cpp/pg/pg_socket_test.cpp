@@ -125,6 +125,24 @@ TEST_F(PgSocketTest, WhatIsAskedOnConnectingGoesBeforeWhatWaited) {
   EXPECT_EQ(order, "abc");
 }
 
+// Catches a registration of a lost connection that is made again after the present one's, and takes its place.
+TEST_F(PgSocketTest, WhatIsAskedOnConnectingEndsWithTheConnection) {
+  std::string order;
+  std::unique_ptr<PgSocket> db;
+  on_connected_ = [&] {
+    const bool first = connected_ == 1;
+    db->query(first ? "select pg_terminate_backend(pg_backend_pid())" : "select 1", {},
+              [&order](Result<Rows> rows) { order += rows ? "a" : "-"; });
+    db->query("select 1", {}, [&order](Result<Rows> rows) { order += rows ? "b" : "-"; });
+  };
+  db = socket(config());
+  db->query("select 1", {}, [&order](Result<Rows> rows) { order += rows ? "c" : "-"; });
+  ASSERT_TRUE(until([&] { return order.size() >= 5; }));
+  run_until(
+      base_.get(), [] { return false; }, 100ms);
+  EXPECT_EQ(order, "--abc");
+}
+
 TEST_F(PgSocketTest, ServerKilledHardAndStartedAgain) {
   const auto db = socket(config());
   ASSERT_TRUE(ask(*db, "select 1"));
