@@ -107,6 +107,7 @@ class Endpoint::Impl {
   std::vector<std::unique_ptr<Peer>> peers_;
   std::vector<std::uint32_t> free_peers_;
   std::uint64_t next_serial_ = 1;
+  std::size_t login_count_ = 0;
   DeadlineHeap deadlines_;
   Ring<std::uint32_t> ready_;
   Ring<Answer> answers_;
@@ -203,6 +204,7 @@ void Endpoint::Impl::release(std::uint32_t index) {
   if (!peer.owned) return;
   peer.owned = false;
   --owned_count_;
+  if (!peer.session) --login_count_;
   receivers_.remove(peer.receiver);
   const auto it = expected_.find(peer.session);
   if (it != expected_.end() && it->second.peer == index) {
@@ -338,6 +340,11 @@ void Endpoint::Impl::open_login(std::uint32_t receiver, std::uint64_t index, con
     ++statistics_.dropped_sealed;
     return;
   }
+  if (login_count_ >= config_.logins_max) {
+    ++statistics_.dropped_limited;
+    return;
+  }
+  ++login_count_;
   const std::uint32_t peer =
       add_peer({}, receiver,
                Connection(Connection::Role::server, entry.keys, entry.init.client_id, entry.from, config_.timing, now));

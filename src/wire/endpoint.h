@@ -23,6 +23,8 @@ struct EndpointConfig {
   Duration cookie_for = std::chrono::seconds{10};
   /// Inits a second from one /32 (IPv4) or /64 (IPv6).
   std::uint32_t inits_per_second_max = 200;
+  /// Login connections at once: anyone may open one without credentials.
+  std::size_t logins_max = 16384;
 };
 
 class Endpoint {

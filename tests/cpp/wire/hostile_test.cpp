@@ -235,6 +235,20 @@ TEST_F(Hostile, HalfOpenConnectionsAreBoundedInNumberAndTime) {
   EXPECT_EQ(replies, 110) << "there is room again";
 }
 
+// Catches memory that grows with clients that complete the handshake and never show credentials.
+TEST_F(Hostile, LoginConnectionsAreBounded) {
+  EndpointConfig small;
+  small.logins_max = 3;
+  Network crowded(1, {}, small);
+  for (const char* from : {"10.0.0.1:9", "10.0.0.2:9", "10.0.0.3:9", "10.0.0.4:9"}) crowded.add_login(from);
+  crowded.run(seconds{1});
+  EXPECT_EQ(crowded.endpoint.connection_count(), 3u);
+  EXPECT_GT(crowded.endpoint.statistics().dropped_limited, 0u);
+  crowded.dialer(0).close(CloseReason::logout);
+  crowded.run(seconds{8});
+  EXPECT_EQ(crowded.endpoint.connection_count(), 3u) << "the fourth came in when the first had left";
+}
+
 TEST_F(Hostile, InitsAreLimitedForEachNetworkAlone) {
   EndpointConfig limited;
   limited.inits_per_second_max = 20;
