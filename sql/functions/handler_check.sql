@@ -10,8 +10,12 @@ as $$
 declare
   v_proc pg_catalog.pg_proc;
 begin
-  select p.* into v_proc from pg_catalog.pg_proc p where p.oid = to_regprocedure(p_handler || p_arguments);
-  if not found then
+  begin
+    select p.* into v_proc from pg_catalog.pg_proc p where p.oid = to_regprocedure(p_handler || p_arguments);
+  exception when syntax_error or invalid_name then
+    null;  -- what is no name names no function
+  end;
+  if v_proc.oid is null then
     perform orrery.fail('OR001', format('no function %s%s', p_handler, p_arguments), 'A handler has these arguments and no others.',
       'Create it first; name it with its schema and without arguments.');
   end if;
