@@ -1,7 +1,7 @@
 -- Catches a server that died unnoticed, one that is ready and not used, and one that runs although nobody wants it.
 begin;
 set local client_min_messages = warning;
-select plan(11);
+select plan(13);
 select orrery_test.cluster_up('t') as a \gset
 select (:'a'::jsonb ->> 'agent_id')::bigint as agent \gset
 select orrery.server_kind_set('plain', '{"role":"other","command":"true"}', 't');
@@ -25,6 +25,9 @@ select is(pg_temp.state_of('new'), 'ready', 'ready is heard of here when its rep
 select is(pg_temp.state_of('lost'), 'stopped', 'what does not run any more has exited');
 select is((select rule || ': ' || reason from orrery.server where cluster = 't' and key = 'lost'), 'agent_inventory_compare: its agent does not run it any more', 'and says why');
 select is(pg_temp.state_of('late'), 'starting', 'one whose start is not reported yet is not missed');
+select is((select orrery.agent_inventory_compare(:agent, jsonb_set(pg_temp.inventory('late', 'ready'), '{0,epoch}', to_jsonb(epoch - 1)) || pg_temp.inventory('kept|told|slow|new|main', 'ready'))
+  #> '{0,epoch}' from orrery.server where cluster = 't' and key = 'late'), (select to_jsonb(epoch - 1) from orrery.server where cluster = 't' and key = 'late'), 'an earlier start of it must stop');
+select is(pg_temp.state_of('late'), 'starting', 'and is not taken for this one');
 select pg_temp.inventory('kept|told|slow|new|main', 'ready') as before \gset
 select is(orrery.agent_inventory_compare(:agent, :'before'), '[]', 'compared again nothing is found');
 update orrery.server s set epoch = orrery.epoch_next() where s.cluster = 't' and s.key = 'told';
