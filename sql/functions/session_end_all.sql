@@ -1,6 +1,6 @@
--- session_end_all: end sessions that no living server owns. Their chat server hears of it when it next asks.
+-- session_end_all: end sessions whose server does not end them itself. Their chat server is told to ask.
 -- Writes: session, session_secret, attachment, command (tell), event.   Locks: session, then attachment, in key order.
--- Errors: none.   Called by: session_end_where_dead, server_exited, tick_servers.
+-- Errors: none.   Called by: session_end_where_dead, session_server_gone, session_open, tick_idle.
 create or replace function orrery.session_end_all(p_sessions bigint[], p_rule text, p_reason text) returns void
 language plpgsql
 set search_path = pg_catalog, pg_temp
@@ -24,4 +24,4 @@ begin
   end loop;
 end
 $$;
-comment on function orrery.session_end_all(bigint[], text, text) is 'Ends sessions that no living server owns.';
+comment on function orrery.session_end_all(bigint[], text, text) is 'Ends sessions whose server does not end them itself.';
