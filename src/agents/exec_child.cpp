@@ -62,6 +62,7 @@ int high(int fd) { return fcntl(fd, F_DUPFD_CLOEXEC, first_safe_fd); }
 
 std::vector<char*> pointers(const std::vector<std::string>& words) {
   std::vector<char*> list;
+  list.reserve(words.size() + 1);
   for (const auto& word : words) list.push_back(const_cast<char*>(word.c_str()));
   list.push_back(nullptr);
   return list;

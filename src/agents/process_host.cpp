@@ -22,6 +22,7 @@
 namespace orrery::agents {
 namespace {
 
+constexpr std::size_t status_bytes_max = 300;  // of a STATUS that goes into an exit's reason
 constexpr std::size_t socket_path_max = sizeof(sockaddr_un::sun_path) - 1;
 
 Error failed(const std::string& what, int code = errno) {
@@ -292,8 +293,8 @@ void ProcessHost::on_notify(Process& process) {
     const std::string lines = "\n" + std::string(text.data(), static_cast<std::size_t>(size)) + "\n";
     if (lines.find("\nREADY=1\n") != std::string::npos) ready = true;
     if (const auto status = lines.find("\nSTATUS="); status != std::string::npos) {
-      spdlog::debug("server {}: {}", ref.server.value,
-                    lines.substr(status + 8, lines.find('\n', status + 1) - status - 8));
+      process.status = lines.substr(status + 8, std::min(lines.find('\n', status + 1) - status - 8, status_bytes_max));
+      spdlog::debug("server {}: {}", ref.server.value, process.status);
     }
   }
   if (ready) handlers_.ready(ref);
@@ -307,6 +308,7 @@ void ProcessHost::on_exit(Process& process) {
   ProcessExited exited{process.ref, std::nullopt, std::nullopt, words_of(status)};
   if (WIFEXITED(status)) exited.exit_code = WEXITSTATUS(status);
   if (WIFSIGNALED(status)) exited.signal = WTERMSIG(status);
+  if (status != 0 && !process.status.empty()) exited.words += ": " + process.status;
   unlink(process.notify_path.c_str());
   unlink(process.server_path.c_str());
   processes_.erase(process.ref);

@@ -68,6 +68,7 @@ class ProcessHost {
     Fd pidfd, notify;
     std::string notify_path, server_path;
     EventPtr exit_event, notify_event;
+    std::string status{};  // what it last said of itself (STATUS=)
   };
 
   ProcessHost(event_base* base, ProcessHostConfig config, Handlers handlers);

@@ -76,9 +76,11 @@ struct AgentSend {
 struct ServerReady {};
 /// The server goes down: STOPPING=1.
 struct Stopping {};
-/// Nothing is left to do: leave the loop with this exit status, after what poll_transmit still gives.
+/// Nothing is left to do: leave the loop with this exit status, after what poll_transmit still gives. `why`: in words,
+/// for the agent's report (STATUS=); empty when all is well.
 struct Exit {
   int code = 0;
+  std::string why{};
 };
 using Effect = std::variant<DatabaseCall, HashJob, LinkSend, AgentSend, ServerReady, Stopping, Exit>;
 

@@ -289,8 +289,9 @@ void LoginCore::on_tell(const Json& tell, Instant now) {
   const bool failed = text_of(tell, "tell") == "failed";
   for (auto& [connection, login] : logins_) {
     if (login.stage != Stage::waiting) continue;
-    const auto selected = std::find_if(login.characters.begin(), login.characters.end(),
-                                       [&](const Character& character) { return character.id == login.selected; });
+    const auto selected =
+        std::find_if(login.characters.begin(), login.characters.end(),
+                     [wanted = login.selected](const Character& character) { return character.id == wanted; });
     // What it waits for may have changed since the list was read; asking once too often does no harm.
     if (selected != login.characters.end() && (selected->kind != kind || selected->key != key)) continue;
     if (failed && selected != login.characters.end()) {

@@ -51,13 +51,13 @@ void SessionHost::on_start_info(Result<Json> answer, Instant now) {
     if (judge(answer.error(), "server_start_info")) {
       start_again_at_ = now + second;
     } else {
-      leave_with(exit_refused);
+      leave_with(exit_refused, "the database refuses it: " + answer.error().message);
     }
     return;
   }
   if (const Status configured = configure(*answer, now); !configured) {
     spdlog::error("cannot serve: {}", configured.error().message);
-    leave_with(exit_refused);
+    leave_with(exit_refused, "cannot serve: " + configured.error().message);
   }
 }
 
@@ -149,7 +149,7 @@ void SessionHost::on_database_answer(CallId id, Result<Json> answer, Instant now
   calls_.erase(found);
   if (!answer && answer.error().code == "OR004") {
     spdlog::error("the database refuses this server: {}", answer.error().message);
-    leave_with(exit_refused);
+    leave_with(exit_refused, "the database refuses it: " + answer.error().message);
     return;
   }
   try {
@@ -265,7 +265,7 @@ bool SessionHost::lease_holds(Instant now) {
   spdlog::error("the lease has passed and the agent gave no newer one: this server acts no more");
   if (endpoint_)
     for (const auto& [connection, session] : connections_) endpoint_->close(connection, wire::CloseReason::shutdown);
-  leave_with(exit_lease);
+  leave_with(exit_lease, "its lease has passed");
   return false;
 }
 
@@ -278,10 +278,10 @@ void SessionHost::check_finished(Instant now) {
   leave_with(0);
 }
 
-void SessionHost::leave_with(int code) {
+void SessionHost::leave_with(int code, std::string why) {
   if (exited_) return;
   exited_ = true;
-  emit(Exit{code});
+  emit(Exit{code, std::move(why)});
 }
 
 // Calls and messages.

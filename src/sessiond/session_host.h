@@ -116,7 +116,7 @@ class SessionHost {
   void flush_ends(Instant now);
   void lapse_unattached(Instant now);
   void check_finished(Instant now);
-  void leave_with(int code);
+  void leave_with(int code, std::string why = {});
   /// OR004 ends the process. True when the call is worth repeating.
   bool judge(const Error& error, const char* what);
 

@@ -229,7 +229,10 @@ class Loop {
       spdlog::error("READY=1 could not be told to {}", environment_.notify_socket);
   }
   void carry_out(Stopping&) { (void)agent_.send(environment_.notify_socket, "STOPPING=1"); }
-  void carry_out(Exit& exit) { exit_code_ = exit.code; }
+  void carry_out(Exit& exit) {
+    if (!exit.why.empty()) (void)agent_.send(environment_.notify_socket, "STATUS=" + exit.why);
+    exit_code_ = exit.code;
+  }
 
   void log_statistics() {
     const wire::Statistics none;
@@ -268,8 +271,9 @@ int run_server(const std::string& role, const Environment& environment, const Cr
   auto public_socket = UdpSocket::bind(environment.public_bind);
   auto private_socket = UdpSocket::bind(environment.private_bind);
   auto agent = UnixSocket::bind(environment.server_socket);
-  const auto failed = [](const Error& error) {
+  const auto failed = [&environment](const Error& error) {
     spdlog::error("{}", error.message);
+    (void)UnixSocket::unbound().send(environment.notify_socket, "STATUS=" + error.message);
     return 1;
   };
   if (!public_socket) return failed(public_socket.error());

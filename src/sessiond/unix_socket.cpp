@@ -37,6 +37,10 @@ Result<UnixSocket> UnixSocket::bind(const std::string& path) {
   return UnixSocket(std::move(fd));
 }
 
+UnixSocket UnixSocket::unbound() {
+  return UnixSocket(Descriptor(::socket(AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0)));
+}
+
 std::optional<std::string> UnixSocket::receive() {
   std::string text(message_bytes_max, '\0');
   ssize_t got = -1;

@@ -13,6 +13,8 @@ class UnixSocket {
  public:
   /// Binds `path`, replacing what an earlier process left there.
   static Result<UnixSocket> bind(const std::string& path);
+  /// One that only sends. Never fails for good: when the system refuses a socket, send() answers false.
+  static UnixSocket unbound();
   int fd() const { return fd_.get(); }
   /// Next datagram; nothing when none waits. Longer ones than 64 KiB are cut.
   std::optional<std::string> receive();

@@ -18,16 +18,20 @@ namespace {
 using namespace std::chrono_literals;
 
 // The servers under test are this program itself, told by ORRERY_TEST_SERVER what to be.
-void say_ready() {
+void say(const std::string& what) {
   const int fd = socket(AF_UNIX, SOCK_DGRAM, 0);
   sockaddr_un address{};
   address.sun_family = AF_UNIX;
   std::strncpy(address.sun_path, getenv("NOTIFY_SOCKET"), sizeof address.sun_path - 1);
-  sendto(fd, "READY=1\nSTATUS=well", 19, 0, reinterpret_cast<sockaddr*>(&address), sizeof address);
+  sendto(fd, what.data(), what.size(), 0, reinterpret_cast<sockaddr*>(&address), sizeof address);
 }
 
 [[noreturn]] void be(const std::string& what) {
   if (what == "exit7") _exit(7);
+  if (what == "port-taken") {
+    say("STATUS=cannot bind 192.0.2.1:7777: Address already in use");
+    _exit(1);
+  }
   if (what == "stubborn") signal(SIGTERM, SIG_IGN);
   if (what == "parent") {  // leaves a child of its own behind
     if (fork() == 0) pause();
@@ -56,7 +60,7 @@ void say_ready() {
     std::strncpy(address.sun_path, getenv("ORRERY_SERVER_SOCKET"), sizeof address.sun_path - 1);
     if (bind(server, reinterpret_cast<sockaddr*>(&address), sizeof address) != 0) _exit(1);
   }
-  if (what != "mute") say_ready();
+  if (what != "mute") say("READY=1\nSTATUS=well");
   if (what == "echo") {
     char text[256];
     const ssize_t size = recv(server, text, sizeof text, 0);
@@ -151,6 +155,12 @@ TEST_F(ProcessHostTest, ExitStatusIsTold) {
   ASSERT_TRUE(until([&] { return !exited_.empty(); }));
   EXPECT_EQ(exited_[0].exit_code, 7);
   EXPECT_EQ(exited_[0].words, "exit status 7");
+}
+
+TEST_F(ProcessHostTest, AnExitThatIsNotCleanHasTheServersOwnWords) {
+  ASSERT_TRUE(host_->spawn(server("port-taken")));
+  ASSERT_TRUE(until([&] { return !exited_.empty(); }));
+  EXPECT_EQ(exited_[0].words, "exit status 1: cannot bind 192.0.2.1:7777: Address already in use");
 }
 
 TEST_F(ProcessHostTest, WhatIsMissingIsSaidInWords) {
@@ -255,7 +265,7 @@ TEST_F(ProcessHostTest, ReadyOfAStrangerIsNotBelieved) {
   const std::string path = dir_ + "/run/n1.1";
   ASSERT_TRUE(std::filesystem::exists(path));
   setenv("NOTIFY_SOCKET", path.c_str(), 1);
-  say_ready();  // as the test program, not the server
+  say("READY=1");  // as the test program, not the server
   unsetenv("NOTIFY_SOCKET");
   EXPECT_FALSE(test::run_until(
       base_.get(), [&] { return !ready_.empty(); }, 300ms));
