@@ -98,9 +98,10 @@ void Connection::note_address(const Address& from, std::size_t size, bool highes
     return;
   }
   if (highest && (!candidate_ || candidate_->address != from)) {
-    candidate_.emplace();
-    candidate_->address = from;
-    random.fill(candidate_->token);
+    Candidate candidate;
+    candidate.address = from;
+    random.fill(candidate.token);
+    candidate_ = candidate;
   }
   if (!candidate_ || candidate_->address != from) return;
   candidate_->bytes_in += size;

@@ -285,9 +285,9 @@ TEST_F(HostTest, RubbishFromAgentAndDatabaseIsSurvived) {
 
 TEST(Chat, TextIsNumberedAndReachesAllAttached) {
   Lab<ChatCore> lab("chat");
-  for (std::uint64_t id : {1, 2}) lab.arrivals.push_back(arrival(id, 5, "chat", key_of(1)));
+  for (std::uint64_t id : {1U, 2U}) lab.arrivals.push_back(arrival(id, 5, "chat", key_of(1)));
   lab.start();
-  for (std::uint64_t id : {1, 2}) lab.attach(SessionId{id}, Epoch{5}, key_of(1));
+  for (std::uint64_t id : {1U, 2U}) lab.attach(SessionId{id}, Epoch{5}, key_of(1));
   lab.run(milliseconds{200});
   lab.client(0).say("hello");
   lab.run(milliseconds{100});
