@@ -80,7 +80,7 @@ class Writer {
   void put(T value) {
     static_assert(std::is_integral_v<T>);
     std::array<std::uint8_t, sizeof(T)> field;
-    auto rest = static_cast<std::uint64_t>(value);
+    std::uint64_t rest = static_cast<std::make_unsigned_t<T>>(value);
     for (auto& byte : field) {
       byte = static_cast<std::uint8_t>(rest);
       rest >>= 8;
