@@ -308,7 +308,7 @@ void ProcessHost::on_exit(Process& process) {
   ProcessExited exited{process.ref, std::nullopt, std::nullopt, words_of(status)};
   if (WIFEXITED(status)) exited.exit_code = WEXITSTATUS(status);
   if (WIFSIGNALED(status)) exited.signal = WTERMSIG(status);
-  if (status != 0 && !process.status.empty()) exited.words += ": " + process.status;
+  if (WIFEXITED(status) && status != 0 && !process.status.empty()) exited.words += ": " + process.status;
   unlink(process.notify_path.c_str());
   unlink(process.server_path.c_str());
   processes_.erase(process.ref);
