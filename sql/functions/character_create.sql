@@ -17,8 +17,9 @@ declare
 begin
   v_cluster := orrery.cluster_resolve(p_cluster,
     replace(format('character_create(%L, %L, %L, %L', p_account_name, p_name, p_kind, p_key), '%', '%%') || ', %L)');
-  if p_name is null or length(p_name) not between 1 and 64 then
-    perform orrery.fail('OR003', format('%L is no character name', p_name), 'A name has 1 to 64 characters.', 'Choose another name.');
+  if p_name is null or length(p_name) not between 1 and 64 or p_name ~ '[[:cntrl:]]' then
+    perform orrery.fail('OR003', format('%L is no character name', left(p_name, 64)), 'A name has 1 to 64 characters, none of them a control character.',
+      'Choose another name.');
   end if;
   select a.account_id into v_account_id from orrery.account a where a.cluster = v_cluster and a.name_key = lower(p_account_name);
   if not found then

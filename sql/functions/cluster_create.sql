@@ -15,6 +15,8 @@ begin
     perform orrery.fail('OR003', format('%L cannot name a cluster', p_cluster),
       'A name has 1 to 32 of a-z, 0-9, _ and -, and begins with a letter.', null);
   end if;
+  -- two at once must not choose the same port
+  perform pg_advisory_xact_lock(hashtextextended('orrery.cluster_create', 0));
   -- ten ports apart, so that fixed ports of a cluster's kinds have room
   select min(7777 + 10 * n) into v_port from generate_series(0, 5000) n
   where not exists (select from orrery.cluster c where c.login_port = 7777 + 10 * n);

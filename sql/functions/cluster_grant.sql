@@ -1,18 +1,31 @@
 -- cluster_grant: which cluster a database login sees; * is every one. Replaces what it saw before.
 -- Writes: cluster_login, event.   Locks: the login's row.
--- Errors: OR001 no such cluster or login, OR010 login of one cluster.   Called by: DBA, CLI.
+-- Errors: OR001 no such cluster or login; OR003 one that cannot log in, is a superuser (it sees all anyway), is the tick's, or
+-- is the caller, who would lock himself out; OR010 login of one cluster.   Called by: DBA, CLI.
 create or replace function orrery.cluster_grant(p_cluster text, p_login name) returns void
 language plpgsql
 security definer
 set search_path = pg_catalog, pg_temp
 as $$
+declare
+  v_role record;
 begin
   perform orrery.login_everywhere('cluster_grant');
   if p_cluster is distinct from '*' then
     perform orrery.cluster_resolve(coalesce(p_cluster, ''));
   end if;
-  if p_login is null or not exists (select from pg_roles r where r.rolname = p_login) then
-    perform orrery.fail('OR001', format('no role named %L', p_login), null, format('CREATE ROLE %I LOGIN', coalesce(p_login, '…')));
+  select r.rolcanlogin, r.rolsuper into v_role from pg_roles r where r.rolname = p_login;
+  if not found then
+    perform orrery.fail('OR001', format('no role named %L', p_login), 'A login is made by CREATE ROLE first.',
+      format('CREATE ROLE %I LOGIN', coalesce(p_login, '…')));
+  end if;
+  if not v_role.rolcanlogin or v_role.rolsuper or p_login = 'orrery_cron' or p_login = session_user and p_cluster <> '*' then
+    perform orrery.fail('OR003', format('%s is not granted %s', p_login, p_cluster),
+      case when not v_role.rolcanlogin then 'It is a group and cannot log in.'
+        when v_role.rolsuper then 'It is a superuser and sees every cluster.'
+        when p_login = 'orrery_cron' then 'It is the login of the tick and sees every cluster.'
+        else 'You would lock yourself out of the others.' end,
+      'Grant a cluster to the logins of its agents, servers and DBAs.');
   end if;
   insert into orrery.cluster_login (login, cluster) values (p_login, p_cluster)
   on conflict (login) do update set cluster = excluded.cluster;

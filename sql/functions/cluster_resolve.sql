@@ -34,14 +34,14 @@ begin
         else 'SELECT ' || format(coalesce(p_statement, '…(…, %L)'), v_candidates[1]) end);
   end if;
   if v_login <> '*' and v_name <> v_login then
-    perform orrery.fail('OR010', format('login %s does not see cluster %L', session_user, v_name),
+    perform orrery.fail('OR010', format('login %s does not see cluster %L', session_user, left(v_name, 64)),
       format('It is granted to cluster %s.', v_login), null);
   end if;
   perform from orrery.cluster c where c.cluster = v_name;
   if not found then
-    perform orrery.fail('OR001', format('no cluster named %L', v_name),
+    perform orrery.fail('OR001', format('no cluster named %L', left(v_name, 64)),
       format('There are: %s.', coalesce((select string_agg(c.cluster, ', ' order by c.cluster) from orrery.cluster c), 'none')),
-      format('SELECT cluster_create(%L)', v_name));
+      format('SELECT cluster_create(%L)', left(v_name, 64)));
   end if;
   return v_name;
 end

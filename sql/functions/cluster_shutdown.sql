@@ -1,7 +1,7 @@
 -- cluster_shutdown: warn every player and stop a cluster in p_seconds. A second one replaces the deadline. Returns the
 -- event that players are shown as notice, and says in words what stops and how to undo it.
 -- Writes: cluster, event; what cluster_advance writes when the deadline is now.   Locks: cluster, then server.
--- Errors: OR001 unknown, OR002 stopped or stopping, OR003 null or negative, OR005 several and none named, OR010.
+-- Errors: OR001 unknown, OR002 stopped or stopping, OR003 null, negative or beyond shutdown_s_max, OR005 several and none named, OR010.
 -- Called by: DBA, CLI.
 create or replace function orrery.cluster_shutdown(p_seconds integer, p_cluster text default null) returns bigint
 language plpgsql
@@ -16,9 +16,9 @@ declare
   v_words   text;
   v_event   bigint;
 begin
-  if p_seconds is null or p_seconds < 0 then
+  if p_seconds is null or p_seconds not between 0 and orrery.setting('shutdown_s_max') then
     perform orrery.fail('OR003', format('cannot shut down in %s seconds', coalesce(p_seconds::text, 'null')),
-      'The number of seconds that players are given is 0 or more.', 'SELECT cluster_shutdown(300)');
+      format('Players are given 0 to %s seconds.', orrery.setting('shutdown_s_max')), 'SELECT cluster_shutdown(300)');
   end if;
   v_name := orrery.cluster_resolve(p_cluster, format('cluster_shutdown(%s, %%L)', p_seconds));
   select * into v_cluster from orrery.cluster c where c.cluster = v_name for no key update;
@@ -28,7 +28,7 @@ begin
       case v_cluster.state when 'stopped' then format('SELECT cluster_start(%L)', v_name) else 'SELECT * FROM server_status' end);
   end if;
   v_at := v_now + make_interval(secs => p_seconds);
-  v_words := format('%s stops at %s: %s, %s', v_name, to_char(v_at, 'HH24:MI:SS'),
+  v_words := format('%s stops at %s: %s, %s', v_name, to_char(v_at, case when v_at::date = v_now::date then 'HH24:MI:SS' else 'YYYY-MM-DD HH24:MI:SS' end),
     orrery.counted((select count(*) from orrery.session s where s.cluster = v_name and s.state <> 'ended'), 'player'),
     orrery.counted((select count(*) from orrery.server s where s.cluster = v_name and s.state in ('requested', 'starting', 'ready', 'stopping')),
       'server'));
@@ -39,7 +39,8 @@ begin
   where c.cluster = v_name;
   perform orrery.doorbell_ring(null);
   perform orrery.cluster_advance(v_name);
-  raise notice '%; undo: SELECT cluster_shutdown_cancel(%)', v_words, quote_literal(v_name);
+  raise notice '%', v_words || case when p_seconds > 0 then format('; undo: SELECT cluster_shutdown_cancel(%L)', v_name)
+    else '; watch: SELECT * FROM server_status' end;
   return v_event;
 end
 $$;

@@ -1,13 +1,13 @@
 -- login_cluster: the cluster whose rows the login of this connection may see; * is every one, null none.
--- Reads: cluster_login. A superuser that is not mapped counts as *.
+-- Reads: cluster_login. A superuser counts as *, whatever it is mapped to.
 -- Called by: every row-level security policy, once a statement.
 create or replace function orrery.login_cluster() returns text
 language sql stable security definer
 set search_path = pg_catalog, pg_temp
 as $$
   select coalesce(
-    (select l.cluster from orrery.cluster_login l where l.login = session_user),
-    (select '*' from pg_catalog.pg_roles r where r.rolname = session_user and r.rolsuper));
+    (select '*' from pg_catalog.pg_roles r where r.rolname = session_user and r.rolsuper),
+    (select l.cluster from orrery.cluster_login l where l.login = session_user));
 $$;
 comment on function orrery.login_cluster() is 'The cluster this login sees: its name, * for every one, null for none.';
 grant execute on function orrery.login_cluster()

@@ -1,7 +1,8 @@
 -- server_exited: a server's process is gone (reported, not in the inventory, or its agent is lost). Frees what it held
 -- and decides: stopped, tried again under a new epoch after a backoff, or failed. Its players: orphaned when it died, ended
 -- when it was told to stop or when they had only logged in. False when the epoch is stale.
--- It counts as the server's own failure unless p_rule says that its agent ended it or is gone; then it is tried again at once.
+-- It counts as the server's own failure unless p_rule says that its agent ended it (then it is tried again at once) or is
+-- gone (then after start_backoff_ms). An always-on server is tried for as long as its cluster is up.
 -- Writes: server, placement, port, command, session, attachment, cluster, event.
 -- Locks: cluster, placement, server, session.   Errors: none.
 -- Called by: agent_report, agent_inventory_compare, tick_agents.
@@ -47,7 +48,7 @@ begin
     set state = 'stopped', rule = p_rule, reason = p_reason, token = null, token_hash = null, pid = null, deadline_at = null, try_at = null
     where s.server_id = p_server_id;
     update orrery.placement p set server_id = null where p.server_id = p_server_id;
-  elsif v_own and v_failures >= v_kind.start_attempts_max then
+  elsif v_own and v_failures >= v_kind.start_attempts_max and v_kind.always_on_key is distinct from v_server.key then
     v_why := format('gave up after %s: %s', orrery.counted(v_failures, 'failure'), p_reason);
     update orrery.server s
     set state = 'failed', rule = p_rule, reason = v_why, failures = v_failures, token = null, token_hash = null, pid = null,
@@ -57,11 +58,12 @@ begin
       jsonb_build_object('tell', 'failed', 'reason', v_why), p_rule);
   else
     -- 2^20 is far beyond any start_backoff_max_ms
-    v_wait_ms := case when v_own then least(orrery.setting('start_backoff_ms') * 2 ^ least(v_failures - 1, 20),
-      orrery.setting('start_backoff_max_ms')) else 0 end;
+    v_wait_ms := case when p_rule = 'agent_ended_server' then 0
+      else least(orrery.setting('start_backoff_ms') * 2 ^ least(greatest(v_failures - 1, 0) * v_own::integer, 20),
+        orrery.setting('start_backoff_max_ms')) end;
     update orrery.server s
     set state = 'requested', rule = p_rule,
-        reason = p_reason || case when v_own then format('; tried again in %s s', round(v_wait_ms / 1000, 1)) else '; started again' end,
+        reason = p_reason || case when v_wait_ms > 0 then format('; tried again in %s s', round(v_wait_ms / 1000, 1)) else '; started again' end,
         failures = v_failures, epoch = orrery.epoch_next(), try_at = v_now + make_interval(secs => v_wait_ms::float8 / 1000),
         token = null, token_hash = null, pid = null, deadline_at = null, agent_id = null
     where s.server_id = p_server_id

@@ -17,9 +17,9 @@ declare
   v_placed orrery.placement;
   v_server orrery.server;
 begin
-  if p_kind is null or p_key is null or length(p_key) not between 1 and 200 then
+  if p_kind is null or p_key is null or length(p_key) not between 1 and 200 or p_key ~ '[[:cntrl:]]' then
     perform orrery.fail('OR003', 'a server is asked for by kind and key',
-      format('Got %L, %L; a key has 1 to 200 characters.', p_kind, left(p_key, 200)), null);
+      format('Got %L, %L; a key has 1 to 200 characters, none of them a control character.', p_kind, left(p_key, 200)), null);
   end if;
   v_name := orrery.cluster_resolve(p_cluster,
     replace(format('server_request(%L, %L', p_kind, p_key), '%', '%%') || ', %L)');

@@ -18,9 +18,15 @@ create or replace view orrery.cluster_status as
       when t.tick_at is null then 'never ticked: is pg_cron running?'
       when orrery.clock() - t.tick_at > make_interval(secs => orrery.setting('tick_late_ms')::float8 / 1000)
         then format('no tick for %s s: is pg_cron running?', round(extract(epoch from orrery.clock() - t.tick_at)))
-      else 'ok' end as tick
+      else 'ok' end as tick,
+    case when c.state in ('starting', 'running', 'shutting_down') then (
+      select string_agg(format('%s %s is %s', k.kind, k.always_on_key, coalesce(s.state || ': ' || s.reason, 'not requested')), '; ' order by k.kind)
+      from orrery.server_kind k
+      left join orrery.placement p on p.cluster = k.cluster and p.kind = k.kind and p.key = k.always_on_key
+      left join orrery.server s on s.server_id = p.server_id
+      where k.cluster = c.cluster and k.always_on_key is not null and s.state is distinct from 'ready') end as waits_for
   from orrery.cluster c
   left join orrery.tick_state t on true
   order by c.cluster;
-comment on view orrery.cluster_status is 'Clusters: state, servers, sessions, countdown, connect string, health of the tick.';
+comment on view orrery.cluster_status is 'Clusters: state, servers, sessions, countdown, connect string, health of the tick, always-on servers that are not ready.';
 grant select on orrery.cluster_status to orrery_viewer, orrery_admin;

@@ -1,6 +1,7 @@
 -- skill_train: a character begins to learn the next level of a skill; a timer finishes it, whether its grid is up or not.
 -- Writes: skill_training, and a timer skill_training keyed by the character.   Returns when it is finished.
--- Errors: OR001 unknown character or skill; OR002 it learns already, or knows all of it; those of cluster_resolve.
+-- Asked again for the same skill it answers the same.
+-- Errors: OR001 unknown character or skill; OR002 it learns another, or knows all of it; those of cluster_resolve.
 -- Called by: DBA, players through the game.
 create or replace function space.skill_train(p_character text, p_skill text, p_cluster text default null) returns timestamptz
 language plpgsql security definer
@@ -40,6 +41,13 @@ begin
   on conflict (character_id) do nothing;
   if not found then
     select t.* into v_training from space.skill_training t where t.character_id = v_character.character_id;
+    if v_training.skill = p_skill then
+      -- asked again: its timer is set again, should somebody have cancelled it
+      perform orrery.timer_schedule('skill_training', v_character.character_id::text, v_training.finishes_at, '{}', v_cluster);
+      raise notice '%', format('%s learns %s already: level %s at %s', v_character.name, p_skill, v_training.to_level,
+        to_char(v_training.finishes_at, 'HH24:MI:SS'));
+      return v_training.finishes_at;
+    end if;
     perform orrery.fail('OR002', format('%s learns %s already', v_character.name, v_training.skill),
       format('Level %s is finished at %s.', v_training.to_level, v_training.finishes_at), 'A character learns one thing at a time.');
   end if;

@@ -16,5 +16,6 @@ select is((select count(*) from orrery.event e where e.cluster = 't' and e.rule 
 select orrery.cluster_create('u');
 select is(pg_temp.refused('cluster_shutdown(1, ''u'')') ->> 'code', 'OR002', 'stopped cluster');
 select is(pg_temp.refused('cluster_shutdown(1, ''u'')') ->> 'hint', 'SELECT cluster_start(''u'')', 'the hint says how to start it');
+select is(orrery_test.refusal('select orrery.cluster_shutdown(2147483647, ''t'')') ->> 'code', 'OR003', 'in 68 years');
 select * from finish();
 rollback;
