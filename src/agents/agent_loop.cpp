@@ -13,6 +13,7 @@
 #include "agents/agent_core.h"
 #include "agents/machine.h"
 #include "agents/process_host.h"
+#include "agents/text.h"
 #include "base/log.h"
 #include "pg/control_api.h"
 
@@ -218,9 +219,7 @@ class AgentLoop {
     }
   }
   void act(const Signal& signal) { host_->signal(signal.ref, signal.kill); }
-  void act(const Tell& tell) {
-    host_->tell(tell.ref, tell.message.dump(-1, ' ', false, Json::error_handler_t::replace));
-  }
+  void act(const Tell& tell) { host_->tell(tell.ref, to_text(tell.message)); }
   void act(const Say& say) {
     static constexpr std::array levels{spdlog::level::debug, spdlog::level::info, spdlog::level::warn,
                                        spdlog::level::err};

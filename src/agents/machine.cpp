@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <array>
+#include <cctype>
 #include <cerrno>
 #include <cstring>
 #include <fstream>
@@ -16,6 +17,13 @@
 namespace orrery::agents {
 
 static Error failed(const std::string& what) { return {what + ": " + std::strerror(errno)}; }
+
+// Made anew it would not be let in under the agent's name: the database has pinned the old one.
+static Error lost(const std::string& path, const std::string& why) {
+  return {"identity file " + path + ": " + why,
+          {},
+          "restore the file from a backup, or give the agent a new --name and remove the file"};
+}
 
 CpuTimes read_cpu_times() {
   std::ifstream file("/proc/stat");
@@ -68,12 +76,18 @@ std::string read_host_name() {
 }
 
 Result<std::string> load_identity(const std::string& path) {
-  if (std::ifstream file(path); file) {
-    std::string identity;
-    file >> identity;
-    if (!key_from_hex(identity)) return Error{"identity file " + path + " does not hold 64 hex digits"};
+  if (const int kept = open(path.c_str(), O_RDONLY | O_CLOEXEC); kept >= 0) {
+    std::array<char, 128> text;
+    const ssize_t size = read(kept, text.data(), text.size());
+    const int code = errno;
+    close(kept);
+    if (size < 0) return lost(path, std::strerror(code));
+    std::string identity(text.data(), static_cast<std::size_t>(size));
+    while (!identity.empty() && std::isspace(static_cast<unsigned char>(identity.back()))) identity.pop_back();
+    if (!key_from_hex(identity)) return lost(path, "it does not hold 64 hex digits");
     return identity;
   }
+  if (errno != ENOENT) return lost(path, std::strerror(errno));
   Key32 key;
   SystemRandom().fill(key);
   const std::string identity = to_hex(key), fresh = path + ".new";

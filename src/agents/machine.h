@@ -23,7 +23,8 @@ Memory read_memory();
 std::string read_boot_id();
 std::string read_host_name();
 
-/// The agent's identity, 64 hex digits, kept in `path` (made at first use, readable by its owner only).
+/// The agent's identity, 64 hex digits, kept in `path`: made when there is no such file, readable by its owner only. A
+/// file that cannot be read or is malformed is an error (its hint says what to do), and stays as it is.
 Result<std::string> load_identity(const std::string& path);
 /// Takes the lock file `path` for as long as this process lives. Error when another process holds it.
 Status hold_lock(const std::string& path);

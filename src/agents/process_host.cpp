@@ -17,6 +17,7 @@
 
 #include "agents/exec_child.h"
 #include "agents/json_read.h"
+#include "agents/text.h"
 #include "base/log.h"
 
 namespace orrery::agents {
@@ -155,8 +156,7 @@ Result<Fd> ProcessHost::credential(const Spawn& spawn) const {
   if (file == config_.credentials.end()) return Error{"this agent holds no credential of cluster " + spawn.cluster};
   Result<std::string> conninfo = read_credential(file->second);
   if (!conninfo) return conninfo.error();
-  const std::string text =
-      Json{{"conninfo", *conninfo}, {"token", spawn.token}}.dump(-1, ' ', false, Json::error_handler_t::replace);
+  const std::string text = to_text(Json{{"conninfo", *conninfo}, {"token", spawn.token}});
   Fd memory(memfd_create("orrery-credential", MFD_CLOEXEC));
   if (!memory || write(memory.get(), text.data(), text.size()) != static_cast<ssize_t>(text.size()) ||
       lseek(memory.get(), 0, SEEK_SET) != 0) {
@@ -293,7 +293,8 @@ void ProcessHost::on_notify(Process& process) {
     const std::string lines = "\n" + std::string(text.data(), static_cast<std::size_t>(size)) + "\n";
     if (lines.find("\nREADY=1\n") != std::string::npos) ready = true;
     if (const auto status = lines.find("\nSTATUS="); status != std::string::npos) {
-      process.status = lines.substr(status + 8, std::min(lines.find('\n', status + 1) - status - 8, status_bytes_max));
+      process.status =
+          printable(lines.substr(status + 8, std::min(lines.find('\n', status + 1) - status - 8, status_bytes_max)));
       spdlog::debug("server {}: {}", ref.server.value, process.status);
     }
   }

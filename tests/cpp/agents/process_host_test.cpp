@@ -32,6 +32,10 @@ void say(const std::string& what) {
     say("STATUS=cannot bind 192.0.2.1:7777: Address already in use");
     _exit(1);
   }
+  if (what == "binary") {
+    say(std::string("STATUS=a\0b\x01\x7f\xff ", 14) + std::string(600, '\xc3') + "\nSTATUS=no\n");
+    _exit(1);
+  }
   if (what == "stubborn") signal(SIGTERM, SIG_IGN);
   if (what == "parent") {  // leaves a child of its own behind
     if (fork() == 0) pause();
@@ -161,6 +165,12 @@ TEST_F(ProcessHostTest, AnExitThatIsNotCleanHasTheServersOwnWords) {
   ASSERT_TRUE(host_->spawn(server("port-taken")));
   ASSERT_TRUE(until([&] { return !exited_.empty(); }));
   EXPECT_EQ(exited_[0].words, "exit status 1: cannot bind 192.0.2.1:7777: Address already in use");
+}
+
+TEST_F(ProcessHostTest, TheServersWordsAreMadePrintable) {
+  ASSERT_TRUE(host_->spawn(server("binary")));
+  ASSERT_TRUE(until([&] { return !exited_.empty(); }));
+  EXPECT_EQ(exited_[0].words, "exit status 1: a?b??? " + std::string(293, '?'));
 }
 
 TEST_F(ProcessHostTest, WhatIsMissingIsSaidInWords) {
@@ -295,6 +305,29 @@ TEST_F(ProcessHostTest, TheIdentityIsMadeOnceAndTheLockIsHeldByOne) {
   EXPECT_EQ(info.st_mode & 0777, 0600u);
   EXPECT_TRUE(hold_lock(dir_ + "/lock"));
   EXPECT_FALSE(hold_lock(dir_ + "/lock"));
+}
+
+TEST_F(ProcessHostTest, AnIdentityThatCannotBeReadIsNotReplaced) {
+  const std::string path = dir_ + "/identity";
+  const auto refused = [&path] {
+    const auto identity = load_identity(path);
+    ASSERT_FALSE(identity);
+    EXPECT_NE(identity.error().hint.find("restore the file from a backup"), std::string::npos);
+  };
+  for (const std::string& text : {std::string(), std::string("\n"), std::string(63, 'a'), std::string(65, 'a'),
+                                  std::string(64, 'x'), std::string(64, 'a') + " b"}) {
+    std::ofstream(path) << text;
+    refused();
+    std::ifstream kept(path);
+    EXPECT_EQ((std::string{std::istreambuf_iterator<char>(kept), {}}), text);
+  }
+  std::filesystem::remove(path);
+  std::filesystem::create_directory(path);
+  refused();
+  std::filesystem::remove(path);
+  std::filesystem::create_symlink(path, path);
+  refused();
+  EXPECT_TRUE(std::filesystem::is_symlink(path));
 }
 
 }  // namespace
