@@ -20,6 +20,12 @@ HashDone run_hash_job(const HashJob& job) {
   return done;
 }
 
+void wipe(std::string& secret) {
+  secret.resize(secret.capacity());
+  sodium_memzero(secret.data(), secret.size());
+  secret.clear();
+}
+
 HashPool::HashPool(std::size_t threads, std::size_t queue_max, std::function<void()> wake)
     : queue_max_(queue_max), wake_(std::move(wake)) {
   const std::size_t count = std::max<std::size_t>(threads, 1);
@@ -31,6 +37,7 @@ HashPool::~HashPool() {
   {
     const std::lock_guard lock(mutex_);
     stop_ = true;
+    for (auto& job : queue_) wipe(job.password);
     queue_.clear();
   }
   filled_.notify_all();
@@ -41,8 +48,10 @@ bool HashPool::submit(HashJob job) {
   {
     const std::lock_guard lock(mutex_);
     // A job that an idle thread is about to take does not wait.
-    if (queue_.size() >= queue_max_ + idle_) return false;
-    queue_.push_back(std::move(job));
+    const bool full = queue_.size() >= queue_max_ + idle_;
+    if (!full) queue_.push_back(job);
+    wipe(job.password);
+    if (full) return false;
   }
   filled_.notify_one();
   return true;
@@ -59,11 +68,12 @@ void HashPool::work() {
     filled_.wait(lock, [this] { return stop_ || !queue_.empty(); });
     if (stop_) return;
     HashJob job = std::move(queue_.front());
+    wipe(queue_.front().password);
     queue_.pop_front();
     --idle_;
     lock.unlock();
     HashDone done = run_hash_job(job);
-    sodium_memzero(job.password.data(), job.password.size());
+    wipe(job.password);
     lock.lock();
     ++idle_;
     done_.push_back(std::move(done));

@@ -15,6 +15,9 @@ namespace orrery::sessiond {
 /// Does one job, here and now: tens of milliseconds of a core and 64 MiB (Argon2id, interactive cost).
 HashDone run_hash_job(const HashJob& job);
 
+/// Empties `secret` and zeroes what held it. For moved-from strings too: short ones leave their characters behind.
+void wipe(std::string& secret);
+
 class HashPool {
  public:
   /// At least one thread. `queue_max`: jobs that wait beyond those under way. `wake` is called from the threads each

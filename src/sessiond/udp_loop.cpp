@@ -58,6 +58,7 @@ class Loop {
         public_(std::move(public_socket)),
         private_(std::move(private_socket)),
         agent_(std::move(agent)),
+        ready_(agent_, environment.notify_socket),
         wake_(::eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)),
         host_({environment.cluster, environment.kind, environment.key, role, environment.server, environment.epoch},
               random_, BootClock::now()),
@@ -218,15 +219,19 @@ class Loop {
     }
     // The core asks for no more than the pool takes; were it to, the job fails as a wrong password does.
     const HashId id = job.id;
-    if (!hashes_->submit(std::move(job))) host_.on_hash_done(HashDone{.id = id}, BootClock::now());
+    const bool taken = hashes_->submit(std::move(job));
+    wipe(job.password);
+    if (!taken) host_.on_hash_done(HashDone{.id = id}, BootClock::now());
   }
   void carry_out(LinkSend& link) { private_.send(link.to, link.bytes); }
-  void carry_out(AgentSend& news) { (void)agent_.send(environment_.agent_socket, news.text); }
+  void carry_out(AgentSend& news) {
+    (void)agent_.send(environment_.agent_socket, news.text);
+    ready_.repeat();
+  }
   void carry_out(ServerReady&) {
     spdlog::info("ready: {} {} of {} on {}", environment_.kind, environment_.key, environment_.cluster,
                  environment_.public_bind.to_string());
-    if (!agent_.send(environment_.notify_socket, "READY=1"))
-      spdlog::error("READY=1 could not be told to {}", environment_.notify_socket);
+    if (!ready_.say()) spdlog::warn("READY=1 could not be told to {}; trying again", environment_.notify_socket);
   }
   void carry_out(Stopping&) { (void)agent_.send(environment_.notify_socket, "STOPPING=1"); }
   void carry_out(Exit& exit) {
@@ -251,6 +256,7 @@ class Loop {
   std::unique_ptr<event_base, BaseFree> base_;
   UdpSocket public_, private_;
   UnixSocket agent_;
+  ReadyNotice ready_;
   Descriptor wake_;
   SystemRandom random_;
   SessionHost host_;

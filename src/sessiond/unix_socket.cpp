@@ -59,4 +59,13 @@ bool UnixSocket::send(const std::string& path, std::string_view text) {
                                reinterpret_cast<const sockaddr*>(&at), size) == static_cast<ssize_t>(text.size());
 }
 
+bool ReadyNotice::say() {
+  unsaid_ = !socket_.send(path_, "READY=1");
+  return !unsaid_;
+}
+
+void ReadyNotice::repeat() {
+  if (unsaid_) (void)say();
+}
+
 }  // namespace orrery::sessiond

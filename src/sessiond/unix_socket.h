@@ -26,4 +26,20 @@ class UnixSocket {
   Descriptor fd_;
 };
 
+/// READY=1 to the service manager, which has no room for it at times.
+class ReadyNotice {
+ public:
+  /// `socket` must outlive it.
+  ReadyNotice(UnixSocket& socket, std::string path) : socket_(socket), path_(std::move(path)) {}
+  /// Says it, or leaves it to repeat(). False when it was not sent.
+  bool say();
+  /// To be called each second: says it again until it was sent once. Nothing before say().
+  void repeat();
+
+ private:
+  UnixSocket& socket_;
+  std::string path_;
+  bool unsaid_ = false;
+};
+
 }  // namespace orrery::sessiond

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <map>
@@ -33,6 +34,18 @@ TEST(HashPool, MakesAndVerifies) {
   EXPECT_FALSE(done[3].verified);
   EXPECT_FALSE(done[4].verified);
   EXPECT_GE(woken, 2);
+}
+
+TEST(HashPool, WhatIsWipedIsGone) {
+  for (const std::size_t size : {std::size_t{6}, std::size_t{200}}) {
+    std::string secret(size, 's');
+    const std::string moved = size < 10 ? std::move(secret) : std::string();
+    const char* const bytes = secret.data();
+    wipe(secret);
+    EXPECT_TRUE(secret.empty());
+    ASSERT_EQ(bytes, secret.data());
+    EXPECT_EQ(std::count(bytes, bytes + size, 's'), 0);
+  }
 }
 
 TEST(HashPool, IsBounded) {
