@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "agents/json_read.h"
+#include "agents/text.h"
 #include "base/bytes.h"
 
 namespace orrery::agents {
@@ -29,7 +30,7 @@ Duration ms(std::int64_t value) { return std::chrono::milliseconds{value}; }
 std::int64_t to_ms(Duration d) { return std::chrono::duration_cast<std::chrono::milliseconds>(d).count(); }
 
 std::string name_of(const std::string& kind, const std::string& key, ServerRef ref) {
-  return kind + " " + key + " (server " + std::to_string(ref.server.value) + ")";
+  return one_line(kind + " " + key) + " (server " + std::to_string(ref.server.value) + ")";
 }
 
 std::string words_of(const Error& error) {
@@ -38,7 +39,7 @@ std::string words_of(const Error& error) {
 }
 
 std::string digest_of(const Json& inventory) {
-  const std::string text = inventory.dump();
+  const std::string text = to_text(inventory);
   std::array<std::uint8_t, 8> short_hash{};
   std::array<std::uint8_t, crypto_generichash_BYTES> hash{};
   const ByteView bytes = as_bytes(text);
@@ -172,7 +173,7 @@ void AgentCore::handle(const ReportAnswer& answer) {
     report_at_.reset();
     report_batch_ = 1;  // find the one that is refused
     if (sent > 1) return;
-    say(Level::error, "dropped report " + reports_.front().dump());
+    say(Level::error, "dropped report " + to_text(reports_.front()));
   } else {
     report_batch_ = report_batch_max;
   }
@@ -277,10 +278,10 @@ void AgentCore::start(CommandId command, const std::string& cluster, ServerRef r
               self_.private_bind,
               self_.private_advertise};
   for (const Json& arg : read_array(spec, "args"))
-    spawn.args.push_back(arg.is_string() ? arg.get<std::string>() : arg.dump());
+    spawn.args.push_back(arg.is_string() ? arg.get<std::string>() : to_text(arg));
   const Json env = read_object(spec, "env");
   for (const auto& [name, value] : env.items()) {
-    spawn.env[name] = value.is_string() ? value.get<std::string>() : value.dump();
+    spawn.env[name] = value.is_string() ? value.get<std::string>() : to_text(value);
   }
   spawn.public_bind.port = spawn.public_advertise.port = static_cast<std::uint16_t>(read_int(spec, "public_port", 0));
   spawn.private_bind.port = spawn.private_advertise.port =
@@ -481,7 +482,7 @@ Json AgentCore::inventory() const {
 
 void AgentCore::tell_state(const Server& server) {
   const auto end_at = lease_end();
-  Json state{{"lease_ms", end_at ? std::max<std::int64_t>(0, to_ms(*end_at - now_)) : 0}};
+  Json state{{"lease_until_ms", end_at ? to_ms(end_at->time_since_epoch()) : 0}};
   if (const auto cluster = clusters_.find(server.cluster); cluster != clusters_.end()) {
     const auto& [word, stops_at, notice_id] = cluster->second;
     state["cluster"] = {{"name", server.cluster},

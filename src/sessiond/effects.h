@@ -12,6 +12,8 @@
 namespace orrery::sessiond {
 
 using Json = nlohmann::json;
+/// JSON as text; never throws: what is no UTF-8 is replaced.
+inline std::string to_text(const Json& json) { return json.dump(-1, ' ', false, Json::error_handler_t::replace); }
 
 // The calls of docs/control.md, Server → database.
 struct GetStartInfo {};

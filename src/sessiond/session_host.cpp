@@ -12,6 +12,9 @@ constexpr Duration second = std::chrono::seconds{1};
 /// How long the end may take: for what clients must hear, and for what the database must.
 constexpr Duration stop_network_for = std::chrono::milliseconds{500};
 constexpr Duration stop_database_for = std::chrono::seconds{1};
+/// What an Instant holds.
+constexpr std::int64_t lease_until_ms_max =
+    std::chrono::duration_cast<std::chrono::milliseconds>(Duration::max()).count();
 
 proto::Notice::Kind kind_of(ShutdownNotice::Kind kind) {
   switch (kind) {
@@ -116,8 +119,10 @@ void SessionHost::on_agent_message(std::string_view text, Instant now) {
   const Json message = Json::parse(text, nullptr, false);
   if (!message.is_object()) return;
   try {
-    if (const auto lease = message.find("lease_ms"); lease != message.end() && lease->is_number())
-      lease_until_ = now + std::chrono::milliseconds{lease->get<std::int64_t>()};
+    if (const auto lease = message.find("lease_until_ms"); lease != message.end() && lease->is_number_integer()) {
+      const auto ms = lease->get<std::int64_t>();
+      if (ms > 0 && ms <= lease_until_ms_max) lease_until_ = Instant{std::chrono::milliseconds{ms}};
+    }
     if (const auto cluster = message.find("cluster"); cluster != message.end() && cluster->is_object() && endpoint_) {
       ClusterNews news;
       news.name = cluster->value("name", config_.cluster);
@@ -145,12 +150,22 @@ void SessionHost::on_database_answer(CallId id, Result<Json> answer, Instant now
   if (!lease_holds(now)) return;
   auto found = calls_.find(id);
   if (found == calls_.end()) return;
-  const Answer continuation = std::move(found->second);
+  const auto [continuation, selects] = std::move(found->second);
   calls_.erase(found);
   if (!answer && answer.error().code == "OR004") {
     spdlog::error("the database refuses this server: {}", answer.error().message);
     leave_with(exit_refused, "the database refuses it: " + answer.error().message);
     return;
+  }
+  if (!answer && answer.error().code == "OR007") {
+    if (!selects) {
+      spdlog::error("this server was superseded: {}", answer.error().message);
+      close_all();
+      leave_with(exit_refused, "superseded: " + answer.error().message);
+      return;
+    }
+    // Of the one session, or of this server: the sync's answer tells.
+    if (endpoint_ && !stopping_) sync(now);
   }
   try {
     continuation(std::move(answer), now);
@@ -246,7 +261,7 @@ void SessionHost::advance(Instant now) {
     if (next_second_ <= now) next_second_ = now + second;
     const Json news{
         {"server_id", config_.server.value}, {"epoch", config_.epoch.value}, {"sessions", sessions_.size()}};
-    emit(AgentSend{news.dump()});
+    emit(AgentSend{to_text(news)});
   }
   if (!endpoint_) return;
   if (flush_ends_at_ && *flush_ends_at_ <= now) flush_ends(now);
@@ -263,10 +278,14 @@ bool SessionHost::lease_holds(Instant now) {
   if (exited_) return false;
   if (!lease_until_ || now < *lease_until_) return true;
   spdlog::error("the lease has passed and the agent gave no newer one: this server acts no more");
-  if (endpoint_)
-    for (const auto& [connection, session] : connections_) endpoint_->close(connection, wire::CloseReason::shutdown);
+  close_all();
   leave_with(exit_lease, "its lease has passed");
   return false;
+}
+
+void SessionHost::close_all() {
+  if (!endpoint_) return;
+  for (const auto& [connection, session] : connections_) endpoint_->close(connection, wire::CloseReason::shutdown);
 }
 
 void SessionHost::check_finished(Instant now) {
@@ -288,7 +307,7 @@ void SessionHost::leave_with(int code, std::string why) {
 
 void SessionHost::call(DatabaseRequest request, Answer answer) {
   const CallId id{++last_call_};
-  calls_.emplace(id, std::move(answer));
+  calls_.emplace(id, Call{std::move(answer), std::holds_alternative<SelectSession>(request)});
   emit(DatabaseCall{id, std::move(request)});
 }
 

@@ -103,6 +103,7 @@ class SessionHost {
   Status configure(const Json& info, Instant now);
   void advance(Instant now);
   bool lease_holds(Instant now);
+  void close_all();
   void drain_endpoint(Instant now);
   void on_endpoint_message(const wire::Message& message, Instant now);
   void on_attached(const wire::Attached& attached, Instant now);
@@ -117,7 +118,7 @@ class SessionHost {
   void lapse_unattached(Instant now);
   void check_finished(Instant now);
   void leave_with(int code, std::string why = {});
-  /// OR004 ends the process. True when the call is worth repeating.
+  /// OR004 and OR007 end the process before. True when the call is worth repeating.
   bool judge(const Error& error, const char* what);
 
   HostConfig config_;
@@ -128,7 +129,11 @@ class SessionHost {
   Key32 link_root_{};
   std::deque<Effect> effects_;
 
-  std::unordered_map<CallId, Answer> calls_;
+  struct Call {
+    Answer answer;
+    bool selects;  // session_select: its OR007 may be of the session only
+  };
+  std::unordered_map<CallId, Call> calls_;
   std::uint64_t last_call_ = 0;
   bool database_up_ = false;
   std::optional<Instant> start_again_at_;

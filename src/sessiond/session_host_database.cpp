@@ -170,7 +170,7 @@ void SessionHost::on_arrival(const Json& arrival, Instant now) {
   if (const auto name = arrival.find("name"); name != arrival.end() && name->is_string())
     session.name = name->get<std::string>();
   if (const auto state = arrival.find("state"); state != arrival.end() && state->is_object())
-    session.state = state->dump();
+    session.state = to_text(*state);
   session.attach_by = now + lapse_;
   sessions_.insert_or_assign(id, std::move(session));
   endpoint_->expect(id, epoch, config_.server, *key);

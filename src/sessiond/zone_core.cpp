@@ -16,7 +16,7 @@ Status ZoneCore::on_started(const Json& info, Instant now) {
   for (const char* name : {"zone_tick_hz", "zone_visible", "zone_view_m"})
     if (host_.setting(name) <= 0) return Error{std::string("the database gave no setting ") + name};
   const auto world = info.find("world");
-  const std::string text = world != info.end() && world->is_object() ? world->dump() : "{}";
+  const std::string text = world != info.end() && world->is_object() ? to_text(*world) : "{}";
   auto made = space::World::make(text, host_.random().next<std::uint64_t>());
   if (!made) return made.error();
   world_ = std::move(*made);

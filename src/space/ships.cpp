@@ -78,7 +78,7 @@ class Ships final : public World {
     }
     ships_.pop_back();
     views_.pop_back();
-    return state.dump();
+    return state.dump(-1, ' ', false, Json::error_handler_t::replace);
   }
 
   void input(EntityId entity, std::int8_t move_x, std::int8_t move_y, std::uint8_t buttons) override {

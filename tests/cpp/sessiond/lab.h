@@ -163,6 +163,7 @@ class Lab {
   std::size_t agent_news = 0;
   bool ready = false;
   std::optional<int> exit_code;
+  std::string exit_why;
   std::vector<std::unique_ptr<Client>> clients;
   Address server = *Address::parse("192.0.2.1:7777");
 
@@ -251,6 +252,7 @@ class Lab {
       ready = true;
     } else if (const auto* exit = std::get_if<Exit>(&effect)) {
       exit_code = exit->code;
+      exit_why = exit->why;
     }
   }
 };

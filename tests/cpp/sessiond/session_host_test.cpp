@@ -18,11 +18,14 @@ class HostTest : public ::testing::Test {
     lab.run(milliseconds{100});
     return client;
   }
+  std::int64_t lease_end(Duration left) const {
+    return std::chrono::duration_cast<milliseconds>((lab.now + left).time_since_epoch()).count();
+  }
   void cluster(const char* state, std::optional<int> stops_in_ms, std::uint64_t notice) {
     Json news{{"name", "dev"}, {"state", state}, {"stops_in_ms", nullptr}, {"notice_id", nullptr}};
     if (stops_in_ms) news["stops_in_ms"] = *stops_in_ms;
     if (notice != 0) news["notice_id"] = notice;
-    lab.agent({{"cluster", news}, {"lease_ms", 15000}});
+    lab.agent({{"cluster", news}, {"lease_until_ms", lease_end(seconds{15})}});
   }
 };
 
@@ -235,6 +238,32 @@ TEST_F(HostTest, APassedLeaseEndsEverything) {
   EXPECT_TRUE(lab.ends().empty()) << "a server past its lease acts no more";
 }
 
+TEST_F(HostTest, ALeaseReadLateIsNoLonger) {
+  lab.start();
+  const Json said{{"lease_until_ms", lease_end(seconds{15})}};
+  lab.agent(said);
+  lab.run(seconds{14});
+  lab.agent(said);
+  lab.run(milliseconds{900});
+  EXPECT_EQ(lab.exit_code, std::nullopt);
+  lab.run(milliseconds{200});
+  EXPECT_EQ(lab.exit_code, exit_lease);
+}
+
+TEST_F(HostTest, ASupersededServerLeaves) {
+  lab.start();
+  const auto client = enter(1);
+  lab.database = [](const DatabaseRequest& request) -> std::optional<Result<Json>> {
+    if (std::holds_alternative<Sync>(request)) return Result<Json>(Error{"server 7, epoch 1, is over", "OR007"});
+    return std::nullopt;
+  };
+  lab.run(seconds{6});
+  EXPECT_EQ(lab.exit_code, exit_refused);
+  EXPECT_EQ(lab.exit_why, "superseded: server 7, epoch 1, is over");
+  EXPECT_EQ(lab.client(client).closed, wire::CloseReason::shutdown);
+  EXPECT_TRUE(lab.ends().empty()) << "they are others' now";
+}
+
 TEST_F(HostTest, TerminationTellsEveryoneAndTheDatabase) {
   lab.start();
   const auto a = enter(1), b = enter(2);
@@ -270,9 +299,11 @@ TEST_F(HostTest, TerminationDoesNotWaitForADatabaseThatIsAway) {
 TEST_F(HostTest, RubbishFromAgentAndDatabaseIsSurvived) {
   lab.start();
   const auto client = enter(1);
-  for (const char* rubbish : {"", "[", "null", "7", R"({"cluster":7,"message":[1]})", R"({"cluster":{"name":5}})",
-                              R"({"message":{"tell":5}})", R"({"lease_ms":"x"})",
-                              R"({"cluster":{"name":"d","state":"shutting_down","stops_in_ms":-9e99,"notice_id":1}})"})
+  for (const char* rubbish :
+       {"", "[", "null", "7", R"({"cluster":7,"message":[1]})", R"({"cluster":{"name":5}})",
+        R"({"message":{"tell":5}})", R"({"lease_until_ms":"x"})", R"({"lease_until_ms":-1})", R"({"lease_until_ms":0})",
+        R"({"lease_until_ms":9223372036854775807})", R"({"lease_until_ms":1e99})",
+        R"({"cluster":{"name":"d","state":"shutting_down","stops_in_ms":-9e99,"notice_id":1}})"})
     lab.host.on_agent_message(rubbish, lab.now);
   for (const Json& row : {Json(), Json(5), Json{{"session_id", "x"}}, Json{{"session_id", 9}, {"epoch", -1}}}) {
     lab.arrivals.push_back(row);
