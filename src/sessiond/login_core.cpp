@@ -1,8 +1,10 @@
 #include "sessiond/login_core.h"
 
 #include <algorithm>
+#include <limits>
 
 #include "base/log.h"
+#include "sessiond/hash_pool.h"
 
 namespace orrery::sessiond {
 namespace {
@@ -11,13 +13,16 @@ constexpr Duration busy_retry_after = std::chrono::seconds{2};
 constexpr Duration in_play_retry_after = std::chrono::seconds{1};
 constexpr Duration no_server_retry_after = std::chrono::seconds{5};
 constexpr Duration publish_again = std::chrono::seconds{1};
+constexpr const char* no_character = "There is no such character of yours.";
 
 std::string text_of(const Json& object, const char* member) {
   const auto found = object.find(member);
   return found != object.end() && found->is_string() ? found->get<std::string>() : std::string();
 }
 
-bool is_busy(const Error& error) { return !error.code.starts_with("OR"); }
+/// The database cannot take what the client sent, however often it is asked.
+bool is_bad_data(const Error& error) { return error.code.starts_with("22") || error.code.starts_with("23"); }
+bool is_busy(const Error& error) { return !error.code.starts_with("OR") && !is_bad_data(error); }
 
 }  // namespace
 
@@ -75,7 +80,10 @@ void LoginCore::on_message(const wire::Message& message, Session*, Instant now) 
   proto::ClientControl control;
   if (!control.ParseFromArray(message.bytes.data(), static_cast<int>(message.bytes.size()))) return;
   if (control.has_credentials() && login->stage == Stage::credentials) {
-    on_credentials(*login, control.credentials(), now);
+    auto& given = *control.mutable_credentials();
+    on_credentials(*login, given, now);
+    for (auto* secret : {given.mutable_password(), given.mutable_new_password(), given.mutable_one_time_code()})
+      wipe(*secret);
   } else if (control.has_select_character() && login->stage == Stage::selecting) {
     select(*login, CharacterId{control.select_character().character_id()}, now);
   } else if (control.has_logout()) {
@@ -124,8 +132,8 @@ void LoginCore::hash(Login& login, std::string hash, Instant now) {
     return refuse(login, proto::Refused::BUSY, "The server is busy; try again shortly.", busy_retry_after, now);
   const HashId id{++last_hash_};
   hashing_[id] = login.connection;
-  host_.emit(HashJob{id, std::move(login.password), std::move(hash)});
-  login.password.clear();
+  host_.emit(HashJob{id, login.password, std::move(hash)});
+  wipe(login.password);
 }
 
 void LoginCore::on_hash_done(const HashDone& done, Instant now) {
@@ -216,7 +224,7 @@ void LoginCore::on_opened(wire::ConnectionId connection, Result<Json> answer, In
       character.set_kind(text_of(row, "kind"));
       character.set_key(text_of(row, "key"));
       const auto details = row.find("details");
-      character.set_details(details != row.end() ? details->dump() : "{}");
+      character.set_details(details != row.end() ? to_text(*details) : "{}");
       login->characters.push_back({CharacterId{character.character_id()}, character.kind(), character.key()});
     }
   }
@@ -226,6 +234,8 @@ void LoginCore::on_opened(wire::ConnectionId connection, Result<Json> answer, In
 // Character and hand-off.
 
 void LoginCore::select(Login& login, CharacterId character, Instant now) {
+  if (character.value > static_cast<std::uint64_t>(std::numeric_limits<std::int64_t>::max()))
+    return refuse(login, proto::Refused::NO_CHARACTER, no_character, Duration{}, now);
   login.selected = character;
   login.stage = Stage::waiting;
   login.waits_until = now + ready_wait_;
@@ -257,8 +267,9 @@ void LoginCore::on_selected(Login& login, const Result<Json>& answer, Instant no
     text = text_of(*answer, "reason");
   } else {
     const Error& error = answer.error();
-    if (error.code == "OR001")
-      return refuse(login, proto::Refused::NO_CHARACTER, "There is no such character of yours.", Duration{}, now);
+    if (is_bad_data(error)) spdlog::error("session_select: {} ({})", error.message, error.code);
+    if (error.code == "OR001" || is_bad_data(error))
+      return refuse(login, proto::Refused::NO_CHARACTER, no_character, Duration{}, now);
     if (error.code == "OR007") {
       host_.tell_ended(login.connection, "ended", "Your session was ended.");
       return finish(login, wire::CloseReason::kicked, "logout", "no longer this server's", now);
@@ -269,11 +280,9 @@ void LoginCore::on_selected(Login& login, const Result<Json>& answer, Instant no
     }
     text = error.code == "OR006" ? error.message : "The database is away; waiting for it.";
   }
-  if (!login.failed_reason.empty() || now >= login.waits_until) {
-    const std::string& why = login.failed_reason.empty() ? text : login.failed_reason;
-    return refuse(login, proto::Refused::NO_SERVER, why.empty() ? "There is no server for it now." : why,
+  if (now >= login.waits_until)
+    return refuse(login, proto::Refused::NO_SERVER, text.empty() ? "There is no server for it now." : text,
                   no_server_retry_after, now);
-  }
   if (text != login.waiting_text) {
     login.waiting_text = text;
     proto::ServerControl message;
@@ -287,6 +296,7 @@ void LoginCore::on_selected(Login& login, const Result<Json>& answer, Instant no
 void LoginCore::on_tell(const Json& tell, Instant now) {
   const std::string kind = text_of(tell, "kind"), key = text_of(tell, "key");
   const bool failed = text_of(tell, "tell") == "failed";
+  std::vector<wire::ConnectionId> hopeless;
   for (auto& [connection, login] : logins_) {
     if (login.stage != Stage::waiting) continue;
     const auto selected =
@@ -294,12 +304,17 @@ void LoginCore::on_tell(const Json& tell, Instant now) {
                      [wanted = login.selected](const Character& character) { return character.id == wanted; });
     // What it waits for may have changed since the list was read; asking once too often does no harm.
     if (selected != login.characters.end() && (selected->kind != kind || selected->key != key)) continue;
-    if (failed && selected != login.characters.end()) {
-      login.failed_reason = text_of(tell, "reason");
-      if (login.failed_reason.empty()) login.failed_reason = "Its server could not be started.";
+    if (!failed) {
+      ask(login, now);
+    } else if (selected != login.characters.end()) {
+      // Not asked once more: that would start the failed server again.
+      hopeless.push_back(connection);
     }
-    ask(login, now);
   }
+  std::string reason = text_of(tell, "reason");
+  if (reason.empty()) reason = "Its server could not be started.";
+  for (const auto connection : hopeless)
+    if (Login* login = find(connection)) refuse(*login, proto::Refused::NO_SERVER, reason, no_server_retry_after, now);
 }
 
 void LoginCore::redirect(Login& login, const Json& answer, Instant now) {
@@ -363,6 +378,8 @@ void LoginCore::finish(Login& login, wire::CloseReason reason, const std::string
                        Instant now) {
   const auto connection = login.connection;
   const auto session = login.session;
+  wipe(login.password);
+  wipe(login.one_time_code);
   logins_.erase(connection);
   if (Session* owned = session ? host_.find(session) : nullptr) {
     // The connection is closed here, with what was said on it before.

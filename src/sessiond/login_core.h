@@ -63,7 +63,7 @@ class LoginCore final : public Role {
     bool ask_again = false;  // something happened meanwhile
     std::optional<Instant> ask_at;
     Instant waits_until{};
-    std::string waiting_text, failed_reason;
+    std::string waiting_text;
     std::vector<ArrivalLink> links;  // told twice, since a datagram may be lost
     std::optional<Instant> link_again_at;
   };

@@ -28,7 +28,8 @@ class LoginTest : public ::testing::Test {
   Lab<LoginCore> lab{"login"};
   Result<Json> selected = Json{{"status", "waiting"}, {"reason", "grid 42 is starting"}};
   bool up = true;
-  bool play = true;  // session_open gives a session
+  std::uint64_t session = 50;  // the next to be opened
+  bool play = true;            // session_open gives a session
 
   void SetUp() override {
     lab.database = [this](const DatabaseRequest& request) -> std::optional<Result<Json>> {
@@ -46,7 +47,7 @@ class LoginTest : public ::testing::Test {
       if (std::holds_alternative<OpenSession>(request)) {
         if (!play) return Result<Json>(Error{"account 11 is in play", "OR008", "Try again in 10 s."});
         return Json{
-            {"session_id", 50},
+            {"session_id", session},
             {"epoch", 3},
             {"root", to_hex(key_of(2))},
             {"characters",
@@ -264,13 +265,71 @@ TEST_F(LoginTest, NoServerInTime) {
   EXPECT_EQ(lab.ends().size(), 1u);
 }
 
+TEST_F(LoginTest, ACharacterIdThatNoRowCanHaveIsRefusedAtOnce) {
+  const auto client = log_in();
+  select(client, std::uint64_t{1} << 63);
+  EXPECT_EQ(last(client).refused().reason(), proto::Refused::NO_CHARACTER);
+  EXPECT_EQ(lab.count<SelectSession>(), 0u);
+}
+
+TEST_F(LoginTest, WhatTheDatabaseCannotTakeIsRefusedAndNotTriedAgain) {
+  selected = Error{"bigint out of range", "22003"};
+  const auto client = log_in();
+  select(client, 7);
+  EXPECT_EQ(last(client).refused().reason(), proto::Refused::NO_CHARACTER);
+  lab.run(seconds{5});
+  EXPECT_EQ(lab.count<SelectSession>(), 1u);
+
+  lab.database = [](const DatabaseRequest& request) -> std::optional<Result<Json>> {
+    if (std::holds_alternative<GetCredential>(request)) return Result<Json>(Error{"invalid byte sequence", "22021"});
+    if (std::holds_alternative<SetPassword>(request)) return Result<Json>(Error{"check violation", "23514"});
+    return Result<Json>(Json());
+  };
+  for (const char* code : {"", "CODE"}) {
+    const auto other = connect();
+    lab.client(other).send(credentials("ann", "correct", code));
+    lab.run(milliseconds{100});
+    EXPECT_EQ(last(other).refused().reason(), proto::Refused::CREDENTIALS);
+    EXPECT_EQ(last(other).refused().text(), credentials_refused);
+  }
+  EXPECT_EQ(lab.count<GetCredential>(), 2u);
+  EXPECT_EQ(lab.count<SetPassword>(), 1u);
+}
+
+TEST_F(LoginTest, ASessionThatIsNotItsOwnAnyMoreEndsTheLoginNotTheServer) {
+  const auto client = log_in();
+  const auto syncs = lab.count<Sync>();
+  selected = Error{"session 50, epoch 3, is not at this server", "OR007"};
+  select(client, 7);
+  EXPECT_EQ(lab.client(client).closed, wire::CloseReason::kicked);
+  EXPECT_EQ(lab.count<Sync>(), syncs + 1) << "would tell, were it the server";
+  EXPECT_EQ(lab.exit_code, std::nullopt);
+}
+
+TEST_F(LoginTest, DetailsThatAreNoTextAreSurvived) {
+  const auto scripted = lab.database;
+  lab.database = [&](const DatabaseRequest& request) -> std::optional<Result<Json>> {
+    std::optional<Result<Json>> answer = scripted(request);
+    if (std::holds_alternative<OpenSession>(request)) (**answer)["characters"][0]["details"] = {{"skill", "\xff"}};
+    return answer;
+  };
+  const auto client = log_in();
+  EXPECT_EQ(last(client).login_result().characters(0).details(), "{\"skill\":\"\xef\xbf\xbd\"}");
+}
+
 TEST_F(LoginTest, AFailedServerIsSaidWithItsReason) {
   const auto client = log_in();
   select(client, 7);
+  session = 51;
+  const auto second = log_in();
+  select(second, 7);
+  const auto asked = lab.count<SelectSession>();
   lab.agent({{"message", {{"tell", "failed"}, {"kind", "grid"}, {"key", "42"}, {"reason", "not READY within 10 ms"}}}});
   lab.run(milliseconds{100});
   EXPECT_EQ(last(client).refused().reason(), proto::Refused::NO_SERVER);
   EXPECT_EQ(last(client).refused().text(), "not READY within 10 ms");
+  EXPECT_EQ(last(second).refused().reason(), proto::Refused::NO_SERVER);
+  EXPECT_EQ(lab.count<SelectSession>(), asked) << "asking would start it again";
 }
 
 TEST_F(LoginTest, ALapseBeforeTheHandOffEndsTheSession) {
