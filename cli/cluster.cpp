@@ -22,8 +22,14 @@ void call_verb(const Options& options, const std::string& call, const std::vecto
   if (options.json) std::cout << answer.value_or("null") << '\n';
 }
 
+/// "dev, test"; "none" without any.
+std::string cluster_names(Database& db) {
+  return db.value("select string_agg(cluster, ', ' order by cluster) from orrery.cluster_status").value_or("none");
+}
+
 /// Throws Failure when there is none yet, or more than one.
 void print_connect_string(Database& db, const Param& cluster) {
+  require_cluster(db, cluster);
   const pqxx::result rows = db.query(
       "select cluster, connect from orrery.cluster_status where (cluster = $1 or $1::text is null) and connect is not "
       "null",
@@ -37,13 +43,34 @@ void print_connect_string(Database& db, const Param& cluster) {
 
 }  // namespace
 
+void require_cluster(Database& db, const Param& cluster) {
+  if (!cluster || db.value("select true from orrery.cluster_status where cluster = $1", {cluster})) return;
+  throw Failure("no cluster named '" + *cluster + "'", "OR001", "There are: " + cluster_names(db) + ".",
+                "orrery cluster create makes one.");
+}
+
+std::string choose_cluster(Database& db, const Param& cluster) {
+  constexpr const char* kMeant =
+      "select coalesce($1, nullif(orrery.login_cluster(), '*'), nullif(current_setting('orrery.cluster', true), ''),"
+      " (select min(cluster) from orrery.cluster_status where state <> 'stopped' having count(*) = 1),"
+      " (select min(cluster) from orrery.cluster_status having count(*) = 1))";
+  const auto name = db.value(kMeant, {cluster});
+  require_cluster(db, name);
+  if (name) return *name;
+  if (!db.value("select true from orrery.cluster_status limit 1")) {
+    throw Failure("there is no cluster", "OR001", "", "Make one: orrery cluster create NAME");
+  }
+  throw Failure("which cluster?", "OR005", "There are: " + cluster_names(db) + ".", "Name one of them.");
+}
+
 void wait_for_state(Database& db, const Param& cluster, const std::string& wanted) {
+  require_cluster(db, cluster);
   constexpr const char* kStates =
       "select cluster, state, reason from orrery.cluster_status where cluster = $1 or $1::text is null";
   std::string shown;
   for (;; std::this_thread::sleep_for(kPoll)) {
     const pqxx::result rows = db.query(kStates, {cluster});
-    if (rows.empty()) throw Failure("no such cluster");
+    if (rows.empty()) throw Failure("there is no cluster", "OR001", "", "Make one: orrery cluster create NAME");
     std::string now;
     bool done = true;
     for (const auto& row : rows) {

@@ -48,6 +48,11 @@ void check(Database& db) {
   }
   const auto trouble = tick_trouble(db);
   good &= finding(!trouble, "the tick" + (trouble ? ": " + *trouble : std::string(" runs")));
+  for (const ClusterWait& wait : cluster_waits(db, std::nullopt)) {
+    if (wait.state != "running") continue;
+    const bool lacks = !wait.waits_for.empty();
+    good &= finding(!lacks, "cluster " + wait.cluster + (lacks ? " waits: " + wait.waits_for : " lacks nothing"));
+  }
   if (!good) throw Failure("this database is not well");
 }
 

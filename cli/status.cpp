@@ -7,6 +7,7 @@
 #include <memory>
 #include <thread>
 
+#include "cluster.h"
 #include "database.h"
 #include "options.h"
 #include "print.h"
@@ -32,6 +33,7 @@ std::string agents(const std::string& columns) { return "select " + columns + " 
 }  // namespace
 
 void print_status(Database& db, const Options& options) {
+  require_cluster(db, options.cluster);
   if (options.json) {
     std::cout << "{\"clusters\":" << db.json_rows(clusters("*"), {options.cluster})
               << ",\"servers\":" << db.json_rows(servers("*"), {options.cluster})
@@ -40,11 +42,27 @@ void print_status(Database& db, const Options& options) {
   }
   std::cout << "Clusters\n";
   print_table(std::cout, db.query(clusters(kClusterColumns), {options.cluster}));
+  for (const ClusterWait& wait : cluster_waits(db, options.cluster)) {
+    if (!wait.waits_for.empty()) std::cout << wait.cluster << " waits: " << wait.waits_for << '\n';
+  }
   std::cout << "\nServers\n";
   print_table(std::cout, db.query(servers(kServerColumns), {options.cluster}));
   std::cout << "\nAgents\n";
   print_table(std::cout, db.query(agents(kAgentColumns)));
   std::cout << std::flush;
+}
+
+std::vector<ClusterWait> cluster_waits(Database& db, const Param& cluster) {
+  // By way of JSON, for the database may be installed from an earlier version, without that column.
+  const pqxx::result rows = db.query(
+      "select cluster, state, coalesce(to_jsonb(c) ->> 'waits_for', '') from orrery.cluster_status c "
+      "where cluster = $1 or $1::text is null",
+      {cluster});
+  std::vector<ClusterWait> waits;
+  for (const auto& row : rows) {
+    waits.push_back({row[0].as<std::string>(), row[1].as<std::string>(), row[2].as<std::string>()});
+  }
+  return waits;
 }
 
 std::optional<std::string> tick_trouble(Database& db) {
