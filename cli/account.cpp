@@ -4,6 +4,8 @@
 #include <CLI/CLI.hpp>
 #include <iostream>
 #include <memory>
+#include <nlohmann/json.hpp>
+#include <optional>
 
 #include "database.h"
 #include "options.h"
@@ -58,17 +60,52 @@ std::vector<std::string> account_names(const Args& args) {
   return names;
 }
 
-void create_one(Database& db, const Options& options, const std::string& name, const Param& hash,
-                const std::vector<Place>& places) {
-  db.transaction([&] {
-    const auto code = db.value("select orrery.account_create($1, $2, $3)", {name, hash, options.cluster});
-    for (std::size_t i = 0; i < places.size(); ++i) {
-      const std::string character = i == 0 ? name : name + "-" + std::to_string(i + 1);
-      db.query("select orrery.character_create($1, $2, $3, $4, $5)",
-               {name, character, places[i].kind, places[i].key, options.cluster});
+/// Makes an account and its characters; gives its one-time code back, empty with `hash`. Unset: the name exists and
+/// --if-missing leaves it alone.
+std::optional<std::string> create_one(Database& db, const Options& options, const Args& args, const std::string& name,
+                                      const Param& hash, const std::vector<Place>& places) {
+  std::optional<std::string> code;
+  const auto make = [&] {
+    code = db.value("select orrery.account_create($1, $2, $3)", {name, hash, options.cluster}).value_or("");
+  };
+  if (!args.if_missing) {
+    make();
+  } else {
+    try {
+      db.savepoint(make);
+    } catch (const Failure& failure) {
+      if (failure.code != "OR008") throw;
+      return std::nullopt;
     }
-    if (!hash) std::cout << name << ": one-time code " << code.value_or("") << '\n';
-  });
+  }
+  for (std::size_t i = 0; i < places.size(); ++i) {
+    const std::string character = i == 0 ? name : name + "-" + std::to_string(i + 1);
+    db.query("select orrery.character_create($1, $2, $3, $4, $5)",
+             {name, character, places[i].kind, places[i].key, options.cluster});
+  }
+  return code;
+}
+
+struct Created {
+  std::string name;
+  std::string code;  ///< empty: it has a password
+};
+
+void print_created(const Options& options, const std::vector<Created>& created, std::size_t existing) {
+  if (options.json) {
+    nlohmann::ordered_json answer = {{"created", created.size()}, {"existing", existing}};
+    for (const Created& one : created) {
+      if (!one.code.empty()) answer["codes"][one.name] = one.code;
+    }
+    std::cout << answer.dump() << '\n';
+    return;
+  }
+  for (const Created& one : created) {
+    if (!one.code.empty()) std::cout << one.name << ": one-time code " << one.code << '\n';
+  }
+  std::cout << "created " << created.size() << (created.size() == 1 ? " account" : " accounts");
+  if (existing > 0) std::cout << "; " << existing << " existed already";
+  std::cout << '\n';
 }
 
 void create(const Options& options, const Args& args) {
@@ -81,24 +118,15 @@ void create(const Options& options, const Args& args) {
   Database db(options);
   if (hash) db.query("set client_min_messages = warning");  // one sentence at the end, not one for each
   const std::vector<std::string> names = account_names(args);
-  std::size_t made = 0;
-  for (std::size_t i = 0; i < names.size(); ++i) {
-    std::vector<Place> places = each;
-    if (!spread.empty()) places.push_back(spread[i % spread.size()]);
-    try {
-      create_one(db, options, names[i], hash, places);
-      ++made;
-    } catch (const Failure& failure) {
-      if (!args.if_missing || failure.code != "OR008") throw;
+  std::vector<Created> created;
+  db.transaction([&] {  // all of them or none: a code is told only of an account that exists
+    for (std::size_t i = 0; i < names.size(); ++i) {
+      std::vector<Place> places = each;
+      if (!spread.empty()) places.push_back(spread[i % spread.size()]);
+      if (const auto code = create_one(db, options, args, names[i], hash, places)) created.push_back({names[i], *code});
     }
-  }
-  if (options.json) {
-    std::cout << "{\"created\":" << made << ",\"existing\":" << names.size() - made << "}\n";
-  } else {
-    std::cout << "created " << made << (made == 1 ? " account" : " accounts");
-    if (made < names.size()) std::cout << "; " << names.size() - made << " existed already";
-    std::cout << '\n';
-  }
+  });
+  print_created(options, created, names.size() - created.size());
 }
 
 }  // namespace

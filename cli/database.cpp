@@ -1,6 +1,10 @@
 #include "database.h"
 
+#include <libpq-fe.h>
+#include <sys/stat.h>
+
 #include <cstdlib>
+#include <fstream>
 #include <iostream>
 #include <string_view>
 
@@ -42,7 +46,33 @@ Failure parse_report(const std::string& report, const std::string& code) {
   return Failure(parts[0], code, parts[1], parts[2]);
 }
 
+/// The first line of a file that only its owner may read.
+std::string read_conninfo(const std::string& path) {
+  struct stat info {};
+  std::ifstream file(path);
+  std::string line;
+  if (stat(path.c_str(), &info) != 0 || !file) throw Failure("cannot read " + path);
+  if ((info.st_mode & 077) != 0) {
+    throw Failure(path + " is open to others than its owner", "", "It may hold a password.", "chmod 600 " + path);
+  }
+  if (!std::getline(file, line) || line.empty()) throw Failure(path + " has no connection string in its first line");
+  return line;
+}
+
 }  // namespace
+
+void refuse_password(const std::string& conninfo) {
+  const std::unique_ptr<PQconninfoOption, decltype(&PQconninfoFree)> options(PQconninfoParse(conninfo.c_str(), nullptr),
+                                                                             &PQconninfoFree);
+  // What libpq cannot read, it refuses itself when it connects.
+  for (const PQconninfoOption* option = options.get(); option && option->keyword; ++option) {
+    const std::string_view keyword = option->keyword;
+    if (!option->val || (keyword != "password" && keyword != "sslpassword")) continue;
+    throw Failure("--db holds a password", "", "Every user of this machine can read the arguments of a process.",
+                  "Put the connection string into a file of mode 0600 and name it with --db-file, or into ORRERY_DB; "
+                  "or the password into the file that PGPASSFILE names.");
+  }
+}
 
 class Database::Notices : public pqxx::errorhandler {
  public:
@@ -52,11 +82,25 @@ class Database::Notices : public pqxx::errorhandler {
     for (const std::string_view label : {"NOTICE:  ", "INFO:  "}) {
       if (text.substr(0, label.size()) == label) text.remove_prefix(label.size());
     }
-    out_ << text << std::flush;
+    if (holds_) {
+      held_ += text;
+    } else {
+      out_ << text << std::flush;
+    }
     return false;
   }
 
+  void hold() { holds_ = true; }
+  /// Ends hold(): prints what came meanwhile, or drops it.
+  void release(bool prints) {
+    holds_ = false;
+    if (prints) out_ << held_ << std::flush;
+    held_.clear();
+  }
+
  private:
+  bool holds_ = false;
+  std::string held_;
   std::ostream& out_;
 };
 
@@ -68,15 +112,16 @@ void print_failure(const Failure& failure) {
 }
 
 Database::Database(const Options& options) {
+  const std::string conninfo = options.db_file.empty() ? options.db : read_conninfo(options.db_file);
   setenv("PGAPPNAME", "orrery", 0);
   setenv("PGCONNECT_TIMEOUT", "10", 0);
   try {
-    connection_ = std::make_unique<pqxx::connection>(options.db);
+    connection_ = std::make_unique<pqxx::connection>(conninfo);
   } catch (const pqxx::broken_connection& error) {
     std::string text = error.what();
     while (!text.empty() && text.back() == '\n') text.pop_back();
     throw Failure("the database cannot be reached", "", text,
-                  "Name it with --db 'host=… dbname=…', with ORRERY_DB, or with PGHOST and its like.");
+                  "Name it with --db 'host=… dbname=…', with --db-file, with ORRERY_DB, or with PGHOST and its like.");
   }
   notices_ = std::make_unique<Notices>(*connection_, options.json ? std::cerr : std::cout);
 }
@@ -114,16 +159,33 @@ std::string Database::json_rows(const std::string& sql, const std::vector<Param>
 
 void Database::transaction(const std::function<void()>& body) {
   query("begin");
+  notices_->hold();
   try {
     body();
+    query("commit");
   } catch (...) {
     try {
       query("rollback");
     } catch (const Failure&) {  // the connection is gone, and the transaction with it
     }
+    notices_->release(false);
     throw;
   }
-  query("commit");
+  notices_->release(true);
+}
+
+void Database::savepoint(const std::function<void()>& body) {
+  query("savepoint body");
+  try {
+    body();
+  } catch (...) {
+    try {
+      query("rollback to body");
+    } catch (const Failure&) {  // as above; the transaction's own rollback tells
+    }
+    throw;
+  }
+  query("release body");
 }
 
 }  // namespace orrery::cli

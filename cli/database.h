@@ -26,11 +26,15 @@ struct Failure : std::runtime_error {
 /// Prints a Failure as "error CODE: message", then its detail and hint, to stderr.
 void print_failure(const Failure& failure);
 
+/// Throws Failure when a connection string from the command line, which every user sees, holds a password.
+void refuse_password(const std::string& conninfo);
+
 using Param = std::optional<std::string>;  ///< unset is SQL null
 
 class Database {
  public:
-  /// Connects; throws Failure. Notices go to stdout as plain sentences, to stderr with --json.
+  /// Connects; throws Failure, also when the file with the connection string is open to others. Notices go to stdout as
+  /// plain sentences, to stderr with --json.
   explicit Database(const Options& options);
   ~Database();
 
@@ -40,8 +44,11 @@ class Database {
   std::optional<std::string> value(const std::string& sql, const std::vector<Param>& params = {});
   /// The rows of a query as a JSON array.
   std::string json_rows(const std::string& sql, const std::vector<Param>& params = {});
-  /// Runs `body` between BEGIN and COMMIT; rolls back when it throws.
+  /// Runs `body` between BEGIN and COMMIT; rolls back when it throws. Notices wait for the commit; a rollback drops
+  /// them.
   void transaction(const std::function<void()>& body);
+  /// Within a transaction: undoes what `body` did when it throws, and goes on in the transaction.
+  void savepoint(const std::function<void()>& body);
 
  private:
   class Notices;

@@ -17,7 +17,7 @@ Examples:
   orrery account create ann --character station:1
   orrery console                           wait for the cluster, then take commands
 
-The database is named by --db, by ORRERY_DB, or by PGHOST and its like.
+The database is named by --db or --db-file, by ORRERY_DB, or by PGHOST and its like.
 )";
 
 }  // namespace
@@ -29,9 +29,13 @@ int main(int argc, char** argv) {
 
   CLI::App app("Orrery: control plane of game clusters in PostgreSQL", "orrery");
   app.set_version_flag("--version", std::string("orrery ") + ORRERY_VERSION);
-  app.add_option("--db", options.db,
-                 "Connection string, e.g. 'host=/run/postgresql dbname=orrery' (default: ORRERY_DB)")
-      ->take_last();
+  CLI::Option* db = app.add_option("--db", options.db,
+                                   "Connection string, e.g. 'host=/run/postgresql dbname=orrery' (default: ORRERY_DB)")
+                        ->take_last()
+                        ->each([](const std::string& conninfo) { orrery::cli::refuse_password(conninfo); });
+  app.add_option("--db-file", options.db_file, "File (mode 0600) whose first line is that connection string")
+      ->take_last()
+      ->excludes(db);
   app.add_option("--cluster", options.cluster, "Cluster that is meant (default: the database decides)")->take_last();
   app.add_flag("--json", options.json, "Print JSON");
   app.require_subcommand(1);

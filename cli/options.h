@@ -13,6 +13,7 @@ namespace orrery::cli {
 /// The global options; filled before a subcommand's callback runs.
 struct Options {
   std::string db;                      ///< libpq connection string; empty: libpq's defaults
+  std::string db_file;                 ///< file whose first line is one; goes before `db`; empty: none
   std::optional<std::string> cluster;  ///< unset: the database decides which is meant
   bool json = false;
 };

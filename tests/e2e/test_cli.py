@@ -39,8 +39,19 @@ fails("and so is the very line of a wrong name", "db", "install", "--sql-dir", b
 
 # errors
 fails("an unknown cluster is an error in words", "cluster", "start", "nowhere", says=["error OR001: ", "hint: "])
+fails("and so it is for status", "--cluster", "nope", "status", says=["error OR001: ", "nope", stack.cluster])
+fails("and for the console, at once", "console", "nope", says=["error OR001: ", "nope", stack.cluster])
 fails("a negative time is refused", "cluster", "shutdown", "-1", stack.cluster, says=["error OR003: "])
 fails("an unreachable database says so", "--db", "host=/nonexistent", "status", says=["error: the database cannot be reached"])
+secret = "hunter2"
+fails("a password in the arguments is refused", "--db", f"host={stack.dir / 's'} password={secret}", "status", says=["error: --db holds a password", "--db-file"])
+fails("in a URI as well", "--db", f"postgresql://dba:{secret}@localhost/orrery", "status", says=["error: --db holds a password"])
+own = stack.write("own.conninfo", stack.conninfo("dba", secret) + "\n", 0o600)
+by_file = subprocess.run(unprivileged([stack.dir / "bin" / "orrery", "--db-file", own, "status"]), capture_output=True, text=True, cwd="/")
+check("--db-file names the database", by_file.returncode == 0 and stack.cluster in by_file.stdout, by_file.stderr)
+own.chmod(0o644)
+open_file = subprocess.run(unprivileged([stack.dir / "bin" / "orrery", "--db-file", own, "status"]), capture_output=True, text=True, cwd="/")
+check("unless others may read it", open_file.returncode == 1 and "chmod 600" in open_file.stderr, open_file.stderr)
 
 # account create
 coded = stack.orrery(*cluster, "account", "create", "ann", text="")
@@ -60,24 +71,48 @@ check("--if-missing leaves it alone", json.loads(kept.stdout) == {"created": 9, 
 fails("a character at an unknown place leaves no account", *cluster, "account", "create", "cy", *with_password, "--character",
       "grid:nowhere", says=["error OR001: "])
 check("it does not", stack.count("account", "name = 'cy'") == 0)
+nowhere = stack.orrery(*cluster, "account", "create", "di", "--count", "3", "--code", "--at", "station:velo-yards", "--at", "grid:nowhere",
+                       text="", check_status=False)
+check("nor does it print a code, whichever character fails", nowhere.returncode == 1 and nowhere.stdout == "", nowhere.stdout)
+check("and of several accounts none is left", stack.count("account", "name like 'di%'") == 0)
+codes = json.loads(stack.orrery("--json", *cluster, "account", "create", "ed", "--code", "--at", "station:velo-yards", text="").stdout)
+check("with --json the code is a member", codes["created"] == 1 and list(codes["codes"]) == ["ed"], codes)
 
 # status, check, console
 status = json.loads(stack.orrery("--json", "status").stdout)
 check("status is JSON when asked", [row["cluster"] for row in status["clusters"]] == [stack.cluster], status)
 check("db check is content once the tick runs", wait_until(
     "db check", lambda: stack.orrery("db", "check", user="postgres", check_status=False).returncode == 0, 70, every=1))
+idle = stack.orrery("console", text="shutdown\nshutdown abc\nshutdown 99999999999\nquit\n", check_status=False)
+check("the console of a stopped cluster says so and takes commands", f"{stack.cluster} is stopped; type: start" in idle.stdout
+      and idle.returncode == 1, idle.stdout + idle.stderr)
+check("shutdown without a number answers with its usage", idle.stderr.count("error: usage: shutdown SECONDS, or shutdown cancel") == 3, idle.stderr)
 waiting = subprocess.run(unprivileged(["timeout", "2", stack.dir / "bin" / "orrery", "--db", stack.conninfo("dba"), "console", stack.cluster]),
-                         capture_output=True, text=True, stdin=subprocess.DEVNULL, cwd="/")
-check("the console says what it waits for", "waiting for login, chat" in waiting.stdout and waiting.returncode == 124, waiting.stdout)
-stack.start_agent("a1", "127.0.0.1", "127.0.1.1")
+                         capture_output=True, text=True, input="start\n", cwd="/")
+check("the console says what it waits for", "waiting: login main is requested" in waiting.stdout and "chat main is" in waiting.stdout
+      and waiting.returncode == 124, waiting.stdout)
+check("status says what a cluster waits for", "login main is requested" in stack.orrery("--cluster", stack.cluster, "status").stdout.split("Servers")[0])
+agent = stack.start_agent("a1", "127.0.0.1", "127.0.1.1")
 check("the agent comes up", stack.agents_up("a1"))
-stack.orrery("cluster", "start", stack.cluster, "--wait")
+check("the cluster comes up", wait_until("the cluster", lambda: stack.cluster_state() == "running", 60))
+check("db check is content with it", wait_until("db check", lambda: f"ok      cluster {stack.cluster} lacks nothing" in stack.orrery(
+    "db", "check", user="postgres", check_status=False).stdout, 10))
 talk = stack.orrery("console", stack.cluster, text="status\nshutdown 300\nshutdown cancel\nnonsense\nquit\n", check_status=False)
 check("the console takes commands", "login, chat and timers are up" in talk.stdout and "Servers" in talk.stdout
       and "stops at" in talk.stdout and "goes on" in talk.stdout, talk.stdout + talk.stderr)
 check("and names one that is none", talk.returncode == 1 and "'nonsense' is no command" in talk.stderr, talk.stderr)
 connect = stack.orrery("cluster", "connect").stdout.strip()
 check("connect prints what a client is given", connect.startswith(f"{stack.cluster}@127.0.0.1:") and len(connect.split("#")[1]) == 64, connect)
+
+def checked():
+    return stack.orrery("db", "check", user="postgres", check_status=False)
+
+
+agent.stop()
+check("db check fails while a running cluster lacks its login server", wait_until("NOT OK", lambda: checked().returncode == 1, 20)
+      and f"NOT OK  cluster {stack.cluster} waits: " in checked().stdout and "login main" in checked().stdout, checked().stdout)
+stack.start_agent("a1", "127.0.0.1", "127.0.1.1")
+check("and is content when it is back", wait_until("ok", lambda: checked().returncode == 0, 60), checked().stdout)
 stack.orrery("cluster", "shutdown", "0", "--wait")
 check("shutdown --wait returns when all is stopped", stack.cluster_state() == "stopped" and stack.count("port") == 0)
 finish()
