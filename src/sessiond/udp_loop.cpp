@@ -219,7 +219,7 @@ class Loop {
     }
     // The core asks for no more than the pool takes; were it to, the job fails as a wrong password does.
     const HashId id = job.id;
-    const bool taken = hashes_->submit(std::move(job));
+    const bool taken = hashes_->submit(job);
     wipe(job.password);
     if (!taken) host_.on_hash_done(HashDone{.id = id}, BootClock::now());
   }
