@@ -50,17 +50,16 @@ void require_cluster(Database& db, const Param& cluster) {
 }
 
 std::string choose_cluster(Database& db, const Param& cluster) {
-  constexpr const char* kMeant =
-      "select coalesce($1, nullif(orrery.login_cluster(), '*'), nullif(current_setting('orrery.cluster', true), ''),"
-      " (select min(cluster) from orrery.cluster_status where state <> 'stopped' having count(*) = 1),"
-      " (select min(cluster) from orrery.cluster_status having count(*) = 1))";
-  const auto name = db.value(kMeant, {cluster});
-  require_cluster(db, name);
-  if (name) return *name;
-  if (!db.value("select true from orrery.cluster_status limit 1")) {
-    throw Failure("there is no cluster", "OR001", "", "Make one: orrery cluster create NAME");
+  try {
+    return *db.value("select orrery.cluster_resolve($1)", {cluster});
+  } catch (const Failure& failure) {
+    // None is up: the only one that is stopped is meant.
+    if (failure.code != "OR005") throw;
+    const auto stopped =
+        db.value("select min(cluster) from orrery.cluster_status having count(*) = 1 and min(state) = 'stopped'", {});
+    if (!stopped) throw;
+    return *stopped;
   }
-  throw Failure("which cluster?", "OR005", "There are: " + cluster_names(db) + ".", "Name one of them.");
 }
 
 void wait_for_state(Database& db, const Param& cluster, const std::string& wanted) {

@@ -47,4 +47,4 @@ begin
 end
 $$;
 comment on function orrery.cluster_resolve(text, text, boolean) is 'The cluster that a verb is about, by name, login, setting or as the only one.';
-grant execute on function orrery.cluster_resolve(text, text, boolean) to orrery_space_owner;
+grant execute on function orrery.cluster_resolve(text, text, boolean) to orrery_space_owner, orrery_admin, orrery_viewer;

@@ -92,7 +92,7 @@ waiting = subprocess.run(unprivileged(["timeout", "2", stack.dir / "bin" / "orre
 check("the console says what it waits for", "waiting: login main is requested" in waiting.stdout and "chat main is" in waiting.stdout
       and waiting.returncode == 124, waiting.stdout)
 check("status says what a cluster waits for", "login main is requested" in stack.orrery("--cluster", stack.cluster, "status").stdout.split("Servers")[0])
-agent = stack.start_agent("a1", "127.0.0.1", "127.0.1.1")
+agent = stack.start_agent("a1", "127.75.0.1", "127.75.1.1")
 check("the agent comes up", stack.agents_up("a1"))
 check("the cluster comes up", wait_until("the cluster", lambda: stack.cluster_state() == "running", 60))
 check("db check is content with it", wait_until("db check", lambda: f"ok      cluster {stack.cluster} lacks nothing" in stack.orrery(
@@ -102,7 +102,7 @@ check("the console takes commands", "login, chat and timers are up" in talk.stdo
       and "stops at" in talk.stdout and "goes on" in talk.stdout, talk.stdout + talk.stderr)
 check("and names one that is none", talk.returncode == 1 and "'nonsense' is no command" in talk.stderr, talk.stderr)
 connect = stack.orrery("cluster", "connect").stdout.strip()
-check("connect prints what a client is given", connect.startswith(f"{stack.cluster}@127.0.0.1:") and len(connect.split("#")[1]) == 64, connect)
+check("connect prints what a client is given", connect.startswith(f"{stack.cluster}@127.75.0.1:") and len(connect.split("#")[1]) == 64, connect)
 
 def checked():
     return stack.orrery("db", "check", user="postgres", check_status=False)
@@ -111,7 +111,7 @@ def checked():
 agent.stop()
 check("db check fails while a running cluster lacks its login server", wait_until("NOT OK", lambda: checked().returncode == 1, 20)
       and f"NOT OK  cluster {stack.cluster} waits: " in checked().stdout and "login main" in checked().stdout, checked().stdout)
-stack.start_agent("a1", "127.0.0.1", "127.0.1.1")
+stack.start_agent("a1", "127.75.0.1", "127.75.1.1")
 check("and is content when it is back", wait_until("ok", lambda: checked().returncode == 0, 60), checked().stdout)
 stack.orrery("cluster", "shutdown", "0", "--wait")
 check("shutdown --wait returns when all is stopped", stack.cluster_state() == "stopped" and stack.count("port") == 0)
