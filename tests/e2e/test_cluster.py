@@ -101,7 +101,25 @@ check("no session is left", stack.value("select count(*)::int from session_statu
 check("no port is left", stack.count("port") == 0)
 check("no process is left", wait_until("the processes' end", lambda: not stack.processes_of(a1) + stack.processes_of(a2), 5))
 
-say("it starts again")
+say("it starts again, and grids stop when they are empty")
 check("the cluster starts again", stack.start_cluster())
+stack.sql("select server_kind_set('grid', '{\"idle_stop_ms\":1500}')")
+visitors = stack.start_bots("visitors", 2, "--for", "3")
+check("a visit starts a grid", wait_until("a grid", lambda: stack.value(
+    "select count(*)::int from server_status where kind = 'grid' and state = 'ready'") > 0, 30))
+check("the visitors leave by themselves", visitors.wait(30) == 0, visitors.tail())
+check("their grids stop, login and chat stay", wait_until("grids to stop", lambda: {
+    row["kind"] for row in stack.sql("select kind from server_status")} == {"login", "chat"}, 20))
+check("an event says why", stack.value("select count(*)::int from event_log where rule = 'tick_idle' and reason = 'nobody is on it'") > 0)
+
+say("an agent is killed with -9: what it ran is started again when it is back")
+a1.kill()
+a1.wait(5)
+a1 = stack.start_agent("a1", "127.71.0.1", "127.71.1.1")
+check("the agent is back under its name", stack.agents_up("a1"))
+check("login and chat are ready", wait_until("login and chat", lambda: stack.value(
+    "select count(*)::int from server_status where kind in ('login', 'chat') and state = 'ready'") == 2, 40))
+again = stack.start_bots("again", 3, "--for", "3")
+check("players get in again", again.wait(60) == 0, again.tail())
 check("the agent stops cleanly on SIGTERM", a1.stop() == 0)
 finish()
