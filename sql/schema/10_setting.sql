@@ -21,6 +21,8 @@ insert into orrery.setting (name, value, unit, min_value, max_value, comment) va
   ('lease_ms',              15000, 'ms',    2000, 600000,   'An agent not heard of for so long stops its servers itself; longer than a database failover.'),
   ('lease_margin_ms',       5000,  'ms',    500,  600000,   'The database waits this much longer before it judges an agent lost.'),
   ('command_retry_ms',      3000,  'ms',    200,  600000,   'A claimed command not reported for so long is delivered again.'),
+  ('tell_ttl_ms',           30000, 'ms',    1000, 3600000,  'A message to a server that was not delivered by then is of no use any more.'),
+  ('listeners_max',         64,    'count', 1,    1000,     'Agents that listen for doorbells at most: each notification wakes every listener.'),
   ('commands_per_heartbeat', 100,  'count', 1,    10000,    'Commands handed out in one answer at most.'),
   ('start_slack_ms',        5000,  'ms',    100,  600000,   'The database waits this much longer than a start or stop may take before it asks the agent.'),
   ('start_backoff_ms',      1000,  'ms',    10,   60000,    'Wait before a failed server is started again; doubles with each failure.'),

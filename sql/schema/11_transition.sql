@@ -4,9 +4,11 @@ create table if not exists orrery.transition (
   from_state text not null,
   to_state   text not null,
   why        text not null,
+  agent_verb text,
   constraint transition_pkey primary key (machine, from_state, to_state)
 );
 comment on table orrery.transition is 'Allowed edges of every state machine; from_state none is creation.';
+comment on column orrery.transition.agent_verb is 'Verb of the command that makes the agent carry out this edge; null: no agent has a part in it.';
 
 insert into orrery.transition (machine, from_state, to_state, why) values
   ('cluster', 'none',          'stopped',       'created'),
@@ -51,6 +53,8 @@ insert into orrery.transition (machine, from_state, to_state, why) values
   ('command', 'claimed', 'failed',  'reported failed'),
   ('command', 'pending', 'void',    'nothing left to do'),
   ('command', 'claimed', 'void',    'nothing left to do'),
+  ('command', 'pending', 'expired', 'not fetched in its time'),
+  ('command', 'claimed', 'expired', 'not reported in its time'),
 
   ('session', 'none',      'selecting', 'logged in'),
   ('session', 'selecting', 'waiting',   'character selected, its server is awaited'),
@@ -64,3 +68,7 @@ insert into orrery.transition (machine, from_state, to_state, why) values
   ('session', 'playing',   'ended',     'logged out'),
   ('session', 'orphaned',  'ended',     'logged out')
 on conflict (machine, from_state, to_state) do update set why = excluded.why;
+
+update orrery.transition t set agent_verb = v.verb
+from (values ('requested', 'starting', 'start'), ('starting', 'stopping', 'stop'), ('ready', 'stopping', 'stop')) v(from_state, to_state, verb)
+where t.machine = 'server' and t.from_state = v.from_state and t.to_state = v.to_state and t.agent_verb is distinct from v.verb;

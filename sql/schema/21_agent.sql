@@ -7,7 +7,7 @@ create table if not exists orrery.agent (
   reason          text,
   state_at        timestamptz not null,
   registered_at   timestamptz not null,
-  identity_hash   bytea       not null,
+  identity_hash   bytea,
   token_hash      bytea       not null,
   boot_id         text        not null,
   host            text        not null,
@@ -21,14 +21,22 @@ create table if not exists orrery.agent (
   cpus            integer     not null,
   memory_bytes    bigint      not null,
   clusters        text[]      not null,
+  listens         boolean     not null default true,
+  drain_at        timestamptz,
+  drain_until     timestamptz,
   constraint agent_pkey primary key (agent_id),
   constraint agent_name_key unique (name),
   constraint agent_name_valid check (name ~ '^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$'),
   constraint agent_state_known check (state in ('up', 'lost', 'stopped')),
   constraint agent_ports_valid check (private_port between 1 and 65535 and port_min between 1 and port_max and port_max <= 65535),
-  constraint agent_size_valid check (cpus > 0 and memory_bytes > 0)
+  constraint agent_size_valid check (cpus > 0 and memory_bytes > 0),
+  constraint agent_drain_until_when_draining check (drain_until is null or drain_at is not null)
 );
 comment on table orrery.agent is 'A machine that carries out; the launcher.';
+comment on column orrery.agent.identity_hash is 'SHA-256 of the identity that holds the name; null: released, pinned by the next registration.';
+comment on column orrery.agent.listens is 'It listens for doorbells itself; others are passed them by those that do.';
+comment on column orrery.agent.drain_at is 'Since when nothing is placed on it (agent_drain); null: not draining.';
+comment on column orrery.agent.drain_until is 'When what still runs on it is stopped; null: never, it ends by itself.';
 comment on column orrery.agent.clusters is 'Clusters it holds a session credential for; servers of others are not placed on it.';
 
 comment on column orrery.agent.port_last is 'Port of its range that was taken last; the next are taken after it, so that a freed one rests.';

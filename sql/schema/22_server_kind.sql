@@ -16,6 +16,10 @@ create table if not exists orrery.server_kind (
   start_attempts_max integer not null default 5,
   idle_stop_ms       integer,
   on_isolation       text    not null default 'stop',
+  limits             jsonb   not null default '{}',
+  log_bytes_max      bigint  not null default 16777216,
+  log_files          integer not null default 3,
+  watchdog_ms        integer,
   world_function     text,
   constraint server_kind_pkey primary key (cluster, kind),
   constraint server_kind_cluster_fkey foreign key (cluster) references orrery.cluster (cluster),
@@ -24,10 +28,15 @@ create table if not exists orrery.server_kind (
   constraint server_kind_isolation_known check (on_isolation in ('stop', 'hold')),
   constraint server_kind_port_range check (public_port between 1024 and 65535),
   constraint server_kind_sizes_valid check (cpu_millis >= 0 and memory_bytes >= 0 and sessions_max >= 0 and ready_deadline_ms > 0
-    and stop_grace_ms >= 0 and start_attempts_max > 0 and idle_stop_ms > 0)
+    and stop_grace_ms >= 0 and start_attempts_max > 0 and idle_stop_ms > 0),
+  constraint server_kind_log_valid check (log_bytes_max >= 4096 and log_files between 1 and 100 and watchdog_ms > 0)
 );
 comment on table orrery.server_kind is 'What can be started in a cluster: an executable, what it needs, how it is judged.';
 comment on column orrery.server_kind.always_on_key is 'Set: one server of this key runs as long as the cluster does.';
 comment on column orrery.server_kind.public_port is 'Fixed public UDP port; null takes one from the agent''s range.';
 comment on column orrery.server_kind.idle_stop_ms is 'Stopped when without sessions for so long; null never.';
+comment on column orrery.server_kind.on_isolation is 'stop: killed at the end of its lease, replaced when its agent is lost; hold: goes on, replaced only when known dead or fenced.';
+comment on column orrery.server_kind.limits is 'rlimits: nofile, nproc, address_space_bytes, file_size_bytes, core_bytes, cpu_s.';
+comment on column orrery.server_kind.log_bytes_max is 'Its log is renamed at this size; log_files of them are kept.';
+comment on column orrery.server_kind.watchdog_ms is 'Killed when it sent no WATCHDOG=1 for so long; null: not watched.';
 comment on column orrery.server_kind.world_function is 'fn(cluster, kind, key) returns jsonb: what the server is told of its world at start; raises OR001 for a key that does not exist.';

@@ -13,12 +13,17 @@ create table if not exists orrery.command (
   state_at   timestamptz not null,
   created_at timestamptz not null,
   claimed_at timestamptz,
+  expires_at timestamptz,
+  attempts   integer     not null default 0,
   constraint command_pkey primary key (command_id),
   constraint command_agent_fkey foreign key (agent_id) references orrery.agent (agent_id),
   constraint command_server_fkey foreign key (server_id) references orrery.server (server_id),
   constraint command_verb_known check (verb in ('start', 'stop', 'tell')),
-  constraint command_state_known check (state in ('pending', 'claimed', 'done', 'failed', 'void'))
+  constraint command_state_known check (state in ('pending', 'claimed', 'done', 'failed', 'void', 'expired'))
 );
 create index if not exists command_open_idx on orrery.command (agent_id, command_id) where state in ('pending', 'claimed');
+create index if not exists command_expires_idx on orrery.command (expires_at) where state in ('pending', 'claimed');
 create index if not exists command_server_idx on orrery.command (server_id);
 comment on table orrery.command is 'What an agent is told to do; delivered again until reported.';
+comment on column orrery.command.expires_at is 'When it is of no use any more; null: never.';
+comment on column orrery.command.attempts is 'How often it was handed out.';

@@ -4,9 +4,11 @@ create table if not exists orrery.incarnation (
   incarnation       bigint  not null,
   system_identifier text    not null,
   timeline          bigint  not null,
+  lineage           bytea   not null,
   constraint incarnation_pkey primary key (only_row),
   constraint incarnation_only_row check (only_row)
 );
+comment on column orrery.incarnation.lineage is 'Random, made when the incarnation was raised: tells two databases apart that were restored from one backup.';
 comment on table orrery.incarnation is 'Raised when the database is another one (restore, failover), so that no epoch is given twice.';
 
 create unlogged table if not exists orrery.tick_state (

@@ -25,6 +25,7 @@ struct AgentIdentity {
   std::string identity;                                                    // 64 hex digits
   Json machine;                                                            // agent_register's p_machine
   Address public_bind, public_advertise, private_bind, private_advertise;  // ports unused
+  Json database;  // what was last pinned (docs/control.md, Which database); null: none yet
 };
 
 /// One start of a server. `server` may come again with a higher epoch, never with the same.
@@ -54,6 +55,16 @@ struct ReportAnswer {
 struct Doorbell {
   std::string payload;
 };
+/// A server that a shim of this machine runs since before this agent: given before anything else. Those that ended
+/// meanwhile follow as ProcessExited.
+struct ServerFound {
+  ServerRef ref;
+  std::string cluster, kind, key;
+  enum class State { starting, ready, stopping } state;
+  int pid;
+  Duration ready_limit, grace;
+  bool hold;
+};
 struct ProcessStarted {
   ServerRef ref;
   int pid;
@@ -65,28 +76,44 @@ struct ProcessFailed {
 struct ProcessReady {
   ServerRef ref;
 };
-/// `words`: "exit status 0", "killed by signal 9 (Killed)".
+/// `words`: "exit status 0", "killed by signal 9 (Killed)". `not_its_own`: the lease, its shim or the machine ended it.
 struct ProcessExited {
   ServerRef ref;
   std::optional<int> exit_code, signal;
   std::string words;
+  bool not_its_own = false;
+};
+/// A datagram on the private socket; anything may be in it.
+struct PrivateDatagram {
+  std::string bytes;
 };
 struct LoadSample {
   double cpu;  // 0..1 of all cores
   std::uint64_t memory_used_bytes;
 };
-/// SIGTERM or SIGINT to the agent.
-struct StopAsked {};
+/// The agent is to end: after its servers have been stopped (drain), or at once, leaving them to the next agent.
+struct StopAsked {
+  bool drain;
+};
 /// next_deadline() has passed.
 struct Timer {};
 
 using Event = std::variant<DatabaseConnected, DatabaseLost, RegisterAnswer, HeartbeatAnswer, ReportAnswer, Doorbell,
-                           ProcessStarted, ProcessFailed, ProcessReady, ProcessExited, LoadSample, StopAsked, Timer>;
+                           ServerFound, ProcessStarted, ProcessFailed, ProcessReady, ProcessExited, PrivateDatagram,
+                           LoadSample, StopAsked, Timer>;
 
 // Actions. Register, Heartbeat and Report are answered by one event each, whatever happens.
 
 struct Listen {};
-struct Register {};
+struct Unlisten {};
+/// agent_register with AgentIdentity::machine and what was pinned last.
+struct Register {
+  Json machine;
+};
+/// Keep this durably, before any action that follows.
+struct Pin {
+  Json database;
+};
 struct Heartbeat {
   AgentId agent;
   std::string token;
@@ -99,18 +126,36 @@ struct Report {
   std::string token;
   Json reports;
 };
-/// Start a process by the spawn contract; answered by ProcessStarted or ProcessFailed.
+/// Start a server under a shim by the spawn contract; answered by ProcessStarted or ProcessFailed, or by ProcessExited
+/// when it was started before.
 struct Spawn {
   ServerRef ref;
   std::string cluster, kind, key, token, command;
   std::vector<std::string> args;
   std::map<std::string, std::string> env;
   Address public_bind, public_advertise, private_bind, private_advertise;
+  Duration ready_limit{}, grace{};
+  bool hold = false;
+  std::optional<Instant> lease_until;
+  Json limits = Json::object();
+  std::uint64_t log_bytes_max = 16 << 20;
+  unsigned log_files = 3;
+  std::optional<Duration> watchdog;
 };
-/// SIGTERM to the server, or SIGKILL to its process group.
-struct Signal {
+/// What the shim is to do from now on, whole: given on every change and each second. Dead at lease_until (nullopt: no
+/// lease); asked to stop when stop_by is set, dead at stop_by.
+struct Steer {
   ServerRef ref;
-  bool kill;
+  std::optional<Instant> lease_until, stop_by;
+};
+/// The database has taken note of its exit: nothing of it needs to be kept.
+struct Forget {
+  ServerRef ref;
+};
+/// A datagram from the private socket.
+struct SendPrivate {
+  Address to;
+  std::string bytes;
 };
 /// A local datagram to the server.
 struct Tell {
@@ -126,7 +171,8 @@ struct Quit {
   int status;
 };
 
-using Action = std::variant<Listen, Register, Heartbeat, Report, Spawn, Signal, Tell, Say, Quit>;
+using Action = std::variant<Listen, Unlisten, Register, Pin, Heartbeat, Report, Spawn, Steer, Forget, SendPrivate, Tell,
+                            Say, Quit>;
 using Actions = std::vector<Action>;
 
 /// Exit status of an agent whose name or identity the database refuses.
