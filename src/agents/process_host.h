@@ -1,4 +1,5 @@
-// The processes of an agent: starts them by the spawn contract, hears sd_notify and exits, passes local datagrams.
+// The servers of an agent, each under an orrery-shim of its own (docs/control.md, Spawn contract and The shim): starts
+// them, finds those of an earlier agent, steers their shims, hears how they are and how they end. They outlive it.
 // Linux only. Lives on one libevent loop; not thread-safe.
 #pragma once
 
@@ -8,25 +9,13 @@
 #include <map>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "agents/agent_core.h"
+#include "agents/fd.h"
 #include "base/result.h"
 
 namespace orrery::agents {
-
-/// An owned file descriptor.
-class Fd {
- public:
-  explicit Fd(int fd = -1) : fd_(fd) {}
-  Fd(Fd&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
-  Fd& operator=(Fd&& other) noexcept;
-  ~Fd();
-  int get() const { return fd_; }
-  explicit operator bool() const { return fd_ >= 0; }
-
- private:
-  int fd_;
-};
 
 struct EventFree {
   void operator()(event* e) const { event_free(e); }
@@ -34,59 +23,51 @@ struct EventFree {
 using EventPtr = std::unique_ptr<event, EventFree>;
 
 struct ProcessHostConfig {
-  std::string data_dir;  // run/, log/ and work/ are made in it; short: socket paths must stay under 108 bytes
+  std::string data_dir;  // absolute; run/, log/ and work/ are made in it. Short: socket paths must stay under 108 bytes
   std::string bin_dir;   // where a command that is no path is looked up first; then PATH
   std::map<std::string, std::string> credentials;  // cluster → file with a libpq conninfo, read at each start
+  std::map<std::string, std::string> users = {};   // cluster → OS user its servers run as; the agent must be root
+  std::string shim_path = {};                      // orrery-shim; empty: the one beside this executable
+  unsigned log_days = 7;    // logs and working directories that nobody touched for so long are removed
+  bool allow_root = false;  // as root, start servers of clusters without a user as root (tests)
 };
 
 class ProcessHost {
  public:
+  /// Called from the loop only, never within a call of ProcessHost.
   struct Handlers {
-    std::function<void(ServerRef)> ready;
+    std::function<void(const ProcessStarted&)> started;
+    std::function<void(const ProcessFailed&)> failed;
+    std::function<void(const ProcessReady&)> ready;
     std::function<void(const ProcessExited&)> exited;
   };
 
-  /// Makes the directories and the agent's socket. Errors: what the system said, or a path that is too long.
+  /// Makes the directories and the agent's sockets. Errors: what the system said, a path that is too long, a user that
+  /// cannot be.
   static Result<std::unique_ptr<ProcessHost>> make(event_base* base, ProcessHostConfig config, Handlers handlers);
-  /// Kills what still runs.
+  /// Leaves all servers running, for the next agent.
   ~ProcessHost();
   ProcessHost(const ProcessHost&) = delete;
   ProcessHost& operator=(const ProcessHost&) = delete;
 
-  /// Starts a server; its pid, or why the executable could not be started.
-  Result<int> spawn(const Spawn& spawn);
-  /// SIGTERM to the server, or SIGKILL to its process group. Nothing when it is gone.
-  void signal(ServerRef ref, bool kill);
+  /// What an earlier agent left, once, before anything else: a ServerFound of each server that runs, then a
+  /// ProcessExited of each that ended and was not forgotten (those have no ServerFound). `pid` is 0 for one that is
+  /// only just being started: started or failed follows. Takes up to a second when shims were killed meanwhile.
+  std::vector<Event> adopt();
+  /// Starts a server; answered by started or failed, or by exited when this start was made before and has ended. One
+  /// that failed may be forgotten as one that exited.
+  void spawn(const Spawn& spawn);
+  /// Kept and sent again until the shim has heard it. Nothing when it is gone.
+  void steer(const Steer& steer);
+  /// Removes what is kept of a server that ended. Nothing while it runs, or when nothing is known of it.
+  void forget(ServerRef ref);
   /// Sends one datagram to the server; lost when its queue is full or it does not listen.
   void tell(ServerRef ref, const std::string& text);
 
  private:
-  struct Process {
-    ProcessHost* host;
-    ServerRef ref;
-    int pid = 0;
-    Fd pidfd, notify;
-    std::string notify_path, server_path;
-    EventPtr exit_event, notify_event;
-    std::string status{};  // what it last said of itself (STATUS=)
-  };
-
-  ProcessHost(event_base* base, ProcessHostConfig config, Handlers handlers);
-  Status open();
-  Result<std::string> resolve(const std::string& command) const;
-  Result<Fd> credential(const Spawn& spawn) const;
-  std::string run_path(ServerRef ref, char what) const;
-  void on_notify(Process& process);
-  void on_exit(Process& process);
-  void on_datagram();
-
-  event_base* base_;
-  ProcessHostConfig config_;
-  Handlers handlers_;
-  std::string agent_path_;
-  Fd agent_socket_;
-  EventPtr agent_event_;
-  std::map<ServerRef, std::unique_ptr<Process>> processes_;
+  class Impl;
+  explicit ProcessHost(std::unique_ptr<Impl> impl);
+  std::unique_ptr<Impl> impl_;
 };
 
 /// The first line of a credential file. Refused when others than its owner may read it.
