@@ -4,6 +4,8 @@
 
 #include <algorithm>
 
+#include "agents/agent_core_words.h"
+#include "agents/database_pin.h"
 #include "agents/json_read.h"
 #include "agents/text.h"
 #include "base/bytes.h"
@@ -14,28 +16,22 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr Duration away_say_every = 10s;
-constexpr Duration relay_every = 1s;
+constexpr Duration away_say_later_every = 60s;
+constexpr Duration away_long_after = 60s;
+constexpr Duration summary_every = 10min;
+constexpr Duration complain_again_after = 60s;
 constexpr Duration register_again_after = 2s;  // the database refused, but may be set right while we run
 constexpr Duration report_again_after = 1s;
+constexpr Duration heartbeat_again_after = 1s;  // after a refusal
+constexpr Duration bell_every = 100ms;          // ten a second from other agents
 constexpr Duration quit_report_limit = 2s;
-// Past the lease a server has only this long; well within the margin after which the database gives its work to others.
-constexpr Duration lease_grace = 1s;
-constexpr Duration default_grace = 5s;
-
-std::string seconds_text(Duration d) {
-  return std::to_string(std::chrono::duration_cast<std::chrono::seconds>(d).count()) + " s";
-}
-
-Duration ms(std::int64_t value) { return std::chrono::milliseconds{value}; }
-std::int64_t to_ms(Duration d) { return std::chrono::duration_cast<std::chrono::milliseconds>(d).count(); }
-
-std::string name_of(const std::string& kind, const std::string& key, ServerRef ref) {
-  return one_line(kind + " " + key) + " (server " + std::to_string(ref.server.value) + ")";
-}
+// So long after a registration one that was sent before it, over a connection that is gone, may still be carried out
+// (TCP tries again for so long); it then takes the token away although no other process runs.
+constexpr Duration own_register_late_max = 30s;
 
 std::string words_of(const Error& error) {
-  return error.message + (error.code.empty() ? "" : " [" + error.code + "]") +
-         (error.hint.empty() ? "" : " Hint: " + error.hint);
+  return one_line(error.message + (error.code.empty() ? "" : " [" + error.code + "]") +
+                  (error.hint.empty() ? "" : " Hint: " + error.hint));
 }
 
 std::string digest_of(const Json& inventory) {
@@ -48,12 +44,27 @@ std::string digest_of(const Json& inventory) {
   return to_hex(short_hash);
 }
 
-bool is_refusal(const Error& error) { return error.code == "OR004" || error.code == "OR001"; }
-
 // The same reports would be refused again and again: malformed, not merely unlucky.
 bool is_final(const Error& error) {
   return error.code.starts_with("OR") || error.code.starts_with("22") || error.code.starts_with("23");
 }
+
+// Calls `each` with the agents a doorbell's payload names; 0 stands for all.
+template <class Each>
+void each_named(const std::string& payload, Each each) {
+  for (std::size_t from = 0; from <= payload.size();) {
+    const std::size_t comma = std::min(payload.find(',', from), payload.size());
+    const std::string name = payload.substr(from, comma - from);
+    from = comma + 1;
+    if (name == "*") {
+      each(AgentId{});
+    } else if (!name.empty() && name.size() < 20 && name.find_first_not_of("0123456789") == std::string::npos) {
+      if (const AgentId agent{std::stoull(name)}) each(agent);
+    }
+  }
+}
+
+std::string bell_of(AgentId agent) { return "orrery-bell " + std::to_string(agent.value); }
 
 }  // namespace
 
@@ -62,75 +73,152 @@ Actions AgentCore::on(const Event& event, Instant now) {
   now_ = now;
   out_.clear();
   std::visit([this](const auto& e) { handle(e); }, event);
-  run_due();
+  if (!quit_) run_due();
   return std::move(out_);
 }
 
-// Database
+// Registration
 
 void AgentCore::handle(const DatabaseConnected&) {
   if (away_) {
     say(Level::info, "the database is back after " + seconds_text(now_ - away_since_));
     away_ = false;
   }
-  out_.push_back(Listen{});
+  if (link_ == Link::superseded) return;
+  link_ = Link::waiting;
   register_at_ = now_;
-  link_ = Link::refused;
+  listening_ = false;
+  listen(true);
 }
 
 void AgentCore::handle(const DatabaseLost& lost) {
+  away_error_ = one_line(lost.error.message);
+  heartbeat_under_way_ = false;
+  reports_under_way_ = 0;
+  listening_ = false;
+  if (link_ == Link::superseded) return;
   link_ = Link::away;
   register_at_.reset();
-  away_error_ = lost.error.message;
   if (away_) return;
   away_ = true;
-  away_since_ = now_;
-  away_say_at_ = now_;
+  away_since_ = away_say_at_ = now_;
+}
+
+void AgentCore::listen(bool wanted) {
+  if (wanted == listening_) return;
+  listening_ = wanted;
+  if (!wanted) {
+    out_.push_back(Unlisten{});
+    return;
+  }
+  out_.push_back(Listen{});
+  heartbeat_again_ = true;  // what was rung for before it heard nothing
+}
+
+void AgentCore::register_if_due() {
+  if (link_ != Link::waiting || !register_at_ || now_ < *register_at_) return;
+  link_ = Link::registering;
+  register_at_.reset();
+  register_sent_ = now_;
+  Json machine = self_.machine;
+  machine["incarnation"] = read_member(self_.database, "incarnation");
+  machine["lineage"] = read_member(self_.database, "lineage");
+  out_.push_back(Register{std::move(machine)});
 }
 
 void AgentCore::handle(const RegisterAnswer& answer) {
   if (link_ != Link::registering) return;  // of a connection that is gone
+  link_ = Link::waiting;
+  register_at_ = now_ + register_again_after;
   if (!answer.answer) {
-    const Error& error = answer.answer.error();
-    link_ = Link::refused;
-    register_at_ = now_ + register_again_after;
-    if (error.code == "connection") return;
-    return refuse(error);
+    if (answer.answer.error().code != "connection") refuse(answer.answer.error());
+    return;
   }
-  const Json& json = *answer.answer;
-  agent_ = AgentId{read_u64(json, "agent_id")};
-  token_ = read_text(json, "token");
-  heartbeat_every_ = std::max<Duration>(ms(read_int(json, "heartbeat_ms", 1000)), 10ms);
-  lease_ = ms(read_int(json, "lease_ms", 15000));
-  if (!agent_ || token_.empty()) return refuse({"agent_register gave neither agent_id nor token", "json"});
+  if (const Json& refused = read_member(*answer.answer, "refused"); refused.is_object()) {
+    return refuse({read_text(refused, "message"), read_text(refused, "code"), read_text(refused, "hint")});
+  }
+  obey(*answer.answer);
+}
+
+void AgentCore::obey(const Json& registered) {
+  const Json& database = read_member(registered, "database");
+  if (const Status status = check_database(self_.database, database); !status) return refuse(status.error());
+  const AgentId agent{read_u64(registered, "agent_id")};
+  std::string token = read_text(registered, "token");
+  if (!agent || token.empty()) return refuse({"agent_register gave neither agent_id nor token", "json"});
+  if (database != self_.database) {
+    if (!self_.database.is_null()) {
+      say(Level::warn, "from now on this agent obeys incarnation " + to_text(read_member(database, "incarnation")) +
+                           " of the database; before it was " + to_text(read_member(self_.database, "incarnation")));
+    }
+    self_.database = database;
+    out_.push_back(Pin{database});
+  }
+  if (now_ - registered_at_ >= own_register_late_max) token_was_refused_ = false;
+  agent_ = agent;
+  token_ = std::move(token);
+  heartbeat_every_ = std::max<Duration>(from_ms(read_int(registered, "heartbeat_ms", 1000)), 10ms);
+  lease_ = from_ms(read_int(registered, "lease_ms", 15000));
   link_ = Link::registered;
+  register_at_.reset();
+  registered_at_ = now_;
   lease_from_ = register_sent_;
   lease_lapsed_ = false;
-  say(Level::info, "registered as " + self_.name + ", agent " + std::to_string(agent_.value));
+  name_lost_ = false;
+  complaints_.clear();
+  say(Level::info, "registered as " + self_.name + ", agent " + std::to_string(agent_.value) + ", with " +
+                       counted(servers_.size(), "server"));
   ever_registered_ = true;
+  if (!summary_at_) summary_at_ = now_ + summary_every;
   want_inventory_ = true;
   heartbeat_under_way_ = false;
+  heartbeat_not_before_.reset();
   reports_under_way_ = 0;
   report_at_.reset();
   heartbeat_at_ = now_;
+  relay_at_ = now_;
+  for (auto& [ref, server] : servers_) {
+    if (server.state == State::stopping && !server.stop_by) server.stop_by = now_ + server.grace;
+  }
+  // Registering makes it one to place servers on again.
+  const Reports stopping{Json{{"state", "stopping"}}};
+  if (draining_ && std::find(reports_.begin(), reports_.end(), stopping) == reports_.end()) {
+    reports_.push_front(stopping);
+  }
+  const Json& listens = read_member(registered, "listen");
+  listen(!listens.is_boolean() || listens.get<bool>());
 }
 
 void AgentCore::refuse(const Error& error) {
-  link_ = Link::refused;
-  register_at_ = now_ + register_again_after;
-  if (error.code != "OR004") {
-    return say(Level::error, "cannot register: " + words_of(error) + "; trying again");
-  }
-  say(Level::error, "name '" + self_.name + "' is held by another agent: " + words_of(error));
-  // One that runs servers goes on to ask while its lease lasts: the other may be a mistake that is soon put right.
-  if (!ever_registered_ || (lease_lapsed_ && servers_.empty())) quit(status_refused);
+  if (error.code == "OR011") return complain("database", error, "this database is not obeyed: ");
+  if (error.code != "OR004") return complain("register", error, "cannot register, trying again: ");
+  complain("register", error, "name '" + self_.name + "' is held by another agent: ");
+  name_lost_ = true;
 }
 
-// Not at once when it was only just done: two agents of one identity would take the name from each other without pause.
+// Not at once when it was only just done.
 void AgentCore::register_anew() {
-  link_ = Link::refused;
+  link_ = Link::waiting;
   register_at_ = std::max(now_, register_sent_ + register_again_after);
 }
+
+void AgentCore::token_refused(const Error& error) {
+  if (!token_was_refused_ && now_ - registered_at_ < own_register_late_max) {
+    token_was_refused_ = true;
+    say(Level::warn, "another registration took the place of this one: " + words_of(error) + "; registering once more");
+    return register_anew();
+  }
+  link_ = Link::superseded;
+  name_lost_ = true;
+  relays_.clear();
+  listen(false);
+  say(Level::error, "another process runs as agent '" + self_.name + "': " + words_of(error) +
+                        ". This one obeys nothing more, stops its " + counted(servers_.size(), "server") + " and ends");
+  // What it ran was not in the inventory of the other: the database has given it away already.
+  for (auto& [ref, server] : servers_) end(server, server.grace, "another process runs as this agent");
+}
+
+// Heartbeats
 
 void AgentCore::handle(const HeartbeatAnswer& answer) {
   if (link_ != Link::registered || !heartbeat_under_way_) return;
@@ -138,63 +226,64 @@ void AgentCore::handle(const HeartbeatAnswer& answer) {
   if (!answer.answer) {
     const Error& error = answer.answer.error();
     want_inventory_ = true;
+    heartbeat_not_before_ = now_ + heartbeat_again_after;
     if (error.code == "connection") return;
-    say(Level::error, "heartbeat refused: " + words_of(error));
-    if (is_refusal(error)) register_anew();
+    if (error.code == "OR004") return token_refused(error);
+    complain("heartbeat", error, "heartbeat refused: ");
+    if (error.code == "OR001" || error.code == "OR011") register_anew();
     return;
   }
   const Json& json = *answer.answer;
+  heartbeat_not_before_.reset();
   lease_from_ = heartbeat_sent_;
   lease_lapsed_ = false;
+  if (steered_until_ - now_ < lease_ / 2) relay_at_ = now_;
   want_inventory_ = read_bool(json, "want_inventory");
   if (want_inventory_ && !inventory_sent_) heartbeat_again_ = true;
+  if (const Json& wanted = read_member(json, "listen"); wanted.is_boolean()) listen(wanted.get<bool>());
+  learn_relays(read_array(json, "relays"));
   learn_clusters(read_array(json, "clusters"));
-  if (quitting_) return;
   for (const Json& command : read_array(json, "commands")) carry_out(command);
-  for (const Json& unknown : read_array(json, "unknown")) {
-    const ServerRef ref{ServerId{read_u64(unknown, "server_id")}, Epoch{read_u64(unknown, "epoch")}};
-    if (Server* server = find(ref); server && server->state != State::stopping) {
-      say(Level::warn, name_of(server->kind, server->key, ref) + " is not known to the database any more");
-      end(*server, server->grace, "not known to the database any more");
-    }
-  }
+  stop_unknown(read_array(json, "unknown"));
 }
 
-void AgentCore::handle(const ReportAnswer& answer) {
-  if (link_ != Link::registered || reports_under_way_ == 0) return;
-  const std::size_t sent = std::exchange(reports_under_way_, 0);
-  if (!answer.answer) {
-    const Error& error = answer.answer.error();
-    report_at_ = now_ + report_again_after;
-    if (error.code == "connection") return;
-    say(Level::error, "report refused: " + words_of(error));
-    if (is_refusal(error)) return register_anew();
-    if (!is_final(error)) return;
-    report_at_.reset();
-    report_batch_ = 1;  // find the one that is refused
-    if (sent > 1) return;
-    say(Level::error, "dropped report " + to_text(reports_.front()));
-  } else {
-    report_batch_ = report_batch_max;
+void AgentCore::heartbeat_if_due() {
+  if (bell_at_ && now_ >= *bell_at_) {
+    bell_last_ = now_;
+    bell_at_.reset();
+    heartbeat_again_ = true;
   }
-  for (std::size_t i = 0; i < sent; ++i) {
-    const Json& told = reports_.front();
-    if (read_text(told, "state") == "exited") {
-      exit_untold_.erase({ServerId{read_u64(told, "server_id")}, Epoch{read_u64(told, "epoch")}});
-    }
-    reports_.pop_front();
-  }
+  if (link_ != Link::registered || heartbeat_under_way_) return;
+  if (heartbeat_not_before_ && now_ < *heartbeat_not_before_) return;
+  if (!heartbeat_again_ && now_ < heartbeat_at_) return;
+  heartbeat_again_ = false;
+  heartbeat_under_way_ = true;
+  heartbeat_sent_ = now_;
+  heartbeat_at_ = now_ + heartbeat_every_;
+  const Json running = inventory();
+  inventory_sent_ = want_inventory_;
+  out_.push_back(Heartbeat{agent_, token_, load_, digest_of(running), want_inventory_ ? running : Json()});
 }
 
-void AgentCore::handle(const Doorbell& bell) {
-  const std::string me = std::to_string(agent_.value);
-  std::size_t from = 0;
-  while (from <= bell.payload.size()) {
-    const std::size_t comma = std::min(bell.payload.find(',', from), bell.payload.size());
-    const std::string name = bell.payload.substr(from, comma - from);
-    if (name == "*" || name == me) heartbeat_again_ = true;
-    from = comma + 1;
+// An exit that the database has not acknowledged still counts as stopping, so that it learns the reason from the
+// report.
+Json AgentCore::inventory() const {
+  std::map<ServerRef, const char*> states;
+  for (const auto& [ref, told] : ended_) {
+    if (!told) states[ref] = "stopping";
   }
+  for (const auto& [ref, server] : servers_) {
+    states[ref] = server.state == State::starting ? "starting" : server.state == State::ready ? "ready" : "stopping";
+  }
+  Json list = Json::array();
+  for (const auto& [ref, state] : states) {
+    list.push_back({{"server_id", ref.server.value}, {"epoch", ref.epoch.value}, {"state", state}});
+  }
+  return list;
+}
+
+void AgentCore::handle(const LoadSample& sample) {
+  load_ = Json{{"cpu", sample.cpu}, {"memory_used_bytes", sample.memory_used_bytes}};
 }
 
 void AgentCore::learn_clusters(const Json& clusters) {
@@ -203,7 +292,8 @@ void AgentCore::learn_clusters(const Json& clusters) {
     const std::string name = read_text(json, "name");
     Cluster cluster{read_text(json, "state"), std::nullopt, read_member(json, "notice_id")};
     const bool ends = cluster.state == "shutting_down" || cluster.state == "stopping";
-    if (const auto left = read_optional_int(json, "stops_in_ms"); ends && left) cluster.stops_at = now_ + ms(*left);
+    if (const auto left = read_optional_int(json, "stops_in_ms"); ends && left)
+      cluster.stops_at = now_ + from_ms(*left);
     const auto known = clusters_.find(name);
     const bool changed = known == clusters_.end() || known->second.state != cluster.state ||
                          known->second.notice_id != cluster.notice_id;
@@ -219,278 +309,121 @@ void AgentCore::learn_clusters(const Json& clusters) {
   clusters_ = std::move(learnt);
 }
 
-// Commands
+// Doorbells
 
-void AgentCore::carry_out(const Json& command) {
-  const CommandId id{read_u64(command, "command_id")};
-  const std::string verb = read_text(command, "verb");
-  const ServerRef ref{ServerId{read_u64(command, "server_id")}, Epoch{read_u64(command, "epoch")}};
-  const bool told_already = std::any_of(reports_.begin(), reports_.end(),
-                                        [id](const Json& r) { return read_u64(r, "command_id") == id.value; });
-  if (told_already) return;
-  if (verb == "start") {
-    start(id, read_text(command, "cluster"), ref, read_object(command, "spec"));
-  } else if (verb == "stop") {
-    stop(id, ref, ms(read_int(command, "grace_ms", to_ms(default_grace))));
-  } else if (verb == "tell") {
-    const Server* server = find(ref);
-    if (!server) return acknowledge(id, "server " + std::to_string(ref.server.value) + " is not running here");
-    out_.push_back(Tell{ref, Json{{"message", read_object(command, "message")}}});
-    acknowledge(id);
-  } else {
-    acknowledge(id, "unknown verb '" + verb + "'");
+void AgentCore::learn_relays(const Json& relays) {
+  relays_.clear();
+  for (const Json& json : relays) {
+    const auto port = read_int(json, "port", 0);
+    const auto host = Address::parse(read_text(json, "host"), 0);
+    const AgentId agent{read_u64(json, "agent_id")};
+    if (!agent || agent == agent_ || !host || port < 1 || port > 65535) continue;
+    Address to = *host;
+    to.port = static_cast<std::uint16_t>(port);
+    relays_.push_back({agent, to});
   }
 }
 
-void AgentCore::start(CommandId command, const std::string& cluster, ServerRef ref, const Json& spec) {
-  if (find(ref)) return acknowledge(command);
-  const auto seen = seen_.find(ref.server);
-  if (seen != seen_.end() && seen->second >= ref.epoch) {
-    // It ran and ended, or is older than what runs: starting it (again) would make two of one epoch.
-    acknowledge(command, seen->second == ref.epoch ? "" : "a later start of this server was seen");
-    if (!exit_untold_.contains(ref)) report_exit(ref, nullptr, nullptr, "ended before");
+void AgentCore::handle(const Doorbell& bell) {
+  std::set<AgentId> named;
+  each_named(bell.payload, [&named](AgentId agent) { named.insert(agent); });
+  const bool all = named.contains(AgentId{});
+  if (all || named.contains(agent_)) heartbeat_again_ = true;
+  if (link_ == Link::superseded) return;
+  for (const Relay& relay : relays_) {
+    if (all || named.contains(relay.agent)) out_.push_back(SendPrivate{relay.to, bell_of(relay.agent)});
+  }
+}
+
+void AgentCore::handle(const PrivateDatagram& datagram) {
+  if (!agent_ || datagram.bytes != bell_of(agent_)) {
+    ++strays_;
     return;
   }
-  if (const auto old = servers_.find(ref.server); old != servers_.end()) {
-    // The database has given it up: its exit was found out by other means. Its place is taken at once.
-    kill(old->second);
-    servers_.erase(old);
-  }
-  seen_[ref.server] = ref.epoch;
-  Server server;
-  server.ref = ref;
-  server.cluster = cluster;
-  server.kind = read_text(spec, "kind");
-  server.key = read_text(spec, "key");
-  server.ready_limit = ms(read_int(spec, "ready_deadline_ms", 10000));
-  server.ready_by = now_ + server.ready_limit;
-  server.grace = ms(read_int(spec, "stop_grace_ms", to_ms(default_grace)));
-  Spawn spawn{ref,
-              cluster,
-              server.kind,
-              server.key,
-              read_text(spec, "token"),
-              read_text(spec, "command"),
-              {},
-              {},
-              self_.public_bind,
-              self_.public_advertise,
-              self_.private_bind,
-              self_.private_advertise};
-  for (const Json& arg : read_array(spec, "args"))
-    spawn.args.push_back(arg.is_string() ? arg.get<std::string>() : to_text(arg));
-  const Json env = read_object(spec, "env");
-  for (const auto& [name, value] : env.items()) {
-    spawn.env[name] = value.is_string() ? value.get<std::string>() : to_text(value);
-  }
-  spawn.public_bind.port = spawn.public_advertise.port = static_cast<std::uint16_t>(read_int(spec, "public_port", 0));
-  spawn.private_bind.port = spawn.private_advertise.port =
-      static_cast<std::uint16_t>(read_int(spec, "private_port", 0));
-  servers_[ref.server] = std::move(server);
-  out_.push_back(std::move(spawn));
-  pending_start_[ref] = command;
+  if (!bell_at_) bell_at_ = bell_last_ ? std::max(now_, *bell_last_ + bell_every) : now_;
 }
 
-void AgentCore::stop(CommandId command, ServerRef ref, Duration grace) {
-  acknowledge(command);
-  if (Server* server = find(ref)) return end(*server, grace, {});
-  if (!exit_untold_.contains(ref)) report_exit(ref, nullptr, nullptr, "not running here");
-}
-
-void AgentCore::end(Server& server, Duration grace, std::string why) {
-  const Instant kill_at = now_ + grace;
-  if (server.state != State::stopping) {
-    server.state = State::stopping;
-    server.why = std::move(why);
-    out_.push_back(Signal{server.ref, false});
-    say(Level::info,
-        "stopping " + name_of(server.kind, server.key, server.ref) + (server.why.empty() ? "" : ": " + server.why));
-  }
-  server.kill_at = server.kill_at ? std::min(*server.kill_at, kill_at) : kill_at;
-}
-
-void AgentCore::kill(Server& server) {
-  server.state = State::stopping;
-  server.killed = true;
-  out_.push_back(Signal{server.ref, true});
-}
-
-void AgentCore::acknowledge(CommandId command, const std::string& error) {
-  Json report{{"command_id", command.value}, {"ok", error.empty()}};
-  if (!error.empty()) report["error"] = error;
-  reports_.push_back(std::move(report));
-}
-
-void AgentCore::report_exit(ServerRef ref, Json exit_code, Json signal, const std::string& reason, bool by_agent) {
-  exit_untold_.insert(ref);
-  reports_.push_back({{"server_id", ref.server.value},
-                      {"epoch", ref.epoch.value},
-                      {"state", "exited"},
-                      {"exit_code", std::move(exit_code)},
-                      {"signal", std::move(signal)},
-                      {"reason", reason},
-                      {"by_agent", by_agent}});
-}
-
-// Processes
-
-void AgentCore::handle(const ProcessStarted& started) {
-  Server* server = find(started.ref);
-  if (!server) return;
-  server->pid = started.pid;
-  say(Level::info,
-      "started " + name_of(server->kind, server->key, started.ref) + ", pid " + std::to_string(started.pid));
-  if (const auto waiting = pending_start_.extract(started.ref)) acknowledge(waiting.mapped());
-  tell_state(*server);
-}
-
-void AgentCore::handle(const ProcessFailed& failed) {
-  const auto server = servers_.find(failed.ref.server);
-  if (server == servers_.end() || server->second.ref != failed.ref) return;
-  say(Level::error,
-      "cannot start " + name_of(server->second.kind, server->second.key, failed.ref) + ": " + failed.error);
-  servers_.erase(server);
-  if (const auto waiting = pending_start_.extract(failed.ref)) acknowledge(waiting.mapped(), failed.error);
-  report_exit(failed.ref, nullptr, nullptr, failed.error);
-}
-
-void AgentCore::handle(const ProcessReady& ready) {
-  Server* server = find(ready.ref);
-  if (!server || server->state != State::starting) return;
-  server->state = State::ready;
-  say(Level::info, name_of(server->kind, server->key, ready.ref) + " is ready");
-  reports_.push_back({{"server_id", ready.ref.server.value},
-                      {"epoch", ready.ref.epoch.value},
-                      {"state", "ready"},
-                      {"pid", server->pid}});
-  tell_state(*server);
-}
-
-void AgentCore::handle(const ProcessExited& exited) {
-  const auto found = servers_.find(exited.ref.server);
-  if (found == servers_.end() || found->second.ref != exited.ref) return;
-  const Server server = std::move(found->second);
-  servers_.erase(found);
-  std::string reason = exited.words;
-  if (!server.why.empty()) reason = server.why_is_all ? server.why : server.why + ": " + exited.words;
-  say(server.state == State::stopping && !server.killed ? Level::info : Level::warn,
-      name_of(server.kind, server.key, exited.ref) + " ended: " + reason);
-  report_exit(exited.ref, exited.exit_code ? Json(*exited.exit_code) : Json(),
-              exited.signal ? Json(*exited.signal) : Json(), reason, !server.why.empty() && !server.why_is_all);
-}
-
-void AgentCore::handle(const LoadSample& sample) {
-  load_ = Json{{"cpu", sample.cpu}, {"memory_used_bytes", sample.memory_used_bytes}};
-}
-
-void AgentCore::handle(const StopAsked&) {
-  if (quitting_) return;
-  quitting_ = true;
-  say(Level::info, "stopping, with " + std::to_string(servers_.size()) + " servers");
-  reports_.push_back({{"state", "stopping"}});
-  for (auto& [id, server] : servers_) end(server, server.grace, "the agent stops");
-}
-
-void AgentCore::handle(const Timer&) {}
-
-// What time brings
-
-void AgentCore::run_due() {
-  if (away_ && now_ >= away_say_at_) {
-    say(Level::warn, (ever_registered_ ? "the database is away" : "waiting for the database") + std::string(": ") +
-                         away_error_ + " (" + std::to_string(servers_.size()) + " servers go on)");
-    away_say_at_ = now_ + away_say_every;
-  }
-  if (const auto end_at = lease_end(); end_at && now_ >= *end_at && !lease_lapsed_) {
-    lease_lapsed_ = true;
-    if (!servers_.empty()) say(Level::error, "the lease has run out: the servers are stopped");
-  }
-  for (auto& [id, server] : servers_) {
-    const auto cluster = clusters_.find(server.cluster);
-    if (cluster != clusters_.end() && cluster->second.stops_at && now_ >= *cluster->second.stops_at &&
-        server.state != State::stopping) {
-      end(server, server.grace, "cluster " + server.cluster + " is shut down");
-    }
-    if (lease_lapsed_) end(server, lease_grace, "the agent's lease has run out");
-    if (server.state == State::starting && now_ >= server.ready_by) {
-      server.why = "not READY within " + std::to_string(to_ms(server.ready_limit)) + " ms";
-      server.why_is_all = true;
-      kill(server);
-    }
-    if (server.kill_at && now_ >= *server.kill_at && !server.killed) kill(server);
-  }
-  if (relay_at_ && now_ >= *relay_at_) {
-    for (const auto& [id, server] : servers_) tell_state(server);
-    relay_at_.reset();
-  }
-  if (servers_.empty()) {
-    relay_at_.reset();
-  } else if (!relay_at_) {
-    relay_at_ = now_ + relay_every;
-  }
-  if (link_ == Link::refused && register_at_ && now_ >= *register_at_) {
-    link_ = Link::registering;
-    register_at_.reset();
-    register_sent_ = now_;
-    out_.push_back(Register{});
-  }
-  report_if_any();
-  heartbeat_if_due();
-  if (quitting_ && servers_.empty()) {
-    if (!quit_by_) quit_by_ = now_ + quit_report_limit;
-    if (reports_.empty() || now_ >= *quit_by_) quit(0);
-  }
-}
+// Reports
 
 void AgentCore::report_if_any() {
   if (link_ != Link::registered || reports_.empty() || reports_under_way_ > 0) return;
   if (report_at_ && now_ < *report_at_) return;
-  reports_under_way_ = std::min(reports_.size(), report_batch_);
   Json batch = Json::array();
-  for (std::size_t i = 0; i < reports_under_way_; ++i) batch.push_back(reports_[i]);
+  for (const Reports& together : reports_) {
+    if (!batch.empty() && (one_by_one_ || batch.size() + together.size() > report_batch_max)) break;
+    for (const Json& report : together) batch.push_back(report);
+    ++reports_under_way_;
+  }
   out_.push_back(Report{agent_, token_, std::move(batch)});
 }
 
-void AgentCore::heartbeat_if_due() {
-  if (link_ != Link::registered || heartbeat_under_way_) return;
-  if (!heartbeat_again_ && now_ < heartbeat_at_) return;
-  heartbeat_again_ = false;
-  heartbeat_under_way_ = true;
-  heartbeat_sent_ = now_;
-  heartbeat_at_ = now_ + heartbeat_every_;
-  const Json running = inventory();
-  inventory_sent_ = want_inventory_;
-  out_.push_back(Heartbeat{agent_, token_, load_, digest_of(running), want_inventory_ ? running : Json()});
+void AgentCore::handle(const ReportAnswer& answer) {
+  if (link_ != Link::registered || reports_under_way_ == 0) return;
+  const std::size_t sent = std::exchange(reports_under_way_, 0);
+  if (!answer.answer) {
+    const Error& error = answer.answer.error();
+    report_at_ = now_ + report_again_after;
+    if (error.code == "connection") return;
+    if (error.code == "OR004") return token_refused(error);
+    complain("report", error, "report refused: ");
+    if (error.code == "OR001" || error.code == "OR011") return register_anew();
+    if (!is_final(error)) return;
+    report_at_.reset();
+    one_by_one_ = true;  // find the one that is refused
+    if (sent > 1) return;
+    const Reports refused = std::move(reports_.front());
+    reports_.pop_front();
+    if (refused.size() == 1) {
+      say(Level::error, "dropped report " + to_text(refused.front()) + ": " + words_of(error));
+      return settle(refused, false);
+    }
+    for (auto report = refused.rbegin(); report != refused.rend(); ++report) reports_.push_front({*report});
+    return;
+  }
+  one_by_one_ = one_by_one_ && reports_.size() > sent;
+  report_at_.reset();
+  for (std::size_t i = 0; i < sent; ++i) {
+    settle(reports_.front(), true);
+    reports_.pop_front();
+  }
 }
 
-// An exit that the database has not acknowledged still counts as stopping, so that it learns the reason from the
-// report.
-Json AgentCore::inventory() const {
-  std::map<ServerRef, const char*> states;
-  for (const ServerRef& ref : exit_untold_) states[ref] = "stopping";
-  for (const auto& [id, server] : servers_) {
-    states[server.ref] = server.state == State::starting ? "starting"
-                         : server.state == State::ready  ? "ready"
-                                                         : "stopping";
+// One that was dropped is kept by the next agent's word: it finds and reports it again.
+void AgentCore::settle(const Reports& told, bool taken) {
+  for (const Json& report : told) {
+    if (read_text(report, "state") != "exited") continue;
+    const ServerRef ref{ServerId{read_u64(report, "server_id")}, Epoch{read_u64(report, "epoch")}};
+    if (taken) {
+      ended_[ref] = true;
+    } else {
+      ended_.erase(ref);
+    }
   }
-  Json list = Json::array();
-  for (const auto& [ref, state] : states) {
-    list.push_back({{"server_id", ref.server.value}, {"epoch", ref.epoch.value}, {"state", state}});
-  }
-  return list;
 }
 
-void AgentCore::tell_state(const Server& server) {
-  const auto end_at = lease_end();
-  Json state{{"lease_until_ms", end_at ? to_ms(end_at->time_since_epoch()) : 0}};
-  if (const auto cluster = clusters_.find(server.cluster); cluster != clusters_.end()) {
-    const auto& [word, stops_at, notice_id] = cluster->second;
-    state["cluster"] = {{"name", server.cluster},
-                        {"state", word},
-                        {"stops_in_ms", stops_at ? Json(std::max<std::int64_t>(0, to_ms(*stops_at - now_))) : Json()},
-                        {"notice_id", notice_id}};
+// The answer that is under way was perhaps made before the report was: it may name the server once more.
+void AgentCore::forget_told() {
+  if (heartbeat_under_way_) return;
+  std::erase_if(ended_, [this](const auto& entry) {
+    if (entry.second) out_.push_back(Forget{entry.first});
+    return entry.second;
+  });
+}
+
+// Ending
+
+void AgentCore::handle(const StopAsked& stop) {
+  const std::string left = counted(servers_.size(), "server");
+  if (draining_ || !stop.drain) {
+    say(Level::info, draining_ ? "told to stop again: " + left + " that are stopping are left to their shims"
+                               : "hands over: " + left + (servers_.size() == 1 ? " goes" : " go") +
+                                     " on without an agent until the next one comes");
+    return quit(0);
   }
-  out_.push_back(Tell{server.ref, std::move(state)});
+  draining_ = true;
+  say(Level::info, "draining: " + left + " to stop");
+  reports_.push_back({Json{{"state", "stopping"}}});
+  for (auto& [ref, server] : servers_) end(server, server.grace, "the agent stops");
 }
 
 void AgentCore::quit(int status) {
@@ -498,9 +431,23 @@ void AgentCore::quit(int status) {
   out_.push_back(Quit{status});
 }
 
-AgentCore::Server* AgentCore::find(ServerRef ref) {
-  const auto found = servers_.find(ref.server);
-  return found != servers_.end() && found->second.ref == ref ? &found->second : nullptr;
+// What time brings
+
+void AgentCore::run_due() {
+  say_periodically();
+  for (auto& [ref, server] : servers_) watch(server);
+  register_if_due();
+  relay_if_due();
+  report_if_any();
+  forget_told();
+  heartbeat_if_due();
+  if (!servers_.empty()) return;
+  if (draining_) {
+    if (!quit_by_) quit_by_ = now_ + quit_report_limit;
+    if (reports_.empty() || now_ >= *quit_by_) quit(0);
+  } else if (name_lost_) {
+    quit(status_refused);
+  }
 }
 
 std::optional<Instant> AgentCore::lease_end() const {
@@ -515,21 +462,91 @@ std::optional<Instant> AgentCore::next_deadline() const {
     if (t) at = at ? std::min(*at, *t) : *t;
   };
   if (away_) by(away_say_at_);
+  by(summary_at_);
   if (!lease_lapsed_) by(lease_end());
   by(relay_at_);
   by(quit_by_);
-  if (link_ == Link::refused) by(register_at_);
+  by(bell_at_);
+  if (link_ == Link::waiting) by(register_at_);
   if (link_ == Link::registered) {
-    if (!heartbeat_under_way_) by(heartbeat_at_);
+    if (!heartbeat_under_way_) {
+      by(heartbeat_not_before_ ? std::max(heartbeat_at_, *heartbeat_not_before_) : heartbeat_at_);
+    }
     if (!reports_.empty() && reports_under_way_ == 0) by(report_at_);
   }
-  for (const auto& [id, server] : servers_) {
+  for (const auto& [ref, server] : servers_) {
+    if (server.state == State::stopping) continue;
     if (server.state == State::starting) by(server.ready_by);
-    if (!server.killed) by(server.kill_at);
     const auto cluster = clusters_.find(server.cluster);
-    if (cluster != clusters_.end() && server.state != State::stopping) by(cluster->second.stops_at);
+    if (cluster != clusters_.end()) by(cluster->second.stops_at);
   }
   return at;
+}
+
+// Words
+
+void AgentCore::say_periodically() {
+  if (const auto end_at = lease_end(); end_at && now_ >= *end_at && !lease_lapsed_) {
+    lease_lapsed_ = true;
+    if (!servers_.empty()) say(Level::error, lease_words());
+  }
+  if (away_ && now_ >= away_say_at_) {
+    std::string text = ever_registered_ ? "the database is away" : "waiting for the database";
+    const Duration since = now_ - away_since_;
+    if (since >= 1s) text += " for " + seconds_text(since);
+    text += ": " + away_error_;
+    if (!servers_.empty()) text += "; " + lease_words();
+    say(Level::warn, text);
+    away_say_at_ = now_ + (since < away_long_after ? away_say_every : away_say_later_every);
+  }
+  if (summary_at_ && now_ >= *summary_at_) {
+    summary_at_ = now_ + summary_every;
+    say(Level::info, status() + (strays_ == 0 ? "" : "; " + counted(strays_, "stray private datagram")));
+  }
+}
+
+std::string AgentCore::lease_words() const {
+  const auto holds = static_cast<std::size_t>(
+      std::count_if(servers_.begin(), servers_.end(), [](const auto& entry) { return entry.second.hold; }));
+  std::string text;
+  if (const std::size_t leased = servers_.size() - holds; leased > 0) {
+    text = counted(leased, "server");
+    const auto end_at = lease_end();
+    if (!end_at) {
+      text += " until the lease that the agent before this one had ends";
+    } else if (now_ < *end_at) {
+      text += " whose lease ends in " + seconds_text(*end_at - now_);
+    } else {
+      text = "the lease has run out: " + text + " ended by the shims";
+    }
+  }
+  if (holds > 0) text += (text.empty() ? "" : ", ") + counted(holds, "server") + " without one going on";
+  return text;
+}
+
+std::string AgentCore::status() const {
+  std::string text;
+  if (link_ == Link::registered) {
+    text = "agent " + std::to_string(agent_.value);
+  } else if (link_ == Link::superseded) {
+    text = "another process runs as this agent";
+  } else {
+    text = away_ ? "the database is away: " + away_error_ : "not registered";
+  }
+  text += "; " + counted(servers_.size(), "server");
+  const std::size_t starting = count(State::starting), stopping = count(State::stopping);
+  if (starting > 0) text += ", " + std::to_string(starting) + " starting";
+  if (stopping > 0) text += ", " + std::to_string(stopping) + " stopping";
+  if (!reports_.empty()) text += "; " + std::to_string(reports_.size()) + " untold";
+  return draining_ ? "draining: " + text : text;
+}
+
+// Says an error at once when it is another one than before, and the same one again now and then.
+void AgentCore::complain(const std::string& about, const Error& error, const std::string& text) {
+  const auto last = complaints_.find(about);
+  if (last != complaints_.end() && last->second.code == error.code && now_ < last->second.again_at) return;
+  complaints_[about] = {error.code, now_ + complain_again_after};
+  say(Level::error, text + words_of(error));
 }
 
 }  // namespace orrery::agents

@@ -186,27 +186,40 @@ class AgentCore {
 
   Actions on(const Event& event, Instant now);
   std::optional<Instant> next_deadline() const;
+  /// How it is at the last event, in words for whoever watches the process.
+  std::string status() const;
 
  private:
-  enum class State { starting, ready, stopping };
-  enum class Link { away, registering, refused, registered };
+  using State = ServerFound::State;
+  // superseded: another process registered under this identity; nothing is obeyed or asked any more.
+  enum class Link { away, waiting, registering, registered, superseded };
   struct Server {
     ServerRef ref;
     std::string cluster, kind, key;
     State state = State::starting;
+    bool hold = false;
     int pid = 0;
     Duration ready_limit{}, grace{};
     Instant ready_by{};
-    std::optional<Instant> kill_at;
-    bool killed = false;
-    std::string why;  // the agent's own reason to end it; goes before the exit's words
+    std::optional<Instant> stop_by;  // when it is killed; not set while stopping: as the agent before this one said
+    std::string why;                 // the agent's own reason to end it; goes before the exit's words
     bool why_is_all = false;
+    std::set<CommandId> starts, stops;  // under way, reported when done
   };
   struct Cluster {
     std::string state;
     std::optional<Instant> stops_at;
     Json notice_id;
   };
+  struct Relay {
+    AgentId agent;
+    Address to;
+  };
+  struct Complaint {
+    std::string code;
+    Instant again_at;
+  };
+  using Reports = std::vector<Json>;
 
   void handle(const DatabaseConnected&);
   void handle(const DatabaseLost&);
@@ -214,33 +227,53 @@ class AgentCore {
   void handle(const HeartbeatAnswer&);
   void handle(const ReportAnswer&);
   void handle(const Doorbell&);
+  void handle(const ServerFound&);
   void handle(const ProcessStarted&);
   void handle(const ProcessFailed&);
   void handle(const ProcessReady&);
   void handle(const ProcessExited&);
+  void handle(const PrivateDatagram&);
   void handle(const LoadSample&);
   void handle(const StopAsked&);
-  void handle(const Timer&);
+  void handle(const Timer&) {}
 
+  // Database (agent_core.cpp)
+  void obey(const Json& registered);
   void refuse(const Error& error);
   void register_anew();
+  void token_refused(const Error& error);
+  void listen(bool wanted);
+  void learn_clusters(const Json& clusters);
+  void learn_relays(const Json& relays);
+  void settle(const Reports& told, bool taken);
+  void register_if_due();
+  void report_if_any();
+  void heartbeat_if_due();
+  void forget_told();
+  Json inventory() const;
+  std::optional<Instant> lease_end() const;
+  std::string lease_words() const;
+  void say_periodically();
+  void quit(int status);
+  void say(Level level, std::string text) { out_.push_back(Say{level, std::move(text)}); }
+  void complain(const std::string& about, const Error& error, const std::string& text);
+
+  // Servers (agent_core_servers.cpp)
   void carry_out(const Json& command);
   void start(CommandId command, const std::string& cluster, ServerRef ref, const Json& spec);
   void stop(CommandId command, ServerRef ref, Duration grace);
-  void learn_clusters(const Json& clusters);
-  void end(Server& server, Duration grace, std::string why);
-  void kill(Server& server);
-  void acknowledge(CommandId command, const std::string& error = {});
-  void report_exit(ServerRef ref, Json exit_code, Json signal, const std::string& reason, bool by_agent = false);
-  Server* find(ServerRef ref);
+  void stop_unknown(const Json& unknown);
+  void end(Server& server, Duration grace, const std::string& why);
+  void watch(Server& server);
+  void steer(const Server& server);
   void tell_state(const Server& server);
-  Json inventory() const;
+  void relay_if_due();
+  void report_exit(ServerRef ref, Reports before, Json exit_code, Json signal, const std::string& reason,
+                   bool by_agent);
+  Server* find(ServerRef ref);
+  std::size_t count(State state) const;
+
   void run_due();
-  void heartbeat_if_due();
-  void report_if_any();
-  void quit(int status);
-  void say(Level level, std::string text) { out_.push_back(Say{level, std::move(text)}); }
-  std::optional<Instant> lease_end() const;
 
   AgentIdentity self_;
   Instant now_{};
@@ -251,7 +284,10 @@ class AgentCore {
   Instant away_since_{}, away_say_at_{};
   std::string away_error_;
   std::optional<Instant> register_at_;
-  Instant register_sent_{};
+  Instant register_sent_{}, registered_at_{};
+  bool token_was_refused_ = false;  // soon after the last registration, and was asked for again
+  bool name_lost_ = false;          // the database says that another holds the name: ends once no server runs
+  bool listening_ = false;
 
   bool ever_registered_ = false;
   AgentId agent_;
@@ -262,22 +298,29 @@ class AgentCore {
 
   Instant heartbeat_at_{}, heartbeat_sent_{};
   bool heartbeat_under_way_ = false, heartbeat_again_ = false, want_inventory_ = true, inventory_sent_ = false;
+  std::optional<Instant> heartbeat_not_before_;  // after a refusal, whoever rings
+  std::optional<Instant> bell_at_, bell_last_;   // heartbeats that other agents' datagrams ask for
+  std::uint64_t strays_ = 0;                     // private datagrams that were nothing
+  std::vector<Relay> relays_;
   Json load_ = Json::object();
 
-  std::deque<Json> reports_;
-  std::size_t reports_under_way_ = 0, report_batch_ = report_batch_max;
+  std::deque<Reports> reports_;  // what must be told in one call stands together
+  std::size_t reports_under_way_ = 0;
+  bool one_by_one_ = false;           // after a refusal: which one was it
   std::optional<Instant> report_at_;  // not before, after an error
 
-  std::map<ServerId, Server> servers_;
-  std::map<ServerRef, CommandId> pending_start_;
-  std::map<ServerId, Epoch> seen_;   // highest epoch ever started here: never started twice
-  std::set<ServerRef> exit_untold_;  // exits the database has not acknowledged yet
+  std::map<ServerRef, Server> servers_;
+  // Ended; false until the database has taken note, then true while a heartbeat is under way that may still name it.
+  std::map<ServerRef, bool> ended_;
   std::map<std::string, Cluster> clusters_;
   std::optional<Instant> relay_at_;
+  Instant steered_until_{};  // the lease that all shims were last told
 
+  std::map<std::string, Complaint> complaints_;
+  std::optional<Instant> summary_at_;
   std::optional<Instant> quit_by_;  // set once all servers are gone
-  bool quitting_ = false;           // told to stop
-  bool quit_ = false;               // Quit was given; nothing follows
+  bool draining_ = false;
+  bool quit_ = false;  // Quit was given; nothing follows
 };
 
 }  // namespace orrery::agents

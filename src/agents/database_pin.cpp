@@ -1,0 +1,113 @@
+#include "agents/database_pin.h"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <cstring>
+#include <filesystem>
+
+#include "agents/json_read.h"
+#include "agents/text.h"
+
+namespace orrery::agents {
+namespace {
+
+using Json = nlohmann::json;
+
+struct Identity {
+  std::int64_t incarnation = 0;
+  std::string lineage;
+};
+
+bool is_lineage(const std::string& text) {
+  return !text.empty() && text.size() <= 128 &&
+         std::all_of(text.begin(), text.end(), [](char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f'); });
+}
+
+std::optional<Identity> identity_of(const Json& database) {
+  const auto& incarnation = read_member(database, "incarnation");
+  Identity identity{0, read_text(database, "lineage")};
+  if (!incarnation.is_number_integer() || !is_lineage(identity.lineage)) return std::nullopt;
+  identity.incarnation = incarnation.get<std::int64_t>();
+  return identity;
+}
+
+Error failed(const std::string& what) {
+  return {what + ": " + std::strerror(errno), {}, "see that the data directory can be written to and has room"};
+}
+
+Error unusable(const std::string& path, const std::string& why) {
+  return {
+      "the record of the database that was obeyed last, " + path + ": " + why,
+      {},
+      "restore the file; or, if the database that now runs is the right one, remove it and the agent obeys that one"};
+}
+
+// Closes `fd`, whatever becomes of it.
+bool write_durably(int fd, const std::string& text) {
+  const bool written = write(fd, text.data(), text.size()) == static_cast<ssize_t>(text.size()) && fsync(fd) == 0;
+  const int code = errno;
+  const bool closed = close(fd) == 0;
+  if (!written) errno = code;
+  return written && closed;
+}
+
+}  // namespace
+
+Status check_database(const Json& pinned, const Json& database) {
+  const auto theirs = identity_of(database);
+  if (!theirs) {
+    return Error{"the database does not say which one it is", "json",
+                 "its SQL is of another version: orrery db install"};
+  }
+  if (pinned.is_null()) return ok();
+  const auto ours = identity_of(pinned);
+  if (ours && (theirs->incarnation > ours->incarnation ||
+               (theirs->incarnation == ours->incarnation && theirs->lineage == ours->lineage))) {
+    return ok();
+  }
+  const std::string known = ours ? std::to_string(ours->incarnation) : "unreadable";
+  return Error{
+      "this database is of incarnation " + std::to_string(theirs->incarnation) +
+          (ours && theirs->incarnation == ours->incarnation ? ", but of another lineage" : "") +
+          "; one of incarnation " + known + " was obeyed before",
+      "OR011",
+      "it is blank or was restored from a backup; if it is to take over: SELECT incarnation_raise(" + known + ")"};
+}
+
+Result<Json> load_pin(const std::string& path) {
+  const int fd = open(path.c_str(), O_RDONLY | O_CLOEXEC);
+  if (fd < 0) {
+    if (errno == ENOENT) return Json();
+    return unusable(path, std::strerror(errno));
+  }
+  std::array<char, 4096> bytes;
+  const ssize_t size = read(fd, bytes.data(), bytes.size());
+  const int code = errno;
+  close(fd);
+  if (size < 0) return unusable(path, std::strerror(code));
+  Json pinned = Json::parse(bytes.data(), bytes.data() + size, nullptr, false);
+  if (!identity_of(pinned)) return unusable(path, "it does not hold an incarnation and a lineage");
+  return pinned;
+}
+
+Status save_pin(const std::string& path, const Json& database) {
+  const std::string fresh = path + ".new";
+  const int fd = open(fresh.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+  if (fd < 0) return failed("cannot write " + fresh);
+  if (!write_durably(fd, to_text(database) + "\n")) return failed("cannot write " + fresh);
+  if (rename(fresh.c_str(), path.c_str()) != 0) return failed("cannot write " + path);
+  const std::string directory = std::filesystem::path(path).parent_path();
+  const int held = open(directory.empty() ? "." : directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (held < 0) return failed("cannot keep " + path);
+  const bool kept = fsync(held) == 0;
+  const int code = errno;
+  close(held);
+  errno = code;
+  return kept ? ok() : Status(failed("cannot keep " + path));
+}
+
+}  // namespace orrery::agents
