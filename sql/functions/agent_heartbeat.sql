@@ -1,5 +1,7 @@
 -- agent_heartbeat: an agent is alive, says its load, and is told what it must do and know.
--- Writes: agent_heartbeat, command; agent when it was lost; what agent_inventory_compare writes.
+-- An inventory with an epoch beyond those given shows that this database was set back to an earlier state of itself: the
+-- incarnation is raised before anything is decided.
+-- Writes: agent_heartbeat, command; agent when it was lost; what agent_inventory_compare and incarnation_current write.
 -- Locks: agent (only when it was lost), those of agent_inventory_compare, agent_heartbeat, command (skip locked).
 -- Errors: OR001 unknown, OR003 malformed, OR004 wrong token.   Called by: src/pg/control_api.
 create or replace function orrery.agent_heartbeat(
@@ -15,6 +17,7 @@ declare
   v_cpu     real;
   v_memory  bigint;
   v_digest  text;
+  v_given   bigint;
   v_unknown jsonb := '[]'::jsonb;
 begin
   begin
@@ -34,6 +37,12 @@ begin
     update orrery.agent_heartbeat b set digest = null where b.agent_id = p_agent_id;
   end if;
   if p_inventory is not null then
+    v_given := (orrery.incarnation_current() << 32) + (select q.last_value from orrery.epoch_seq q);
+    if exists (select from jsonb_to_recordset(p_inventory) as i(epoch bigint) where i.epoch > v_given and i.epoch >> 32 = v_given >> 32) then
+      perform from orrery.incarnation i for update;
+      perform orrery.incarnation_lift(v_given >> 32, 'agent_heartbeat',
+        format('agent %s runs an epoch that was never given: this database was set back to an earlier state', v_agent.name));
+    end if;
     v_unknown := orrery.agent_inventory_compare(p_agent_id, p_inventory);
   end if;
   insert into orrery.agent_heartbeat as b (agent_id, beat_at, cpu, memory_used_bytes, digest)
@@ -51,7 +60,9 @@ begin
         'stops_in_ms', case when c.shutdown_at is not null then greatest(0, floor(extract(epoch from c.shutdown_at - v_now) * 1000)) end) order by c.cluster), '[]')
       from orrery.cluster c
       where exists (select from orrery.server s
-                    where s.agent_id = p_agent_id and s.cluster = c.cluster and s.state in ('starting', 'ready', 'stopping'))));
+                    where s.agent_id = p_agent_id and s.cluster = c.cluster and s.state in ('starting', 'ready', 'stopping'))),
+    'listen', v_agent.listens,
+    'relays', orrery.agent_relays(v_agent));
 end
 $$;
 comment on function orrery.agent_heartbeat(bigint, text, jsonb, text, jsonb) is 'An agent says that it lives and is told what it must do and know.';

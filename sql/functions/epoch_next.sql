@@ -1,5 +1,5 @@
 -- epoch_next: a new epoch, higher than every one before: incarnation << 32 + number.
--- Writes: epoch_seq; incarnation when the database is another one.   Locks: none.
+-- Writes: epoch_seq; what incarnation_current writes.   Locks: its, then only.
 -- Errors: none.   Called by: server_request, server_exited, session functions.
 create or replace function orrery.epoch_next() returns bigint
 language plpgsql

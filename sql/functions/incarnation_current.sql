@@ -1,7 +1,7 @@
--- incarnation_current: the incarnation, raised first when this is another database than the one that was last seen
--- (its system identifier or its timeline differ: restored, failed over).
--- Writes: incarnation, event when it is raised.   Locks: the incarnation row, then only.
--- Errors: none.                                   Called by: epoch_next, tick_identity.
+-- incarnation_current: the incarnation, raised first when this is another database than the one that was last seen: its
+-- system identifier (loaded from a dump) or its timeline (restored, failed over) differ, or it is new.
+-- Writes: incarnation; what incarnation_lift writes when it is raised.   Locks: the incarnation row, then only.
+-- Errors: none.   Called by: epoch_next, tick_identity, agent_register, agent_heartbeat, incarnation_raise.
 create or replace function orrery.incarnation_current() returns bigint
 language plpgsql
 set search_path = pg_catalog, pg_temp
@@ -15,14 +15,15 @@ begin
   if v_row.system_identifier = v_system and v_row.timeline = v_timeline then
     return v_row.incarnation;
   end if;
-  insert into orrery.incarnation (incarnation, system_identifier, timeline) values (1, v_system, v_timeline)
-  on conflict (only_row) do update
-    set incarnation = orrery.incarnation.incarnation + 1, system_identifier = excluded.system_identifier, timeline = excluded.timeline
-    where orrery.incarnation.system_identifier <> excluded.system_identifier or orrery.incarnation.timeline <> excluded.timeline;
-  select * into v_row from orrery.incarnation i;
-  perform orrery.event_add(null, 'incarnation', v_row.incarnation::text, 'incarnation_current',
-    format('this is database %s on timeline %s: epochs go on from incarnation %s', v_system, v_timeline, v_row.incarnation));
-  return v_row.incarnation;
+  -- another transaction may be raising it: lock, then look again
+  insert into orrery.incarnation (incarnation, system_identifier, timeline, lineage) values (0, '', 0, '')
+  on conflict (only_row) do nothing;
+  select * into v_row from orrery.incarnation i for update;
+  if v_row.system_identifier = v_system and v_row.timeline = v_timeline then
+    return v_row.incarnation;
+  end if;
+  return orrery.incarnation_lift(v_row.incarnation, 'incarnation_current',
+    format('this is database %s on timeline %s: epochs go on from incarnation %s', v_system, v_timeline, v_row.incarnation + 1));
 end
 $$;
 comment on function orrery.incarnation_current() is 'Incarnation of this database, raised when it is another one than before.';

@@ -1,8 +1,8 @@
--- placement_pick: the least loaded agent on which a server of a kind can run now, or null and why in words.
--- Suitable: up, heard of within the lease, holds a credential of the cluster, has cpu and memory that no server reserved,
+-- placement_pick: the least loaded agent on which a server of a kind can run now, or null; and why, in words.
+-- Suitable: up, not draining, heard of within the lease, holds a credential of the cluster, has cpu and memory that no server reserved,
 -- has the fixed public port of the kind free, and enough ports of its range. Least loaded: by what is reserved, then by cpu.
 -- Writes: nothing.   Locks: none; server_place checks again under the agent's lock.
--- Errors: none.      Called by: server_place.
+-- Errors: none.      Called by: server_place, tick_drains, server_waits_for.
 create or replace function orrery.placement_pick(p_cluster text, p_kind text, out agent_id bigint, out reason text)
 language plpgsql stable
 set search_path = pg_catalog, pg_temp
@@ -12,6 +12,9 @@ declare
   v_lease interval := make_interval(secs => orrery.setting('lease_ms')::float8 / 1000);
   v_kind  orrery.server_kind;
   v_no    text[];
+  v_yes   bigint;
+  v_all   bigint;
+  v_reserved float8;
 begin
   select * into v_kind from orrery.server_kind k where k.cluster = p_cluster and k.kind = p_kind;
   with held as (
@@ -24,6 +27,7 @@ begin
       greatest(coalesce(h.memory_bytes, 0)::float8 / a.memory_bytes, coalesce(h.cpu_millis, 0)::float8 / (a.cpus * 1000)) as reserved,
       case
         when a.state <> 'up' then 'is ' || a.state
+        when a.drain_at is not null then 'is draining'
         when b.beat_at is null or b.beat_at < v_now - v_lease then 'is not heard of'
         when not p_cluster = any (a.clusters) then 'holds no credential of ' || p_cluster
         when coalesce(h.memory_bytes, 0) + v_kind.memory_bytes > a.memory_bytes then 'has no memory left'
@@ -39,13 +43,17 @@ begin
     left join held h on h.agent_id = a.agent_id
   )
   select (array_agg(j.agent_id order by j.reserved, j.cpu, j.agent_id) filter (where j.no is null))[1],
+    (array_agg(j.reserved order by j.reserved, j.cpu, j.agent_id) filter (where j.no is null))[1],
+    count(*) filter (where j.no is null), count(*),
     array_agg(j.name || ' ' || j.no order by j.name) filter (where j.no is not null)
-  into placement_pick.agent_id, v_no
+  into placement_pick.agent_id, v_reserved, v_yes, v_all, v_no
   from judged j;
-  if placement_pick.agent_id is null then
-    reason := 'no agent with room: ' || coalesce(array_to_string(v_no[1:5], ', ')
-      || case when cardinality(v_no) > 5 then format(' and %s more', cardinality(v_no) - 5) else '' end, 'none is registered');
-  end if;
+  reason := case
+    when placement_pick.agent_id is null then 'no agent with room: ' || coalesce(array_to_string(v_no[1:5], ', ')
+      || case when cardinality(v_no) > 5 then format(' and %s more', cardinality(v_no) - 5) else '' end, 'none is registered')
+    when v_yes = 1 then case when v_all = 1 then 'the only agent' else format('the only one of %s with room', v_all) end
+    else format('least loaded of %s', v_yes) end
+    || case when placement_pick.agent_id is null then '' else format(': %s %% reserved', round((v_reserved * 100)::numeric)) end;
 end
 $$;
-comment on function orrery.placement_pick(text, text) is 'The least loaded agent with room for a kind of server, or why there is none.';
+comment on function orrery.placement_pick(text, text) is 'The least loaded agent with room for a kind of server, and why it or why none.';

@@ -1,6 +1,6 @@
 -- server_kind_set: say what can be started in a cluster; columns of server_kind that p_spec leaves out keep what they
 -- have, or their default.
--- p_spec: {"role","command","args":[],"env":{},"idle_stop_ms":…,"world_function":"schema.function",…}
+-- p_spec: {"role","command","args":[],"env":{},"idle_stop_ms":…,"limits":{},"world_function":"schema.function",…}
 -- Writes: server_kind, event.
 -- Errors: those of handler_check for world_function; OR010 a new world_function named by a login of one cluster, since the
 -- tick calls it with a view of all; OR003 null, unknown member, a value that does not fit; those of cluster_resolve.
@@ -12,7 +12,9 @@ as $$
 declare
   -- What a kind has that its spec does not say; the defaults of the table.
   c_defaults constant jsonb := '{"args":[],"env":{},"cpu_millis":100,"memory_bytes":67108864,"sessions_max":1000,
-    "ready_deadline_ms":10000,"stop_grace_ms":5000,"start_attempts_max":5,"on_isolation":"stop"}'::jsonb;
+    "ready_deadline_ms":10000,"stop_grace_ms":5000,"start_attempts_max":5,"on_isolation":"stop",
+    "limits":{},"log_bytes_max":16777216,"log_files":3}'::jsonb;
+  c_limits constant text[] := array['nofile', 'nproc', 'address_space_bytes', 'file_size_bytes', 'core_bytes', 'cpu_s'];
   v_cluster text;
   v_unknown text;
   v_old jsonb;
@@ -32,6 +34,17 @@ begin
     perform orrery.fail('OR003', format('a kind has no %s', v_unknown), 'Members are the columns of server_kind but its key.',
       'See the comments of table orrery.server_kind.');
   end if;
+  if p_spec ? 'limits' and jsonb_typeof(p_spec -> 'limits') <> 'object' then
+    v_message := 'limits is an object.';
+  elsif p_spec ? 'limits' then
+    select string_agg(format('%s %s', l.key, left(l.value::text, 40)), ', ' order by l.key) into v_message
+    from jsonb_each(p_spec -> 'limits') l
+    where l.key <> all (c_limits) or jsonb_typeof(l.value) <> 'number' or l.value::text !~ '^[0-9]{1,18}$';
+  end if;
+  if v_message is not null then
+    perform orrery.fail('OR003', format('kind %s cannot have such limits', p_kind), v_message,
+      format('Each is one of %s with a non-negative integer.', array_to_string(c_limits, ', ')));
+  end if;
   select to_jsonb(k) into v_old from orrery.server_kind k where k.cluster = v_cluster and k.kind = p_kind;
   if p_spec ->> 'world_function' is distinct from v_old ->> 'world_function' and p_spec ->> 'world_function' is not null then
     perform orrery.login_everywhere('naming a world_function');
@@ -47,7 +60,8 @@ begin
         memory_bytes = excluded.memory_bytes, sessions_max = excluded.sessions_max,
         ready_deadline_ms = excluded.ready_deadline_ms, stop_grace_ms = excluded.stop_grace_ms,
         start_attempts_max = excluded.start_attempts_max, idle_stop_ms = excluded.idle_stop_ms,
-        on_isolation = excluded.on_isolation, world_function = excluded.world_function;
+        on_isolation = excluded.on_isolation, limits = excluded.limits, log_bytes_max = excluded.log_bytes_max,
+        log_files = excluded.log_files, watchdog_ms = excluded.watchdog_ms, world_function = excluded.world_function;
   exception when integrity_constraint_violation or data_exception then
     get stacked diagnostics v_message = message_text;
     perform orrery.fail('OR003', format('kind %s cannot be so', p_kind), v_message, 'See the comments of table orrery.server_kind.');

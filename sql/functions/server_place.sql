@@ -63,7 +63,7 @@ begin
   end if;
   v_token := encode(orrery.random_bytes(32), 'hex');
   update orrery.server s
-  set state = 'starting', rule = 'placement_pick', reason = format('starting on %s', v_agent.name), agent_id = v_agent.agent_id,
+  set state = 'starting', rule = 'placement_pick', reason = format('starting on %s: %s', v_agent.name, v_pick.reason), agent_id = v_agent.agent_id,
       token = v_token, token_hash = sha256(convert_to(v_token, 'UTF8')), pid = null, try_at = null, empty_since = null,
       deadline_at = v_now + make_interval(secs => (v_kind.ready_deadline_ms + orrery.setting('start_slack_ms'))::float8 / 1000),
       public_host = v_agent.public_address, public_port = v_public, private_host = v_agent.private_address, private_port = v_private
@@ -71,7 +71,9 @@ begin
   perform orrery.command_add(p_server_id, 'start', jsonb_build_object(
     'kind', v_server.kind, 'key', v_server.key, 'role', v_kind.role, 'command', v_kind.command, 'args', to_jsonb(v_kind.args),
     'env', v_kind.env, 'public_port', v_public, 'private_port', v_private, 'ready_deadline_ms', v_kind.ready_deadline_ms,
-    'stop_grace_ms', v_kind.stop_grace_ms, 'memory_bytes', v_kind.memory_bytes), 'placement_pick');
+    'stop_grace_ms', v_kind.stop_grace_ms, 'memory_bytes', v_kind.memory_bytes, 'on_isolation', v_kind.on_isolation,
+    'limits', v_kind.limits, 'log_bytes_max', v_kind.log_bytes_max, 'log_files', v_kind.log_files,
+    'watchdog_ms', v_kind.watchdog_ms), 'placement_pick');
   return true;
 end
 $$;

@@ -1,5 +1,5 @@
 -- tick_identity: notice that this is another database (restored, failed over) before anything is decided.
--- Writes: incarnation, event when it is.   Locks: none otherwise.
+-- Writes: what incarnation_current writes.   Locks: its, then only.
 -- Errors: none.                            Called by: tick.
 create or replace function orrery.tick_identity() returns void
 language plpgsql

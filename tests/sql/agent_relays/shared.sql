@@ -1,0 +1,19 @@
+-- Catches an agent that nobody rings, or two do, and one listener that rings them all.
+begin;
+set local client_min_messages = warning;
+select no_plan();
+update orrery.agent set state = 'stopped', rule = 'test' where state = 'up';
+update orrery.agent set listens = false;
+select orrery.setting_set('listeners_max', 3);
+select orrery_test.agent_up('agent-' || n) ->> 'agent_id' from generate_series(1, 13) n order by n;
+create temp view shares as
+  select a.name, a.listens, orrery.agent_relays(a) as relays from orrery.agent a where a.state = 'up';
+select is((select count(*) from shares where listens), 3::bigint, 'three listen');
+select is((select count(distinct r ->> 'agent_id') from shares, jsonb_array_elements(relays) r), 10::bigint, 'each of the others has one');
+select is((select count(*) from shares, jsonb_array_elements(relays) r), 10::bigint, 'and only one');
+select results_eq($$select jsonb_array_length(relays) from shares where listens order by 1$$, array[3, 3, 4], 'shared evenly');
+select is((select sum(jsonb_array_length(relays)) from shares where not listens), 0::bigint, 'who does not listen passes nothing on');
+update orrery.agent set state = 'lost', rule = 'test' where name in ('agent-1', 'agent-13');
+select is((select count(*) from shares, jsonb_array_elements(relays) r), 9::bigint, 'who is lost is not rung and rings nobody');
+select * from finish();
+rollback;
