@@ -2,17 +2,18 @@
 
 #include <signal.h>
 #include <sys/socket.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include <array>
-#include <cstddef>
 #include <cstring>
 #include <filesystem>
 
 #include "agents/agent_core.h"
+#include "agents/database_pin.h"
+#include "agents/fd.h"
 #include "agents/machine.h"
 #include "agents/process_host.h"
+#include "agents/service_manager.h"
 #include "agents/text.h"
 #include "base/log.h"
 #include "pg/control_api.h"
@@ -25,24 +26,19 @@ using namespace std::chrono_literals;
 // An answer later than this is as good as none: well under any lease.
 constexpr Duration query_timeout = 5s;
 
+// Datagrams read in one turn of the loop at most, so that a flood holds up nothing else.
+constexpr int datagrams_per_turn = 64;
+// One longer than this is no doorbell, whatever it says.
+constexpr std::size_t datagram_bytes_max = 64;
+constexpr int status_cannot_go_on = 1;
+
 struct BaseFree {
   void operator()(event_base* base) const { event_base_free(base); }
 };
 
-// Tells systemd, if it started us, that we run.
-void notify_systemd() {
-  const char* path = getenv("NOTIFY_SOCKET");
-  if (!path) return;
-  sockaddr_un address{};
-  address.sun_family = AF_UNIX;
-  std::strncpy(address.sun_path, path, sizeof address.sun_path - 1);
-  const auto size = static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + std::strlen(address.sun_path));
-  if (address.sun_path[0] == '@') address.sun_path[0] = '\0';
-  const Fd fd(socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0));
-  if (sendto(fd.get(), "READY=1", 7, MSG_NOSIGNAL, reinterpret_cast<const sockaddr*>(&address), size) < 0) {
-    spdlog::warn("cannot notify {}: {}", path, std::strerror(errno));
-  }
-  unsetenv("NOTIFY_SOCKET");
+timeval to_timeval(Duration d) {
+  const auto us = std::chrono::duration_cast<std::chrono::microseconds>(d).count();
+  return {static_cast<time_t>(us / 1'000'000), static_cast<suseconds_t>(us % 1'000'000)};
 }
 
 class AgentLoop {
@@ -51,11 +47,12 @@ class AgentLoop {
 
   Result<int> run() {
     if (Status opened = open(); !opened) return opened.error();
-    notify_systemd();
     spdlog::info("orrery-agentd {} {}: public {}, private {}, data in {}", options_.version, options_.name,
                  options_.public_bind.host(), options_.private_bind.host(), options_.data_dir);
+    for (const Event& found : host_->adopt()) give(found);
     pg_->open();
     sample();
+    manager_.tell("READY=1");
     event_base_dispatch(base_.get());
     return status_;
   }
@@ -82,16 +79,22 @@ class AgentLoop {
     }
     Result<std::string> identity = load_identity(options_.data_dir + "/identity");
     if (!identity) return identity.error();
+    const Result<Json> pinned = load_pin(pin_path());
+    if (!pinned) return pinned.error();
     if (Status bound = bind_private(); !bound) return bound;
+    ProcessHostConfig where{options_.data_dir, options_.bin_dir, options_.credentials};
+    where.users = options_.users;
     auto host = ProcessHost::make(
-        base_.get(), {options_.data_dir, options_.bin_dir, options_.credentials},
-        {[this](ServerRef ref) { give(ProcessReady{ref}); }, [this](const ProcessExited& exited) { give(exited); }});
+        base_.get(), std::move(where),
+        {[this](const ProcessStarted& started) { give(started); },
+         [this](const ProcessFailed& failed) { give(failed); }, [this](const ProcessReady& ready) { give(ready); },
+         [this](const ProcessExited& exited) { give(exited); }});
     if (!host) return host.error();
     host_ = std::move(*host);
 
     core_ = std::make_unique<AgentCore>(AgentIdentity{options_.name, *identity, machine(), options_.public_bind,
                                                       options_.public_advertise, options_.private_bind,
-                                                      options_.private_advertise});
+                                                      options_.private_advertise, *pinned});
     identity_ = *identity;
     pg::PgSocketConfig config;
     config.conninfo = options_.conninfo;
@@ -116,17 +119,26 @@ class AgentLoop {
         base_.get(), -1, EV_PERSIST, [](int, short, void* self) { static_cast<AgentLoop*>(self)->sample(); }, this));
     const timeval second{1, 0};
     event_add(sample_event_.get(), &second);
+    if (const auto every = manager_.watchdog_every()) {
+      watchdog_event_.reset(event_new(
+          base_.get(), -1, EV_PERSIST,
+          [](int, short, void* self) { static_cast<AgentLoop*>(self)->manager_.tell("WATCHDOG=1"); }, this));
+      const timeval wait = to_timeval(*every);
+      event_add(watchdog_event_.get(), &wait);
+    }
     for (const int number : {SIGTERM, SIGINT}) {
       stop_events_.emplace_back(event_new(
           base_.get(), number, EV_SIGNAL | EV_PERSIST,
-          [](int, short, void* self) { static_cast<AgentLoop*>(self)->give(StopAsked{}); }, this));
+          [](int got, short, void* self) { static_cast<AgentLoop*>(self)->stop(got); }, this));
       event_add(stop_events_.back().get(), nullptr);
     }
     ::signal(SIGPIPE, SIG_IGN);
     return ok();
   }
 
-  // Agents will tell each other of doorbells over it; so far what comes is counted and dropped.
+  std::string pin_path() const { return options_.data_dir + "/database"; }
+
+  // Agents pass doorbells on to each other over it.
   Status bind_private() {
     sockaddr_storage address{};
     Address wanted = options_.private_bind;
@@ -141,14 +153,25 @@ class AgentLoop {
     private_port_ = Address::from_sockaddr(address).port;
     private_event_.reset(event_new(
         base_.get(), private_socket_.get(), EV_READ | EV_PERSIST,
-        [](int, short, void* self) { static_cast<AgentLoop*>(self)->drop_datagrams(); }, this));
+        [](int, short, void* self) { static_cast<AgentLoop*>(self)->read_datagrams(); }, this));
     event_add(private_event_.get(), nullptr);
     return ok();
   }
 
-  void drop_datagrams() {
-    std::array<char, 2048> bytes;
-    while (recv(private_socket_.get(), bytes.data(), bytes.size(), MSG_DONTWAIT) >= 0) ++dropped_;
+  void read_datagrams() {
+    std::array<char, datagram_bytes_max> bytes;
+    for (int turn = 0; turn < datagrams_per_turn; ++turn) {
+      const ssize_t size = recv(private_socket_.get(), bytes.data(), bytes.size(), MSG_DONTWAIT);
+      if (size < 0) return;
+      give(PrivateDatagram{std::string(bytes.data(), static_cast<std::size_t>(size))});
+    }
+  }
+
+  void stop(int number) {
+    const bool drain = number == SIGINT || options_.drain_on_term;
+    spdlog::info("{}: {}", number == SIGINT ? "SIGINT" : "SIGTERM", drain ? "drains" : "hands over");
+    manager_.tell("STOPPING=1");
+    give(StopAsked{drain});
   }
 
   Json machine() const {
@@ -173,20 +196,21 @@ class AgentLoop {
     const double share = cpu_share(cpu_, now);
     cpu_ = now;
     give(LoadSample{share, read_memory().used_bytes});
+    manager_.tell_status(core_->status());
   }
 
   void give(const Event& event) {
+    if (over_) return;
     for (const Action& action : core_->on(event, BootClock::now())) {
       std::visit([this](const auto& a) { act(a); }, action);
+      if (over_) return;
     }
     const auto at = core_->next_deadline();
     if (!at) {
       event_del(timer_.get());
       return;
     }
-    const auto wait = std::max<Duration>(*at - BootClock::now(), 0ns) + 1us;  // rounded up: never early
-    const auto us = std::chrono::duration_cast<std::chrono::microseconds>(wait).count();
-    const timeval after{static_cast<time_t>(us / 1'000'000), static_cast<suseconds_t>(us % 1'000'000)};
+    const timeval after = to_timeval(std::max<Duration>(*at - BootClock::now(), 0ns) + 1us);  // rounded up: never early
     event_add(timer_.get(), &after);
   }
 
@@ -198,27 +222,39 @@ class AgentLoop {
     };
   }
 
-  void act(const Listen&) {
-    api_->listen([](const Result<Json>& got) {
-      if (!got && got.error().code != "connection") spdlog::error("cannot listen: {}", got.error().message);
-    });
+  void act(const Listen&) { api_->listen(note("listen")); }
+  void act(const Unlisten&) { api_->unlisten(note("unlisten")); }
+  static pg::Answer note(const char* what) {
+    return [what](const Result<Json>& got) {
+      if (!got && got.error().code != "connection") spdlog::error("cannot {}: {}", what, got.error().message);
+    };
   }
-  void act(const Register&) { api_->agent_register(options_.name, identity_, machine(), answer<RegisterAnswer>()); }
+  void act(const Register& registration) {
+    api_->agent_register(options_.name, identity_, registration.machine, answer<RegisterAnswer>());
+  }
+  // Nothing of a database that could not be noted is obeyed.
+  void act(const Pin& pin) {
+    const Status kept = save_pin(pin_path(), pin.database);
+    if (kept) return;
+    spdlog::critical("{} ({}); servers go on, and the next agent tries again", kept.error().message, kept.error().hint);
+    act(Quit{status_cannot_go_on});
+  }
   void act(const Heartbeat& beat) {
     api_->agent_heartbeat(beat.agent, beat.token, beat.load, beat.digest, beat.inventory, answer<HeartbeatAnswer>());
   }
   void act(const Report& report) {
     api_->agent_report(report.agent, report.token, report.reports, answer<ReportAnswer>());
   }
-  void act(const Spawn& spawn) {
-    const Result<int> pid = host_->spawn(spawn);
-    if (pid) {
-      give(ProcessStarted{spawn.ref, *pid});
-    } else {
-      give(ProcessFailed{spawn.ref, pid.error().message});
-    }
+  void act(const Spawn& spawn) { host_->spawn(spawn); }
+  void act(const Steer& steer) { host_->steer(steer); }
+  void act(const Forget& forget) { host_->forget(forget.ref); }
+  void act(const SendPrivate& send) {
+    sockaddr_storage address{};
+    const socklen_t size = send.to.to_sockaddr(address);
+    // A lost one is made up for by the other's heartbeat.
+    (void)sendto(private_socket_.get(), send.bytes.data(), send.bytes.size(), MSG_DONTWAIT | MSG_NOSIGNAL,
+                 reinterpret_cast<const sockaddr*>(&address), size);
   }
-  void act(const Signal& signal) { host_->signal(signal.ref, signal.kill); }
   void act(const Tell& tell) { host_->tell(tell.ref, to_text(tell.message)); }
   void act(const Say& say) {
     static constexpr std::array levels{spdlog::level::debug, spdlog::level::info, spdlog::level::warn,
@@ -226,8 +262,9 @@ class AgentLoop {
     spdlog::log(levels[static_cast<std::size_t>(say.level)], "{}", say.text);
   }
   void act(const Quit& quit) {
+    over_ = true;
     status_ = quit.status;
-    if (dropped_ > 0) spdlog::info("{} datagrams came to the private socket and were dropped", dropped_);
+    manager_.tell("STOPPING=1\nSTATUS=ended with status " + std::to_string(status_));
     spdlog::info("ends with status {}", status_);
     event_base_loopexit(base_.get(), nullptr);
   }
@@ -237,15 +274,16 @@ class AgentLoop {
   std::string identity_;
   Fd private_socket_;
   std::uint16_t private_port_ = 0;
-  std::uint64_t dropped_ = 0;
+  ServiceManager manager_;
   std::unique_ptr<AgentCore> core_;
   std::unique_ptr<ProcessHost> host_;
   std::unique_ptr<pg::PgSocket> pg_;
   std::unique_ptr<pg::AgentApi> api_;
-  EventPtr private_event_, timer_, sample_event_;
+  EventPtr private_event_, timer_, sample_event_, watchdog_event_;
   std::vector<EventPtr> stop_events_;
   CpuTimes cpu_ = read_cpu_times();
   std::uint64_t connection_ = 0;  // grows at each connect and loss
+  bool over_ = false;             // Quit was given
   int status_ = 0;
 };
 

@@ -7,8 +7,8 @@
 #include <array>
 #include <cerrno>
 #include <cstring>
-#include <filesystem>
 
+#include "agents/durable_file.h"
 #include "agents/json_read.h"
 #include "agents/text.h"
 
@@ -35,24 +35,11 @@ std::optional<Identity> identity_of(const Json& database) {
   return identity;
 }
 
-Error failed(const std::string& what) {
-  return {what + ": " + std::strerror(errno), {}, "see that the data directory can be written to and has room"};
-}
-
 Error unusable(const std::string& path, const std::string& why) {
   return {
       "the record of the database that was obeyed last, " + path + ": " + why,
       {},
       "restore the file; or, if the database that now runs is the right one, remove it and the agent obeys that one"};
-}
-
-// Closes `fd`, whatever becomes of it.
-bool write_durably(int fd, const std::string& text) {
-  const bool written = write(fd, text.data(), text.size()) == static_cast<ssize_t>(text.size()) && fsync(fd) == 0;
-  const int code = errno;
-  const bool closed = close(fd) == 0;
-  if (!written) errno = code;
-  return written && closed;
 }
 
 }  // namespace
@@ -94,20 +81,6 @@ Result<Json> load_pin(const std::string& path) {
   return pinned;
 }
 
-Status save_pin(const std::string& path, const Json& database) {
-  const std::string fresh = path + ".new";
-  const int fd = open(fresh.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-  if (fd < 0) return failed("cannot write " + fresh);
-  if (!write_durably(fd, to_text(database) + "\n")) return failed("cannot write " + fresh);
-  if (rename(fresh.c_str(), path.c_str()) != 0) return failed("cannot write " + path);
-  const std::string directory = std::filesystem::path(path).parent_path();
-  const int held = open(directory.empty() ? "." : directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  if (held < 0) return failed("cannot keep " + path);
-  const bool kept = fsync(held) == 0;
-  const int code = errno;
-  close(held);
-  errno = code;
-  return kept ? ok() : Status(failed("cannot keep " + path));
-}
+Status save_pin(const std::string& path, const Json& database) { return write_durably(path, to_text(database) + "\n"); }
 
 }  // namespace orrery::agents

@@ -11,6 +11,7 @@
 #include <fstream>
 #include <sstream>
 
+#include "agents/durable_file.h"
 #include "base/bytes.h"
 #include "base/random.h"
 
@@ -90,14 +91,8 @@ Result<std::string> load_identity(const std::string& path) {
   if (errno != ENOENT) return lost(path, std::strerror(errno));
   Key32 key;
   SystemRandom().fill(key);
-  const std::string identity = to_hex(key), fresh = path + ".new";
-  unlink(fresh.c_str());
-  const int fd = open(fresh.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-  if (fd < 0) return failed("identity file " + fresh);
-  const std::string line = identity + "\n";
-  const bool written = write(fd, line.data(), line.size()) == static_cast<ssize_t>(line.size()) && fsync(fd) == 0;
-  close(fd);
-  if (!written || rename(fresh.c_str(), path.c_str()) != 0) return failed("identity file " + path);
+  const std::string identity = to_hex(key);
+  if (const Status written = write_durably(path, identity + "\n"); !written) return written.error();
   return identity;
 }
 

@@ -1,5 +1,7 @@
 // orrery-agentd: one per machine; does what the database decides. Exit status: 0 stopped, 1 cannot run, 2 usage, 3
 // refused.
+#include <unistd.h>
+
 #include <CLI/CLI.hpp>
 #include <filesystem>
 
@@ -17,7 +19,8 @@ using orrery::Status;
 struct Arguments {
   std::string name, data_dir, db, db_file, bin_dir, ports = "20000-20999", log_level = "info";
   std::string public_bind, public_advertise, private_bind, private_advertise;
-  std::vector<std::string> clusters;
+  std::vector<std::string> clusters, users;
+  std::string on_stop = "hand-over";
   std::uint64_t memory_bytes = 0;
   unsigned cpus = 0;
 };
@@ -45,6 +48,33 @@ Status read_ports(const std::string& text, orrery::agents::AgentOptions& into) {
   return orrery::ok();
 }
 
+// Servers are never root: whoever makes one misbehave would have the machine.
+Status read_users(const Arguments& given, orrery::agents::AgentOptions& into) {
+  for (const std::string& pair : given.users) {
+    const auto equals = pair.find('=');
+    if (equals == 0 || equals == std::string::npos || equals + 1 == pair.size()) {
+      return Error{"--cluster-user: '" + pair + "' is not NAME=USER"};
+    }
+    const std::string cluster = pair.substr(0, equals);
+    if (!into.credentials.contains(cluster)) {
+      return Error{"--cluster-user: there is no --cluster " + cluster, {}, "--cluster " + cluster + "=FILE"};
+    }
+    into.users[cluster] = pair.substr(equals + 1);
+  }
+  if (geteuid() != 0) {
+    if (into.users.empty()) return orrery::ok();
+    return Error{"--cluster-user: only root can start servers as another user", {}, "run orrery-agentd as root"};
+  }
+  for (const auto& [cluster, file] : into.credentials) {
+    if (into.users.contains(cluster)) continue;
+    return Error{
+        "this is root, and --cluster-user does not say as whom the servers of " + cluster + " run: never as root",
+        {},
+        "--cluster-user " + cluster + "=USER, or run orrery-agentd as another user"};
+  }
+  return orrery::ok();
+}
+
 Result<orrery::agents::AgentOptions> options_of(const Arguments& given) {
   orrery::agents::AgentOptions options;
   options.name = given.name;
@@ -68,6 +98,8 @@ Result<orrery::agents::AgentOptions> options_of(const Arguments& given) {
     if (const auto conninfo = orrery::agents::read_credential(file); !conninfo) return conninfo.error();
     options.credentials[pair.substr(0, equals)] = file;
   }
+  options.drain_on_term = given.on_stop == "drain";
+  if (const Status users = read_users(given, options); !users) return users.error();
   const std::string& public_advertise = given.public_advertise.empty() ? given.public_bind : given.public_advertise;
   const std::string& private_advertise = given.private_advertise.empty() ? given.private_bind : given.private_advertise;
   for (const Status& status : {read_address("--public-bind", given.public_bind, options.public_bind),
@@ -101,6 +133,13 @@ int main(int argc, char** argv) {
   app.add_option("--db-file", given.db_file, "file (mode 0600) whose first line is that conninfo");
   app.add_option("--cluster", given.clusters,
                  "NAME=FILE: a cluster whose servers may run here, and its session login's conninfo");
+  app.add_option("--cluster-user", given.users,
+                 "NAME=USER: the OS user that servers of this cluster run as; as root, needed for each --cluster");
+  app.add_option("--on-stop", given.on_stop,
+                 "what SIGTERM does: hand-over, servers go on and the next agent finds them; drain, they are stopped "
+                 "first, as always by SIGINT")
+      ->check(CLI::IsMember({"hand-over", "drain"}))
+      ->capture_default_str();
   app.add_option("--public-bind", given.public_bind, "address on which game clients reach servers")->required();
   app.add_option("--public-advertise", given.public_advertise, "the same as clients see it, if translated");
   app.add_option("--private-bind", given.private_bind, "address on which servers reach each other")->required();

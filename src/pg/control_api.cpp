@@ -33,6 +33,8 @@ Params me(const ServerIdentity& self, Params rest = {}) {
 
 void AgentApi::listen(Answer answer) { call(socket_, "listen orrery_doorbell", {}, std::move(answer)); }
 
+void AgentApi::unlisten(Answer answer) { call(socket_, "unlisten orrery_doorbell", {}, std::move(answer)); }
+
 void AgentApi::agent_register(const std::string& name, const std::string& identity, const Json& machine,
                               Answer answer) {
   call(socket_, "select orrery.agent_register($1::text, $2::text, $3::jsonb)", {name, identity, text(machine)},

@@ -21,6 +21,7 @@ class AgentApi {
   explicit AgentApi(PgSocket& socket) : socket_(socket) {}
   /// LISTEN orrery_doorbell on this connection.
   void listen(Answer answer);
+  void unlisten(Answer answer);
   void agent_register(const std::string& name, const std::string& identity, const Json& machine, Answer answer);
   /// `inventory` null: not sent.
   void agent_heartbeat(AgentId agent, const std::string& token, const Json& load, const std::string& digest,
