@@ -1,6 +1,6 @@
 -- agent_inventory_compare: make what an agent runs and what the database believes agree. A server that is not in the
 -- inventory has exited, unless its start is not reported done yet. Returns what the database does not know, to be stopped.
--- Writes: what server_ready and server_exited write.   Locks: theirs, cluster first.
+-- Writes: what server_ready and server_exited write.   Locks: theirs, cluster first, all servers before any session.
 -- Errors: none.                                        Called by: agent_heartbeat.
 create or replace function orrery.agent_inventory_compare(p_agent_id bigint, p_inventory jsonb) returns jsonb
 language plpgsql
@@ -13,6 +13,8 @@ begin
   perform from orrery.cluster c
   where c.cluster in (select s.cluster from orrery.server s where s.agent_id = p_agent_id and s.state in ('starting', 'ready', 'stopping'))
   order by c.cluster for no key update;
+  perform orrery.servers_lock((
+    select array_agg(s.server_id) from orrery.server s where s.agent_id = p_agent_id and s.state in ('starting', 'ready', 'stopping')));
   for v_server in
     select s.server_id, s.epoch, i.state
     from orrery.server s

@@ -1,5 +1,7 @@
--- agent_report: what became of commands and servers, in order. Stale entries are ignored, with an event.
--- Writes: command, agent, event; what server_ready and server_exited write.   Locks: cluster, agent, then theirs.
+-- agent_report: what became of commands and servers, in order. Said twice it changes nothing; stale entries are ignored,
+-- with an event. A stop that is acknowledged while its server is not reported exited has the agent asked what it runs.
+-- Writes: command, agent, agent_heartbeat, event; what server_ready and server_exited write.
+-- Locks: cluster, agent, placement, server, then theirs.
 -- Errors: OR001 unknown agent, OR003 malformed, OR004 wrong token.     Called by: src/pg/control_api.
 create or replace function orrery.agent_report(p_agent_id bigint, p_token text, p_reports jsonb) returns void
 language plpgsql
@@ -23,6 +25,15 @@ begin
       union
       select d.cluster from jsonb_to_recordset(p_reports) as r(command_id bigint) join orrery.command d on d.command_id = r.command_id)
     order by c.cluster for no key update;
+    if exists (select from jsonb_to_recordset(p_reports) as r(server_id bigint, state text) where r.server_id is null and r.state = 'stopping') then
+      perform from orrery.agent a where a.agent_id = p_agent_id for no key update;
+    end if;
+    perform orrery.servers_lock((
+      select array_agg(s.server_id) from orrery.server s
+      where s.agent_id = p_agent_id and s.server_id in (
+        select r.server_id from jsonb_to_recordset(p_reports) as r(server_id bigint)
+        union all
+        select d.server_id from jsonb_to_recordset(p_reports) as r(command_id bigint) join orrery.command d on d.command_id = r.command_id)));
     for v_json in select r.value from jsonb_array_elements(p_reports) with ordinality r(value, n) order by r.n loop
       select * into v_report from jsonb_to_record(v_json)
         as r(command_id bigint, ok boolean, error text, server_id bigint, epoch bigint, state text, pid integer, reason text,
@@ -39,20 +50,29 @@ begin
         v_fresh := case
           when v_server.server_id is null then false
           when v_report.state = 'ready' then orrery.server_ready(v_report.server_id, v_report.epoch, v_report.pid)
-          when v_report.state = 'exited'
-            then orrery.server_exited(v_report.server_id, v_report.epoch,
+          when v_report.state = 'exited' then v_server.state in ('stopped', 'failed')
+            or orrery.server_exited(v_report.server_id, v_report.epoch,
               case when v_report.by_agent then 'agent_ended_server' else 'agent_report' end, coalesce(v_report.reason, 'exited'))
           else false end;
       end if;
       if not v_fresh then
         perform orrery.event_add((
           select coalesce((select c.cluster from orrery.command c where c.command_id = v_report.command_id),
-            (select s.cluster from orrery.server s where s.server_id = v_report.server_id))), 'agent', p_agent_id::text, 'agent_report_stale', 'ignored: not known or not any more', v_json);
+            (select s.cluster from orrery.server s where s.server_id = v_report.server_id))), 'agent', p_agent_id::text,
+          'agent_report_stale', 'ignored: not known or not any more', v_json);
       end if;
     end loop;
   exception when data_exception then
     perform orrery.fail('OR003', format('agent %s: malformed report', v_agent.name), sqlerrm, null);
   end;
+  if exists (
+    select from jsonb_to_recordset(p_reports) as r(command_id bigint, ok boolean)
+    join orrery.command c on c.command_id = r.command_id and c.agent_id = p_agent_id and c.verb = 'stop'
+    join orrery.server s on s.server_id = c.server_id and s.epoch = c.epoch and s.state in ('starting', 'ready', 'stopping')
+    where r.ok) then
+    with asked as (select b.agent_id from orrery.agent_heartbeat b where b.agent_id = p_agent_id for no key update skip locked)
+    update orrery.agent_heartbeat b set digest = null from asked a where b.agent_id = a.agent_id;
+  end if;
 end
 $$;
 comment on function orrery.agent_report(bigint, text, jsonb) is 'An agent tells what became of commands and servers.';

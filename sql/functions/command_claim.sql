@@ -1,5 +1,7 @@
 -- command_claim: hand an agent its pending commands, and again those that it claimed and has not reported for
--- command_retry_ms; oldest first, at most commands_per_heartbeat. A start carries its token only here.
+-- command_retry_ms; oldest first, at most commands_per_heartbeat. A stop is reported when the process is gone, so being
+-- handed out again is ordinary: it counts attempts and leaves no event. A start carries its token only here; once it was
+-- handed out it expires no more, its server's deadline is asked about instead (tick_servers).
 -- Writes: command, event.   Locks: command (skip locked).
 -- Errors: none.             Called by: agent_heartbeat.
 create or replace function orrery.command_claim(p_agent_id bigint) returns jsonb
@@ -19,11 +21,15 @@ begin
   with due as (
     select c.command_id from orrery.command c
     where c.agent_id = p_agent_id and (c.state = 'pending' or (c.state = 'claimed' and c.claimed_at < v_retry))
+      -- what is too late is left to tick_commands
+      and (c.expires_at is null or c.expires_at > v_now)
     order by c.command_id
     limit orrery.setting('commands_per_heartbeat')::bigint
     for no key update skip locked
   ), claimed as (
-    update orrery.command c set state = 'claimed', rule = case c.state when 'pending' then 'command_claim' else c.rule end, claimed_at = v_now
+    update orrery.command c
+    set state = 'claimed', rule = case c.state when 'pending' then 'command_claim' else c.rule end, claimed_at = v_now,
+        attempts = c.attempts + 1, expires_at = case when c.verb <> 'start' then c.expires_at end
     from due d where c.command_id = d.command_id
     returning c.command_id, c.verb, c.cluster, c.server_id, c.epoch, c.payload
   )

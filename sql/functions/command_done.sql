@@ -1,4 +1,5 @@
--- command_done: an agent reports a command. False when that is not its command or is settled already.
+-- command_done: an agent reports a command. What is settled already (reported twice, or void since its server has exited)
+-- stays as it is and is no surprise. False when it is not this agent's command.
 -- Writes: command, server.token (forgotten once the process has it), event.   Locks: command, server.
 -- Errors: none.   Called by: agent_report.
 create or replace function orrery.command_done(p_agent_id bigint, p_command_id bigint, p_ok boolean, p_error text) returns boolean
@@ -8,10 +9,12 @@ as $$
 declare
   v_command orrery.command;
 begin
-  select * into v_command from orrery.command c
-  where c.command_id = p_command_id and c.agent_id = p_agent_id and c.state in ('pending', 'claimed') for no key update;
+  select * into v_command from orrery.command c where c.command_id = p_command_id and c.agent_id = p_agent_id for no key update;
   if not found then
     return false;
+  end if;
+  if v_command.state not in ('pending', 'claimed') then
+    return true;
   end if;
   if v_command.state = 'pending' then
     -- claimed before the agent registered anew, reported after

@@ -1,11 +1,12 @@
 -- server_exited: a server's process is gone (reported, not in the inventory, or its agent is lost). Frees what it held
 -- and decides: stopped, tried again under a new epoch after a backoff, or failed. Its players: orphaned when it died, ended
 -- when it was told to stop or when they had only logged in. False when the epoch is stale.
--- It counts as the server's own failure unless p_rule says that its agent ended it (then it is tried again at once) or is
--- gone (then after start_backoff_ms). An always-on server is tried for as long as its cluster is up.
+-- It counts as the server's own failure unless p_rule says that its agent ended it or never began it, or was fenced (then it
+-- is tried again at once), or is gone (then after start_backoff_ms). An always-on server is tried for as long as its cluster
+-- is up; any other fails for good after start_attempts_max failures.
 -- Writes: server, placement, port, command, session, attachment, cluster, event.
 -- Locks: cluster, placement, server, session.   Errors: none.
--- Called by: agent_report, agent_inventory_compare, tick_agents.
+-- Called by: agent_report, agent_inventory_compare, agent_fence, tick_agents, tick_commands.
 create or replace function orrery.server_exited(p_server_id bigint, p_epoch bigint, p_rule text, p_reason text) returns boolean
 language plpgsql
 set search_path = pg_catalog, pg_temp
@@ -15,7 +16,8 @@ declare
   v_server   orrery.server;
   v_kind     orrery.server_kind;
   v_cluster  orrery.cluster;
-  v_own      boolean := p_rule not in ('agent_ended_server', 'agent_inventory_compare', 'tick_agents');
+  v_at_once  boolean := p_rule in ('agent_ended_server', 'agent_fence', 'tick_commands');
+  v_own      boolean := not v_at_once and p_rule not in ('agent_inventory_compare', 'tick_agents');
   v_owner    boolean;
   v_wanted   boolean;
   v_failures integer;
@@ -37,7 +39,7 @@ begin
 
   perform orrery.session_server_gone(p_server_id, v_server.state <> 'stopping', p_rule, p_reason);
   v_wanted := v_server.state <> 'stopping' and v_owner and v_cluster.state in ('starting', 'running', 'shutting_down')
-    and (v_server.state = 'starting' or v_kind.always_on_key is not distinct from v_server.key
+    and (v_server.state = 'starting' or v_kind.always_on_key is not distinct from v_server.key or not v_own and v_kind.idle_stop_ms is null
       or exists (select from orrery.session s where s.server_id = p_server_id and s.state = 'orphaned')
       or exists (select from orrery."character" c join orrery.session s on s.character_id = c.character_id
                  where c.cluster = v_server.cluster and c.kind = v_server.kind and c.key = v_server.key and s.state = 'waiting'));
@@ -58,7 +60,7 @@ begin
       jsonb_build_object('tell', 'failed', 'reason', v_why), p_rule);
   else
     -- 2^20 is far beyond any start_backoff_max_ms
-    v_wait_ms := case when p_rule = 'agent_ended_server' then 0
+    v_wait_ms := case when v_at_once then 0
       else least(orrery.setting('start_backoff_ms') * 2 ^ least(greatest(v_failures - 1, 0) * v_own::integer, 20),
         orrery.setting('start_backoff_max_ms')) end;
     update orrery.server s

@@ -26,7 +26,7 @@ begin
       <= make_interval(secs => 1 + (orrery.setting('tick_ms') + orrery.setting('tick_spare_ms'))::float8 / 1000) then
     v_since := v_state.since_at;
   end if;
-  foreach v_step in array array['identity', 'timers', 'clusters', 'agents', 'servers', 'idle', 'doorbell', 'purge'] loop
+  foreach v_step in array array['identity', 'timers', 'clusters', 'agents', 'commands', 'servers', 'idle', 'doorbell', 'purge'] loop
     continue when v_step in ('agents', 'idle') and not v_second or v_step = 'purge' and (v_state.purge_at > v_now or not v_second);
     begin
       v_due := null;
@@ -35,6 +35,7 @@ begin
         when 'timers' then v_due := orrery.tick_timers();
         when 'clusters' then v_due := orrery.tick_clusters();
         when 'agents' then perform orrery.tick_agents(v_since);
+        when 'commands' then perform orrery.tick_commands();
         when 'servers' then perform orrery.tick_servers();
         when 'idle' then perform orrery.tick_idle();
         when 'doorbell' then perform orrery.tick_doorbell();

@@ -9,7 +9,7 @@ as $$
 declare
   v_before timestamptz := orrery.clock() - make_interval(secs => orrery.setting('ended_kept_s')::float8);
 begin
-  delete from orrery.command c where c.state in ('done', 'failed', 'void') and c.state_at < v_before;
+  delete from orrery.command c where c.state in ('done', 'failed', 'void', 'expired') and c.state_at < v_before;
   delete from orrery.session s where s.state = 'ended' and s.state_at < v_before;
   delete from orrery.server s
   where s.state = 'stopped' and s.state_at < v_before

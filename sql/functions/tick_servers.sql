@@ -1,4 +1,6 @@
--- tick_servers: place what waits and is due, and ask the agent about what should have started or stopped long ago.
+-- tick_servers: place what waits and is due, and ask about what should have started or stopped long ago: its agent is told
+-- to stop it, unless it has that command already, and asked what it runs; again and again, each wait as long as all before
+-- (start_backoff_max_ms at most), until the server is accounted for.
 -- Writes: server, agent_heartbeat, command, event; what server_place writes.   Locks: those of server_place.
 -- Waits for none of them: what is busy is done by the next tick.
 -- Errors: none.   Called by: tick.
@@ -7,8 +9,12 @@ language plpgsql
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-  v_now    timestamptz := orrery.clock();
-  v_server orrery.server;
+  v_now     timestamptz := orrery.clock();
+  v_least   interval;
+  v_most    interval;
+  v_wait    interval;
+  v_open    boolean;
+  v_server  orrery.server;
 begin
   if exists (select from orrery.server s where s.state = 'requested' and s.try_at <= v_now) then
     for v_server in
@@ -18,19 +24,42 @@ begin
     end loop;
   end if;
   if exists (select from orrery.server s where s.state in ('starting', 'stopping') and s.deadline_at <= v_now) then
+    v_least := make_interval(secs => orrery.setting('start_slack_ms')::float8 / 1000);
+    v_most := make_interval(secs => orrery.setting('start_backoff_max_ms')::float8 / 1000);
     for v_server in
-      select * from orrery.server s where s.state in ('starting', 'stopping') and s.deadline_at <= v_now order by s.server_id
+      select * from orrery.server s
+      where s.state in ('starting', 'stopping') and s.deadline_at <= v_now
+        -- a start that was never fetched expires: tick_commands
+        and not exists (select from orrery.command c where c.server_id = s.server_id and c.epoch = s.epoch and c.state = 'pending'
+          and c.expires_at <= v_now and c.verb = 'start')
+      order by s.server_id
       for no key update skip locked
     loop
+      -- a heartbeat that is under way holds the row
       perform from orrery.agent_heartbeat b where b.agent_id = v_server.agent_id for no key update skip locked;
-      continue when not found;
-      -- the agent kills it at its own deadline; when that is not heard of either, it is told once more and asked what it runs
+      continue when not found and exists (select from orrery.agent_heartbeat b where b.agent_id = v_server.agent_id);
+      v_wait := least(greatest(v_now - v_server.state_at, v_least), greatest(v_most, v_least));
       update orrery.server s
-      set deadline_at = null, reason = format('%s since %s, its agent is asked', s.state, to_char(s.state_at, 'HH24:MI:SS'))
+      set deadline_at = v_now + v_wait, reason = format('%s since %s, its agent is asked', s.state, to_char(s.state_at, 'HH24:MI:SS'))
       where s.server_id = v_server.server_id;
-      perform orrery.event_add(v_server.cluster, 'server', v_server.server_id::text, 'tick_servers',
-        format('%s for too long, stopped again', v_server.state));
-      perform orrery.command_add(v_server.server_id, 'stop', jsonb_build_object('grace_ms', 0), 'tick_servers');
+      -- from here on the inventory alone says whether it runs: an open start would excuse it
+      with stale as (
+        select c.command_id from orrery.command c
+        where c.server_id = v_server.server_id and c.epoch = v_server.epoch and c.verb = 'start' and c.state in ('pending', 'claimed')
+        for no key update skip locked
+      )
+      update orrery.command c set state = 'void', rule = 'tick_servers', reason = 'not done in its time'
+      from stale s where c.command_id = s.command_id;
+      v_open := exists (select from orrery.command c
+        where c.server_id = v_server.server_id and c.epoch = v_server.epoch and c.verb = 'stop' and c.state in ('pending', 'claimed'));
+      if not v_open then
+        perform orrery.command_add(v_server.server_id, 'stop', jsonb_build_object('grace_ms', 0), 'tick_servers');
+      end if;
+      if v_wait < v_most or not v_open then
+        perform orrery.event_add(v_server.cluster, 'server', v_server.server_id::text, 'tick_servers',
+          format('%s for %s s, %s', v_server.state, round(extract(epoch from v_now - v_server.state_at)),
+            case when v_open then 'its agent is asked what it runs' else 'told to stop, its agent is asked what it runs' end));
+      end if;
       update orrery.agent_heartbeat b set digest = null where b.agent_id = v_server.agent_id;
     end loop;
   end if;
