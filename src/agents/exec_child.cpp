@@ -1,16 +1,19 @@
 #include "agents/exec_child.h"
 
 #include <fcntl.h>
+#include <grp.h>
 #include <linux/close_range.h>
 #include <signal.h>
 #include <sys/prctl.h>
-#include <sys/resource.h>
-#include <sys/syscall.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <array>
 #include <cerrno>
 #include <cstring>
+
+#include "agents/fd.h"
 
 namespace orrery::agents {
 namespace {
@@ -18,44 +21,65 @@ namespace {
 constexpr int error_fd = exec_credential_fd + 1;
 constexpr int first_safe_fd = 10;  // above every number that the child is given
 constexpr rlim_t open_files_max = 65536;
+constexpr mode_t child_umask = 027;
+
+struct Limit {
+  int resource;
+  rlimit value;
+};
+
+enum class Step : int { limits, user, directory, executable };
+/// What a child that cannot become the server writes to its parent.
+struct Failure {
+  Step step;
+  int code;
+};
 
 struct Prepared {
   pid_t parent;
   int in, out, credential, error;
   const char *path, *directory;
   char **argv, **env;
+  const std::vector<Limit>* limits;
+  const ShimUser* user;  // may be null
 };
 
+bool take_user(const ShimUser& user) {
+  return setgroups(user.groups.size(), user.groups.data()) == 0 && setresgid(user.gid, user.gid, user.gid) == 0 &&
+         setresuid(user.uid, user.uid, user.uid) == 0;
+}
+
 // Between fork and exec: async-signal-safe calls only.
+[[noreturn]] void give_up(Step step) {
+  const Failure failure{step, errno};
+  _exit(write(error_fd, &failure, sizeof failure) < 0 ? 126 : 127);
+}
+
 [[noreturn]] void become(const Prepared& p) {
   struct sigaction standard {};
   standard.sa_handler = SIG_DFL;
   for (int number = 1; number < NSIG; ++number) sigaction(number, &standard, nullptr);
   setsid();
-  prctl(PR_SET_PDEATHSIG, SIGKILL);
-  if (getppid() != p.parent) _exit(127);
-  const rlimit no_core{0, 0};
-  setrlimit(RLIMIT_CORE, &no_core);
-  rlimit files{};
-  getrlimit(RLIMIT_NOFILE, &files);
-  files.rlim_max = files.rlim_max == RLIM_INFINITY || files.rlim_max > open_files_max ? open_files_max : files.rlim_max;
-  files.rlim_cur = files.rlim_max;
-  setrlimit(RLIMIT_NOFILE, &files);
+  umask(child_umask);
   dup2(p.in, 0);
   dup2(p.out, 1);
   dup2(p.out, 2);
   dup2(p.credential, exec_credential_fd);
   dup3(p.error, error_fd, O_CLOEXEC);
   close_range(error_fd + 1, ~0U, 0);
-  if (chdir(p.directory) == 0) {
-    sigset_t none;
-    sigemptyset(&none);
-    sigprocmask(SIG_SETMASK, &none, nullptr);
-    execve(p.path, p.argv, p.env);
+  for (const Limit& limit : *p.limits) {
+    if (setrlimit(static_cast<__rlimit_resource>(limit.resource), &limit.value) != 0) give_up(Step::limits);
   }
-  const int code = errno;
-  if (write(error_fd, &code, sizeof code) < 0) _exit(126);
-  _exit(127);
+  if (p.user && !take_user(*p.user)) give_up(Step::user);
+  // After the change of user, which clears it.
+  prctl(PR_SET_PDEATHSIG, SIGKILL);
+  if (getppid() != p.parent) _exit(127);
+  if (chdir(p.directory) != 0) give_up(Step::directory);
+  sigset_t none;
+  sigemptyset(&none);
+  sigprocmask(SIG_SETMASK, &none, nullptr);
+  execve(p.path, p.argv, p.env);
+  give_up(Step::executable);
 }
 
 int high(int fd) { return fcntl(fd, F_DUPFD_CLOEXEC, first_safe_fd); }
@@ -73,52 +97,86 @@ Error failed(const std::string& what, int code) {
   return {std::string(name ? name : "error") + ": " + what + ": " + std::strerror(code), name ? name : ""};
 }
 
+Result<std::vector<Limit>> limits_of(const std::map<std::string, std::uint64_t>& wanted) {
+  std::vector<Limit> limits;
+  if (!wanted.contains("core_bytes")) limits.push_back({RLIMIT_CORE, {0, 0}});
+  if (!wanted.contains("nofile")) {
+    rlimit files{};
+    getrlimit(RLIMIT_NOFILE, &files);
+    const rlim_t most = std::min<rlim_t>(files.rlim_max, open_files_max);
+    limits.push_back({RLIMIT_NOFILE, {most, most}});
+  }
+  for (const auto& [name, value] : wanted) {
+    const auto resource = limit_of(name);
+    if (!resource) return Error{"EINVAL: no such limit: " + name, "EINVAL"};
+    rlimit now{};
+    getrlimit(static_cast<__rlimit_resource>(*resource), &now);
+    if (geteuid() != 0 && value > now.rlim_max) {
+      return Error{"EPERM: limit " + name + " " + std::to_string(value) + " is above the agent's own, " +
+                       std::to_string(now.rlim_max),
+                   "EPERM"};
+    }
+    limits.push_back({*resource, {value, value}});
+  }
+  return limits;
+}
+
 }  // namespace
 
-Result<ExecChild> exec_child(const ExecPlan& plan) {
+Result<pid_t> exec_child(const ExecPlan& plan) {
+  if (plan.user && plan.user->uid == 0) return Error{"EPERM: a server does not run as root", "EPERM"};
   auto argv = pointers(plan.args);
   auto env = pointers(plan.env);
-  int pipe_fds[2];
-  if (pipe2(pipe_fds, O_CLOEXEC) != 0) return failed("pipe", errno);
-  const int null = open("/dev/null", O_RDONLY | O_CLOEXEC);
-  Prepared prepared{getpid(),          high(null),        high(plan.log_fd),      high(plan.credential_fd),
-                    high(pipe_fds[1]), plan.path.c_str(), plan.directory.c_str(), argv.data(),
-                    env.data()};
-  const bool complete = prepared.in >= 0 && prepared.out >= 0 && prepared.credential >= 0 && prepared.error >= 0;
-  const int prepare_error = errno;
+  const auto limits = limits_of(plan.limits);
+  if (!limits) return limits.error();
+  std::array<int, 2> ends;
+  if (pipe2(ends.data(), O_CLOEXEC) != 0) return failed("pipe", errno);
+  const Fd told(ends[0]);
+  Fd error_end(ends[1]);
+  const Fd null(open("/dev/null", O_RDONLY | O_CLOEXEC));
+  Fd in(high(null.get())), out(high(plan.log_fd)), credential(high(plan.credential_fd)), error(high(error_end.get()));
+  if (!in || !out || !credential || !error) return failed("descriptors", errno);
+  const Prepared prepared{getpid(),
+                          in.get(),
+                          out.get(),
+                          credential.get(),
+                          error.get(),
+                          plan.path.c_str(),
+                          plan.directory.c_str(),
+                          argv.data(),
+                          env.data(),
+                          &*limits,
+                          plan.user ? &*plan.user : nullptr};
 
   // Signals wait, so that no handler of the parent runs in the child.
   sigset_t all, before;
   sigfillset(&all);
-  pthread_sigmask(SIG_SETMASK, &all, &before);
-  const pid_t pid = complete ? fork() : -1;
-  const int fork_error = complete ? errno : prepare_error;
+  sigprocmask(SIG_SETMASK, &all, &before);
+  const pid_t pid = fork();
+  const int fork_error = errno;
   if (pid == 0) become(prepared);
-  pthread_sigmask(SIG_SETMASK, &before, nullptr);
+  sigprocmask(SIG_SETMASK, &before, nullptr);
+  if (pid < 0) return failed("fork", fork_error);
 
-  for (const int fd : {null, prepared.in, prepared.out, prepared.credential, prepared.error, pipe_fds[1]}) close(fd);
-  if (pid < 0) {
-    close(pipe_fds[0]);
-    return failed("fork", fork_error);
-  }
-  int code = 0;
+  for (Fd* fd : {&in, &out, &credential, &error, &error_end}) *fd = Fd();
+  Failure failure{};
   ssize_t size;
   do {
-    size = read(pipe_fds[0], &code, sizeof code);
+    size = read(told.get(), &failure, sizeof failure);
   } while (size < 0 && errno == EINTR);
-  close(pipe_fds[0]);
-  if (size > 0) {
-    waitpid(pid, nullptr, 0);
-    return failed(plan.path, code);
+  if (size != static_cast<ssize_t>(sizeof failure)) return pid;
+  waitpid(pid, nullptr, 0);
+  switch (failure.step) {
+    case Step::limits:
+      return failed("its limits", failure.code);
+    case Step::user:
+      return failed("user " + plan.user->name, failure.code);
+    case Step::directory:
+      return failed(plan.directory, failure.code);
+    case Step::executable:
+      break;
   }
-  const int pidfd = static_cast<int>(syscall(SYS_pidfd_open, pid, 0));
-  if (pidfd < 0) {
-    const int pidfd_error = errno;
-    kill(-pid, SIGKILL);
-    waitpid(pid, nullptr, 0);
-    return failed("pidfd_open", pidfd_error);
-  }
-  return ExecChild{pid, pidfd};
+  return failed(plan.path, failure.code);
 }
 
 }  // namespace orrery::agents

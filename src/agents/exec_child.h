@@ -1,9 +1,14 @@
-// Starting one executable in a session of its own, with exactly the descriptors and environment it is given.
+// Starting one executable in a session of its own, with exactly the descriptors, limits and environment it is given.
 #pragma once
 
+#include <sys/resource.h>
+
+#include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
+#include "agents/shim_plan.h"
 #include "base/result.h"
 
 namespace orrery::agents {
@@ -13,18 +18,17 @@ inline constexpr int exec_credential_fd = 3;
 
 struct ExecPlan {
   std::string path, directory;
-  std::vector<std::string> args;  // argv, the first included
-  std::vector<std::string> env;   // NAME=value
-  int log_fd = -1;                // becomes stdout and stderr; stays open in the caller
-  int credential_fd = -1;         // becomes exec_credential_fd; stays open in the caller
+  std::vector<std::string> args;                // argv, the first included
+  std::vector<std::string> env;                 // NAME=value
+  std::map<std::string, std::uint64_t> limits;  // by the contract's names
+  std::optional<ShimUser> user;                 // nullopt: the caller's
+  int log_fd = -1;                              // becomes stdout and stderr; stays open in the caller
+  int credential_fd = -1;                       // becomes exec_credential_fd; stays open in the caller
 };
 
-struct ExecChild {
-  int pid, pidfd;  // the caller owns pidfd and must wait for pid
-};
-
-/// Starts it: own session and process group, stdin from /dev/null, killed when the calling thread ends, no core dumps,
-/// 65,536 descriptors at most. Errors: "ENOENT: …" and the like when it cannot be executed.
-Result<ExecChild> exec_child(const ExecPlan& plan);
+/// Starts it and gives its pid, for which the caller must wait: own session and process group, stdin from /dev/null,
+/// killed when the calling thread ends, umask 027, no core dumps unless `limits` says so. Errors: "ENOENT: …" and the
+/// like when it cannot be executed, "EPERM: …" for a limit above the caller's own.
+Result<pid_t> exec_child(const ExecPlan& plan);
 
 }  // namespace orrery::agents

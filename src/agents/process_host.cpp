@@ -1,49 +1,41 @@
 #include "agents/process_host.h"
 
-#include <fcntl.h>
-#include <signal.h>
-#include <sys/mman.h>
-#include <sys/socket.h>
+#include <grp.h>
 #include <sys/stat.h>
-#include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include <array>
 #include <cerrno>
 #include <cstring>
+#include <deque>
 #include <filesystem>
 #include <fstream>
+#include <thread>
 
-#include "agents/exec_child.h"
 #include "agents/json_read.h"
+#include "agents/machine.h"
+#include "agents/processes.h"
+#include "agents/run_dir.h"
+#include "agents/shim_plan.h"
 #include "agents/text.h"
+#include "agents/unix_datagram.h"
 #include "base/log.h"
 
 namespace orrery::agents {
 namespace {
 
-constexpr std::size_t status_bytes_max = 300;  // of a STATUS that goes into an exit's reason
-constexpr std::size_t socket_path_max = sizeof(sockaddr_un::sun_path) - 1;
+using namespace std::chrono_literals;
+
+constexpr Duration tick_every = 1s;
+constexpr unsigned silent_ticks_max = 5;  // in which the host itself ran, so that its own stop is no shim's silence
+constexpr Duration sweep_every = 20ms, sweep_every_later = 500ms;
+constexpr int sweeps_soon = 50;  // sweeps before they become rare: what is left cannot be killed
+constexpr Duration adopt_limit = 1s;
+constexpr unsigned tidy_ticks = 3600;
+constexpr int datagrams_at_once = 256;
 
 Error failed(const std::string& what, int code = errno) {
   return {what + ": " + std::strerror(code), strerrorname_np(code) ? strerrorname_np(code) : ""};
-}
-
-sockaddr_un address_of(const std::string& path) {
-  sockaddr_un address{};
-  address.sun_family = AF_UNIX;
-  std::memcpy(address.sun_path, path.data(), std::min(path.size(), socket_path_max));
-  return address;
-}
-
-Result<Fd> bind_datagram(const std::string& path) {
-  Fd fd(socket(AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
-  if (!fd) return failed("socket");
-  unlink(path.c_str());
-  const sockaddr_un address = address_of(path);
-  if (bind(fd.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0) return failed("bind " + path);
-  return fd;
 }
 
 // What may stand in a file name; the rest becomes '_'.
@@ -55,21 +47,27 @@ std::string file_word(const std::string& text) {
   return word;
 }
 
-std::string words_of(int status) {
-  if (WIFEXITED(status)) return "exit status " + std::to_string(WEXITSTATUS(status));
-  const int number = WTERMSIG(status);
-  return "killed by signal " + std::to_string(number) + " (" + strsignal(number) + ")";
+timeval timeval_of(Duration d) {
+  const auto us = std::chrono::duration_cast<std::chrono::microseconds>(d).count();
+  return {static_cast<time_t>(us / 1'000'000), static_cast<suseconds_t>(us % 1'000'000)};
+}
+
+// Others than its owner can reach what lies in it.
+Status check_searchable(std::filesystem::path path) {
+  for (; !path.empty(); path = path.parent_path()) {
+    struct stat info {};
+    if (stat(path.c_str(), &info) != 0) return failed(path);
+    if ((info.st_mode & S_IXOTH) == 0) {
+      return Error{
+          "servers of another user could not reach the data directory: " + path.string() + " is closed to them",
+          "EACCES", "chmod o+x " + path.string()};
+    }
+    if (path == path.root_path()) break;
+  }
+  return ok();
 }
 
 }  // namespace
-
-Fd& Fd::operator=(Fd&& other) noexcept {
-  std::swap(fd_, other.fd_);
-  return *this;
-}
-Fd::~Fd() {
-  if (fd_ >= 0) close(fd_);
-}
 
 Result<std::string> read_credential(const std::string& path) {
   struct stat info {};
@@ -83,248 +81,590 @@ Result<std::string> read_credential(const std::string& path) {
   return line;
 }
 
-Result<std::unique_ptr<ProcessHost>> ProcessHost::make(event_base* base, ProcessHostConfig config, Handlers handlers) {
-  std::unique_ptr<ProcessHost> host(new ProcessHost(base, std::move(config), std::move(handlers)));
-  if (Status opened = host->open(); !opened) return opened.error();
-  return host;
-}
-
-ProcessHost::ProcessHost(event_base* base, ProcessHostConfig config, Handlers handlers)
-    : base_(base), config_(std::move(config)), handlers_(std::move(handlers)) {}
-
-ProcessHost::~ProcessHost() {
-  for (auto& [ref, process] : processes_) {
-    kill(-process->pid, SIGKILL);
-    waitpid(process->pid, nullptr, 0);
-    unlink(process->notify_path.c_str());
-    unlink(process->server_path.c_str());
+class ProcessHost::Impl {
+ public:
+  Impl(event_base* base, ProcessHostConfig config, Handlers handlers)
+      : base_(base), config_(std::move(config)), handlers_(std::move(handlers)), boot_id_(read_boot_id()) {
+    if (config_.shim_path.empty()) {
+      std::error_code error;
+      config_.shim_path = std::filesystem::read_symlink("/proc/self/exe", error).parent_path() / "orrery-shim";
+    }
   }
-  if (agent_socket_) unlink(agent_path_.c_str());
-}
+  Impl(const Impl&) = delete;
+  Impl& operator=(const Impl&) = delete;
 
-Status ProcessHost::open() {
-  std::error_code error;
-  for (const char* name : {"/run", "/log", "/work"}) {
-    const std::string path = config_.data_dir + name;
-    std::filesystem::create_directories(path, error);
-    if (error) return Error{"cannot make " + path + ": " + error.message()};
+  Status open() {
+    if (Status users = take_users(); !users) return users;
+    std::error_code error;
+    for (const char* name : {"/run", "/log", "/work"}) {
+      const std::string path = config_.data_dir + name;
+      std::filesystem::create_directories(path, error);
+      if (error) return Error{"cannot make " + path + ": " + error.message()};
+      if (chmod(path.c_str(), users_.empty() ? 0700 : 0711) != 0) return failed("chmod " + path);
+    }
+    if (!users_.empty()) {
+      if (Status searchable = check_searchable(config_.data_dir); !searchable) return searchable;
+    }
+    const std::string longest =
+        run_path({ServerId{INT64_MAX}, Epoch{UINT32_MAX}}) + "/" + own_directory_name + "/" + server_socket_name;
+    if (longest.size() > socket_path_max) {
+      return Error{"data directory " + config_.data_dir + " has too long a path: sockets in it would need " +
+                       std::to_string(longest.size()) + " bytes, " + std::to_string(socket_path_max) + " is the limit",
+                   "ENAMETOOLONG", "choose a --data-dir with a shorter path"};
+    }
+    // Servers have one of their own, so that none can keep shims from being heard.
+    for (const auto& [path, into] : {std::pair{&shims_path_, &shims_socket_}, {&servers_path_, &servers_socket_}}) {
+      Result<Fd> bound = bind_datagram(*path);
+      if (!bound) return bound.error();
+      *into = std::move(*bound);
+    }
+    if (!users_.empty() && chmod(servers_path_.c_str(), 0666) != 0) return failed("chmod " + servers_path_);
+    listen(shims_event_, shims_socket_.get(), [](Impl& self) { self.hear_shims(); });
+    listen(servers_event_, servers_socket_.get(), [](Impl& self) { self.hear_servers(); });
+    after(post_event_, [](Impl& self) { self.give_posted(); });
+    after(sweep_event_, [](Impl& self) { self.sweep(); });
+    after(tick_event_, [](Impl& self) { self.tick(); });
+    schedule(tick_event_, tick_every);
+    return ok();
   }
-  if (chmod((config_.data_dir + "/run").c_str(), 0700) != 0) return failed("chmod " + config_.data_dir + "/run");
-  const std::string longest = run_path({ServerId{UINT64_MAX}, Epoch{UINT64_MAX}}, 's');
-  if (longest.size() > socket_path_max) {
-    return Error{"data directory " + config_.data_dir + " has too long a path: sockets in it would need " +
-                     std::to_string(longest.size()) + " bytes, " + std::to_string(socket_path_max) + " is the limit",
-                 "ENAMETOOLONG", "choose a --data-dir with a shorter path"};
+
+  std::vector<Event> adopt() {
+    std::vector<Event> events;
+    std::error_code error;
+    for (std::filesystem::directory_iterator it(config_.data_dir + "/run", error), end; !error && it != end;
+         it.increment(error)) {
+      if (const auto parts = run_name_parts(it->path().filename())) take_over(it->path(), parts->first, parts->second);
+    }
+    const Instant until = BootClock::now() + adopt_limit;
+    while (sweep_once() && BootClock::now() < until) std::this_thread::sleep_for(10ms);
+    for (const auto& [ref, server] : servers_) {
+      if (server.phase != Phase::ended) events.push_back(found(server));
+    }
+    for (const auto& [ref, server] : servers_) {
+      if (server.phase == Phase::ended) events.push_back(exit_of(server));
+    }
+    posted_.clear();  // what came to be told is in the events
+    tidy();
+    return events;
   }
-  agent_path_ = config_.data_dir + "/run/agent";
-  Result<Fd> bound = bind_datagram(agent_path_);
-  if (!bound) return bound.error();
-  agent_socket_ = std::move(*bound);
-  agent_event_.reset(event_new(
-      base_, agent_socket_.get(), EV_READ | EV_PERSIST,
-      [](int, short, void* self) { static_cast<ProcessHost*>(self)->on_datagram(); }, this));
-  event_add(agent_event_.get(), nullptr);
-  return ok();
-}
 
-std::string ProcessHost::run_path(ServerRef ref, char what) const {
-  // The epoch's low half is enough: two epochs of one server live side by side only while the older is being killed.
-  return config_.data_dir + "/run/" + what + std::to_string(ref.server.value) + "." +
-         std::to_string(static_cast<std::uint32_t>(ref.epoch.value));
-}
-
-Result<std::string> ProcessHost::resolve(const std::string& command) const {
-  if (command.empty()) return Error{"ENOENT: no command", "ENOENT"};
-  if (command.find('/') != std::string::npos) {
-    if (command.front() != '/')
-      return Error{"ENOENT: command '" + command + "' is neither a name nor an absolute path", "ENOENT"};
-    return command;
+  void spawn(const Spawn& spawn) {
+    if (const auto known = servers_.find(spawn.ref); known != servers_.end()) return answer_again(known->second);
+    if (Status begun = begin(spawn); !begun) post_failed(spawn.ref, begun.error().message);
   }
-  std::string path = config_.bin_dir;
-  if (const char* more = getenv("PATH")) path += std::string(":") + more;
-  for (std::size_t from = 0; from <= path.size();) {
-    const std::size_t colon = std::min(path.find(':', from), path.size());
-    const std::string candidate = path.substr(from, colon - from) + "/" + command;
-    if (candidate.front() == '/' && access(candidate.c_str(), X_OK) == 0) return candidate;
-    from = colon + 1;
+
+  void steer(const Steer& steer) {
+    Server* server = find(steer.ref);
+    if (!server || server->phase == Phase::ended) return;
+    server->wish = ShimWish{steer.lease_until, steer.stop_by};
+    send_wish(*server);
   }
-  return Error{"ENOENT: no executable '" + command + "' in " + config_.bin_dir + " or PATH", "ENOENT"};
-}
 
-Result<Fd> ProcessHost::credential(const Spawn& spawn) const {
-  const auto file = config_.credentials.find(spawn.cluster);
-  if (file == config_.credentials.end()) return Error{"this agent holds no credential of cluster " + spawn.cluster};
-  Result<std::string> conninfo = read_credential(file->second);
-  if (!conninfo) return conninfo.error();
-  const std::string text = to_text(Json{{"conninfo", *conninfo}, {"token", spawn.token}});
-  Fd memory(memfd_create("orrery-credential", MFD_CLOEXEC));
-  if (!memory || write(memory.get(), text.data(), text.size()) != static_cast<ssize_t>(text.size()) ||
-      lseek(memory.get(), 0, SEEK_SET) != 0) {
-    return failed("credential memfd");
+  void forget(ServerRef ref) {
+    const auto found = servers_.find(ref);
+    if (found == servers_.end() || found->second.phase != Phase::ended) return;
+    const Server server = std::move(found->second);
+    servers_.erase(found);
+    std::error_code error;
+    std::filesystem::remove_all(server.directory, error);
+    if (error) spdlog::error("cannot remove {}: {}", server.directory, error.message());
+    if (in_use(server.plan.directory)) return;
+    const bool well = server.state.exit_code == 0 || server.state.signal == SIGTERM;
+    if (well) {
+      std::filesystem::remove_all(server.plan.directory, error);
+    } else {
+      rmdir(server.plan.directory.c_str());  // nothing to see in it
+    }
   }
-  return memory;
-}
 
-Result<int> ProcessHost::spawn(const Spawn& spawn) {
-  const Result<std::string> command = resolve(spawn.command);
-  if (!command) return command.error();
-  Result<Fd> secret = credential(spawn);
-  if (!secret) return secret.error();
-
-  auto process = std::make_unique<Process>();
-  process->host = this;
-  process->ref = spawn.ref;
-  process->notify_path = run_path(spawn.ref, 'n');
-  process->server_path = run_path(spawn.ref, 's');
-  unlink(process->server_path.c_str());
-  Result<Fd> notify = bind_datagram(process->notify_path);
-  if (!notify) return notify.error();
-  process->notify = std::move(*notify);
-  const int on = 1;
-  setsockopt(process->notify.get(), SOL_SOCKET, SO_PASSCRED, &on, sizeof on);
-
-  const std::string place = file_word(spawn.cluster) + "-" + file_word(spawn.kind) + "-" + file_word(spawn.key) + "-" +
-                            std::to_string(spawn.ref.server.value);
-  ExecPlan plan;
-  plan.path = *command;
-  plan.directory = config_.data_dir + "/work/" + place;
-  if (mkdir(plan.directory.c_str(), 0700) != 0 && errno != EEXIST) return failed("mkdir " + plan.directory);
-  const std::string log_path = config_.data_dir + "/log/" + place + ".log";
-  const Fd log(::open(log_path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600));
-  if (!log) return failed("log " + log_path);
-  plan.log_fd = log.get();
-  plan.credential_fd = secret->get();
-
-  plan.args.push_back(*command);
-  plan.args.insert(plan.args.end(), spawn.args.begin(), spawn.args.end());
-  std::map<std::string, std::string> env;
-  for (const char* name : {"PATH", "LANG", "TZ"}) {
-    if (const char* value = getenv(name)) env[name] = value;
+  void tell(ServerRef ref, const std::string& text) {
+    const Server* server = find(ref);
+    if (!server || server->phase != Phase::running) return;
+    if (!send_datagram(servers_socket_, server_socket(*server), text)) {
+      spdlog::debug("server {} did not take a datagram: {}", ref.server.value, std::strerror(errno));
+    }
   }
-  for (const auto& [name, value] : spawn.env) env[name] = value;
-  env["ORRERY_CLUSTER"] = spawn.cluster;
-  env["ORRERY_KIND"] = spawn.kind;
-  env["ORRERY_KEY"] = spawn.key;
-  env["ORRERY_SERVER_ID"] = std::to_string(spawn.ref.server.value);
-  env["ORRERY_EPOCH"] = std::to_string(spawn.ref.epoch.value);
-  env["ORRERY_PUBLIC_BIND"] = spawn.public_bind.to_string();
-  env["ORRERY_PUBLIC_ADVERTISE"] = spawn.public_advertise.to_string();
-  env["ORRERY_PRIVATE_BIND"] = spawn.private_bind.to_string();
-  env["ORRERY_PRIVATE_ADVERTISE"] = spawn.private_advertise.to_string();
-  env["ORRERY_CREDENTIAL_FD"] = std::to_string(exec_credential_fd);
-  env["ORRERY_AGENT_SOCKET"] = agent_path_;
-  env["ORRERY_SERVER_SOCKET"] = process->server_path;
-  env["NOTIFY_SOCKET"] = process->notify_path;
-  for (const auto& [name, value] : env) plan.env.push_back(name + "=" + value);
 
-  const Result<ExecChild> child = exec_child(plan);
-  if (!child) {
-    unlink(process->notify_path.c_str());
-    return child.error();
+ private:
+  // running: its shim lives. sweeping: that is gone, and of what it ran there may be something left.
+  enum class Phase { running, sweeping, ended };
+  struct Server {
+    Impl* host;
+    ServerRef ref;
+    std::string directory;
+    ShimPlan plan;
+    Phase phase = Phase::running;
+    ShimState state{};  // as last heard
+    Fd pidfd{};         // of the shim; -1 while that is not known
+    bool told_started = false, told_ready = false, told_failed = false;
+    bool silenced = false;  // its shim was killed for its silence
+    unsigned silent_ticks = 0;
+    std::optional<ShimWish> wish{};
+    bool wish_sent = true;
+    std::map<pid_t, Fd> dying{};  // what is killed and has not ended
+    EventPtr end_event{};
+  };
+
+  // Small things
+
+  std::string run_path(ServerRef ref) const { return config_.data_dir + "/run/" + run_name(ref.server, ref.epoch); }
+  static std::string server_socket(const Server& server) {
+    return server.directory + (server.plan.user ? std::string("/") + own_directory_name : "") + "/" +
+           server_socket_name;
   }
-  process->pid = child->pid;
-  process->pidfd = Fd(child->pidfd);
-  process->exit_event.reset(event_new(
-      base_, process->pidfd.get(), EV_READ,
-      [](int, short, void* p) { static_cast<Process*>(p)->host->on_exit(*static_cast<Process*>(p)); }, process.get()));
-  process->notify_event.reset(event_new(
-      base_, process->notify.get(), EV_READ | EV_PERSIST,
-      [](int, short, void* p) { static_cast<Process*>(p)->host->on_notify(*static_cast<Process*>(p)); },
-      process.get()));
-  event_add(process->exit_event.get(), nullptr);
-  event_add(process->notify_event.get(), nullptr);
-  const int pid = process->pid;
-  processes_[spawn.ref] = std::move(process);
-  return pid;
-}
-
-void ProcessHost::signal(ServerRef ref, bool kill_group) {
-  const auto found = processes_.find(ref);
-  if (found == processes_.end()) return;
-  if (kill_group) {
-    kill(-found->second->pid, SIGKILL);
-  } else {
-    kill(found->second->pid, SIGTERM);
+  Server* find(ServerRef ref) {
+    const auto found = servers_.find(ref);
+    return found == servers_.end() ? nullptr : &found->second;
   }
-}
-
-void ProcessHost::tell(ServerRef ref, const std::string& text) {
-  const auto found = processes_.find(ref);
-  if (found == processes_.end()) return;
-  const sockaddr_un address = address_of(found->second->server_path);
-  if (sendto(agent_socket_.get(), text.data(), text.size(), MSG_DONTWAIT | MSG_NOSIGNAL,
-             reinterpret_cast<const sockaddr*>(&address), sizeof address) < 0) {
-    spdlog::debug("server {} did not take a datagram: {}", ref.server.value, std::strerror(errno));
+  bool in_use(const std::string& directory) const {
+    return std::any_of(servers_.begin(), servers_.end(),
+                       [&](const auto& entry) { return entry.second.plan.directory == directory; });
   }
-}
+  void listen(EventPtr& into, int fd, void (*act)(Impl&)) { into = make_event(fd, EV_READ | EV_PERSIST, act); }
+  void after(EventPtr& into, void (*act)(Impl&)) { into = make_event(-1, 0, act); }
+  EventPtr make_event(int fd, short what, void (*act)(Impl&)) {
+    calls_.push_back({this, act});
+    EventPtr made(event_new(
+        base_, fd, what,
+        [](evutil_socket_t, short, void* to) {
+          const auto* call = static_cast<const Call*>(to);
+          call->act(*call->host);
+        },
+        &calls_.back()));
+    if (fd >= 0) event_add(made.get(), nullptr);
+    return made;
+  }
+  static void schedule(const EventPtr& event, Duration wait) {
+    const timeval time = timeval_of(wait);
+    event_add(event.get(), &time);
+  }
+  // What is to be told is posted, so that handlers run from the loop only and may call what they like.
+  void post(std::function<void()> tell) {
+    posted_.push_back(std::move(tell));
+    event_active(post_event_.get(), EV_TIMEOUT, 0);
+  }
+  void give_posted() {
+    while (!posted_.empty()) {
+      const auto tell = std::move(posted_.front());
+      posted_.pop_front();
+      tell();
+    }
+  }
+  void post_started(const Server& server) {
+    post([this, started = ProcessStarted{server.ref, server.state.pid}] { handlers_.started(started); });
+  }
+  void post_failed(ServerRef ref, std::string why) {
+    post([this, failure = ProcessFailed{ref, std::move(why)}] { handlers_.failed(failure); });
+  }
+  void post_last_word(const Server& server) {
+    if (!server.told_started && !server.state.started) return post_failed(server.ref, server.state.words);
+    post([this, exited = exit_of(server)] { handlers_.exited(exited); });
+  }
 
-// sd_notify: lines of NAME=value, believed only from the server's own session of processes.
-void ProcessHost::on_notify(Process& process) {
-  const ServerRef ref = process.ref;
-  bool ready = false;
-  for (;;) {
-    std::array<char, 4096> text;
-    alignas(cmsghdr) std::array<char, CMSG_SPACE(sizeof(ucred)) + CMSG_SPACE(16 * sizeof(int))> control;
-    iovec part{text.data(), text.size()};
-    msghdr message{};
-    message.msg_iov = &part;
-    message.msg_iovlen = 1;
-    message.msg_control = control.data();
-    message.msg_controllen = control.size();
-    const ssize_t size = recvmsg(process.notify.get(), &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
-    if (size < 0) break;
-    ucred sender{};
-    for (cmsghdr* c = CMSG_FIRSTHDR(&message); c; c = CMSG_NXTHDR(&message, c)) {
-      if (c->cmsg_level != SOL_SOCKET) continue;
-      if (c->cmsg_type == SCM_CREDENTIALS) std::memcpy(&sender, CMSG_DATA(c), sizeof sender);
-      if (c->cmsg_type == SCM_RIGHTS) {  // systemd-notify waits until its barrier is closed
-        for (std::size_t at = 0; CMSG_LEN(at + sizeof(int)) <= c->cmsg_len; at += sizeof(int)) {
-          int fd;
-          std::memcpy(&fd, CMSG_DATA(c) + at, sizeof fd);
-          close(fd);
-        }
+  // Starting
+
+  Status take_users() {
+    for (const auto& [cluster, name] : config_.users) {
+      if (geteuid() != 0) {
+        return Error{"cluster " + cluster + " has an OS user of its own: only root can start servers as another user",
+                     "EPERM"};
+      }
+      Result<ShimUser> user = user_of(name);
+      if (!user) return Error{"cluster " + cluster + ": " + user.error().message, user.error().code};
+      users_[cluster] = std::move(*user);
+    }
+    return ok();
+  }
+
+  Result<std::string> resolve(const std::string& command) const {
+    if (command.empty()) return Error{"ENOENT: no command", "ENOENT"};
+    if (command.find('/') != std::string::npos) {
+      if (command.front() != '/')
+        return Error{"ENOENT: command '" + command + "' is neither a name nor an absolute path", "ENOENT"};
+      return command;
+    }
+    std::string path = config_.bin_dir;
+    if (const char* more = getenv("PATH")) path += std::string(":") + more;
+    for (std::size_t from = 0; from <= path.size();) {
+      const std::size_t colon = std::min(path.find(':', from), path.size());
+      const std::string candidate = path.substr(from, colon - from) + "/" + command;
+      if (candidate.front() == '/' && access(candidate.c_str(), X_OK) == 0) return candidate;
+      from = colon + 1;
+    }
+    return Error{"ENOENT: no executable '" + command + "' in " + config_.bin_dir + " or PATH", "ENOENT"};
+  }
+
+  Result<Fd> credential(const Spawn& spawn) const {
+    const auto file = config_.credentials.find(spawn.cluster);
+    if (file == config_.credentials.end()) return Error{"this agent holds no credential of cluster " + spawn.cluster};
+    const Result<std::string> conninfo = read_credential(file->second);
+    if (!conninfo) return conninfo.error();
+    return memory_file(to_text(Json{{"conninfo", *conninfo}, {"token", spawn.token}}));
+  }
+
+  Result<ShimPlan> plan_for(const Spawn& spawn) const {
+    const Result<std::string> command = resolve(spawn.command);
+    if (!command) return command.error();
+    ShimPlan plan;
+    if (const auto user = users_.find(spawn.cluster); user != users_.end()) {
+      plan.user = user->second;
+    } else if (geteuid() == 0 && !config_.allow_root) {
+      return Error{
+          "EPERM: this agent is root and has no OS user for cluster " + spawn.cluster + ": servers do not run as root",
+          "EPERM"};
+    }
+    for (const auto& [name, value] : spawn.limits.items()) {
+      if (!limit_of(name)) return Error{"EINVAL: no such limit: " + one_line(name), "EINVAL"};
+      if (value.is_null()) continue;
+      if (!value.is_number_unsigned()) return Error{"EINVAL: limit " + name + " is no number", "EINVAL"};
+      plan.limits[name] = value.get<std::uint64_t>();
+    }
+    const std::string place = file_word(spawn.cluster) + "-" + file_word(spawn.kind) + "-" + file_word(spawn.key) +
+                              "-" + std::to_string(spawn.ref.server.value);
+    plan.server = spawn.ref.server;
+    plan.epoch = spawn.ref.epoch;
+    plan.cluster = spawn.cluster;
+    plan.kind = spawn.kind;
+    plan.key = spawn.key;
+    plan.path = *command;
+    plan.args.push_back(*command);
+    plan.args.insert(plan.args.end(), spawn.args.begin(), spawn.args.end());
+    plan.directory = config_.data_dir + "/work/" + place;
+    plan.log = config_.data_dir + "/log/" + place + ".log";
+    plan.log_bytes_max = spawn.log_bytes_max;
+    plan.log_files = spawn.log_files;
+    plan.hold = spawn.hold;
+    plan.ready_limit = spawn.ready_limit;
+    plan.grace = spawn.grace;
+    plan.watchdog = spawn.watchdog;
+    plan.agent_socket = shims_path_;
+    plan.lease_until = spawn.lease_until;
+    return plan;
+  }
+
+  void fill_environment(const Spawn& spawn, Server& server) const {
+    std::map<std::string, std::string> env;
+    for (const char* name : {"PATH", "LANG", "TZ"}) {
+      if (const char* value = getenv(name)) env[name] = value;
+    }
+    for (const auto& [name, value] : spawn.env) env[name] = value;
+    env["ORRERY_CLUSTER"] = spawn.cluster;
+    env["ORRERY_KIND"] = spawn.kind;
+    env["ORRERY_KEY"] = spawn.key;
+    env["ORRERY_SERVER_ID"] = std::to_string(spawn.ref.server.value);
+    env["ORRERY_EPOCH"] = std::to_string(spawn.ref.epoch.value);
+    env["ORRERY_PUBLIC_BIND"] = spawn.public_bind.to_string();
+    env["ORRERY_PUBLIC_ADVERTISE"] = spawn.public_advertise.to_string();
+    env["ORRERY_PRIVATE_BIND"] = spawn.private_bind.to_string();
+    env["ORRERY_PRIVATE_ADVERTISE"] = spawn.private_advertise.to_string();
+    env["ORRERY_CREDENTIAL_FD"] = std::to_string(shim_credential_fd);
+    env["ORRERY_AGENT_SOCKET"] = servers_path_;
+    env["ORRERY_SERVER_SOCKET"] = server_socket(server);
+    env["NOTIFY_SOCKET"] = server.directory + "/" + notify_socket_name;
+    if (spawn.watchdog) {
+      env["WATCHDOG_USEC"] =
+          std::to_string(std::chrono::duration_cast<std::chrono::microseconds>(*spawn.watchdog).count());
+    }
+    for (const auto& [name, value] : env) server.plan.env.push_back(name + "=" + value);
+  }
+
+  Status make_work_directory(const ShimPlan& plan) const {
+    const std::string& path = plan.directory;
+    if (mkdir(path.c_str(), 0700) != 0 && errno != EEXIST) return failed("mkdir " + path);
+    if (plan.user && chown(path.c_str(), plan.user->uid, plan.user->gid) != 0) return failed("chown " + path);
+    return ok();
+  }
+
+  Status begin(const Spawn& spawn) {
+    const std::string directory = run_path(spawn.ref);
+    if (std::filesystem::exists(directory) && take_over(directory, spawn.ref.server, low_half(spawn.ref.epoch))) {
+      Server* there = find(spawn.ref);
+      if (!there) return Error{"EEXIST: " + directory + " is of another start of this server", "EEXIST"};
+      if (there->phase == Phase::running) answer_again(*there);
+      return ok();
+    }
+    Result<ShimPlan> plan = plan_for(spawn);
+    if (!plan) return plan.error();
+    const Result<Fd> secret = credential(spawn);
+    if (!secret) return secret.error();
+    if (Status made = make_work_directory(*plan); !made) return made;
+    Server server{this, spawn.ref, directory, std::move(*plan)};
+    fill_environment(spawn, server);
+    const Result<Fd> state = make_run_dir(directory, server.plan, boot_id_);
+    if (!state) return state.error();
+    const Result<pid_t> pid = launch_shim(config_.shim_path, directory, server.plan, servers_path_, *secret, *state);
+    if (!pid) {
+      std::error_code ignored;
+      std::filesystem::remove_all(directory, ignored);
+      return pid.error();
+    }
+    server.state.shim_pid = *pid;
+    server.state.boot_id = boot_id_;
+    watch(servers_.insert_or_assign(spawn.ref, std::move(server)).first->second);
+    return ok();
+  }
+
+  static std::uint32_t low_half(Epoch epoch) { return static_cast<std::uint32_t>(epoch.value); }
+
+  void answer_again(Server& server) {
+    if (server.phase == Phase::ended) return post_last_word(server);
+    if (server.told_started) post_started(server);
+  }
+
+  // Finding again
+
+  // False when the directory was of no start and is gone now.
+  bool take_over(const std::string& directory, ServerId id, std::uint32_t low) {
+    const auto text = read_file(directory + "/" + plan_name);
+    const auto plan = text ? plan_of(*text) : std::nullopt;
+    const bool lives = is_locked(directory);
+    if (!plan || plan->server != id || low_half(plan->epoch) != low) {
+      // The shim is started after the plan was written: without one there was none.
+      if (lives) {
+        spdlog::error("{} has no plan, though its shim lives: left alone", directory);
+        return true;
+      }
+      spdlog::warn("{} has no plan: it is removed", directory);
+      std::error_code ignored;
+      std::filesystem::remove_all(directory, ignored);
+      return false;
+    }
+    const ServerRef ref{plan->server, plan->epoch};
+    if (servers_.contains(ref)) return true;
+    Server& server = servers_.emplace(ref, Server{this, ref, directory, *plan}).first->second;
+    server.told_started = true;
+    const auto state = read_state_of(directory);
+    if (state) server.state = *state;
+    if (lives) {
+      server.told_started = server.state.started;
+      server.told_ready = server.state.phase == ShimState::Phase::ready;
+      watch(server);
+    } else {
+      on_shim_gone(server);
+    }
+    return true;
+  }
+
+  // The number is the shim's when the shim, which wrote it, lives afterwards.
+  void watch(Server& server) {
+    if (server.state.shim_pid <= 0) return;
+    server.pidfd = open_pidfd(server.state.shim_pid);
+    if (!server.pidfd || !is_locked(server.directory)) {
+      // Gone, or not yet begun; of a child of ours the number is nobody else's.
+      if (!server.pidfd ||
+          waitid(P_PIDFD, static_cast<id_t>(server.pidfd.get()), nullptr, WEXITED | WNOHANG | WNOWAIT) != 0) {
+        server.pidfd = Fd();
+        return;  // tick() sees to it
       }
     }
-    if (sender.pid != process.pid && getsid(sender.pid) != process.pid) {
-      spdlog::warn("server {}: a notification of process {}, which is not its own, is ignored", ref.server.value,
-                   sender.pid);
-      continue;
-    }
-    const std::string lines = "\n" + std::string(text.data(), static_cast<std::size_t>(size)) + "\n";
-    if (lines.find("\nREADY=1\n") != std::string::npos) ready = true;
-    if (const auto status = lines.find("\nSTATUS="); status != std::string::npos) {
-      process.status =
-          printable(lines.substr(status + 8, std::min(lines.find('\n', status + 1) - status - 8, status_bytes_max)));
-      spdlog::debug("server {}: {}", ref.server.value, process.status);
+    server.end_event.reset(event_new(
+        base_, server.pidfd.get(), EV_READ,
+        [](evutil_socket_t, short, void* of) {
+          auto* ended = static_cast<Server*>(of);
+          ended->host->on_shim_end(*ended);
+        },
+        &server));
+    event_add(server.end_event.get(), nullptr);
+  }
+
+  Event found(const Server& server) {
+    const auto state = server.phase == Phase::sweeping                    ? ServerFound::State::stopping
+                       : server.state.phase == ShimState::Phase::starting ? ServerFound::State::starting
+                       : server.state.phase == ShimState::Phase::ready    ? ServerFound::State::ready
+                                                                          : ServerFound::State::stopping;
+    return ServerFound{server.ref,       server.plan.cluster,     server.plan.kind,  server.plan.key, state,
+                       server.state.pid, server.plan.ready_limit, server.plan.grace, server.plan.hold};
+  }
+
+  // Hearing
+
+  void hear_shims() {
+    for (int i = 0; i < datagrams_at_once; ++i) {
+      const auto got = receive_datagram(shims_socket_, datagram_bytes_max);
+      if (!got) return;
+      const auto news = news_of(got->text);
+      Server* server = news ? find({news->server, news->epoch}) : nullptr;
+      if (!server || server->phase != Phase::running || got->pid != server->state.shim_pid) continue;
+      server->silent_ticks = 0;
+      learn(*server, news->state);
     }
   }
-  if (ready) handlers_.ready(ref);
-}
 
-void ProcessHost::on_exit(Process& process) {
-  on_notify(process);  // what it said last
-  kill(-process.pid, SIGKILL);
-  int status = 0;
-  waitpid(process.pid, &status, 0);
-  ProcessExited exited{process.ref, std::nullopt, std::nullopt, words_of(status)};
-  if (WIFEXITED(status)) exited.exit_code = WEXITSTATUS(status);
-  if (WIFSIGNALED(status)) exited.signal = WTERMSIG(status);
-  if (WIFEXITED(status) && status != 0 && !process.status.empty()) exited.words += ": " + process.status;
-  unlink(process.notify_path.c_str());
-  unlink(process.server_path.c_str());
-  processes_.erase(process.ref);
-  handlers_.exited(exited);
-}
-
-// What servers say each second; so far only for the log.
-void ProcessHost::on_datagram() {
-  for (;;) {
-    std::array<char, 4096> text;
-    const ssize_t size = recv(agent_socket_.get(), text.data(), text.size(), MSG_DONTWAIT);
-    if (size < 0) return;
-    const Json said = Json::parse(text.data(), text.data() + size, nullptr, false);
-    spdlog::trace("server {} has {} sessions", read_u64(said, "server_id"), read_int(said, "sessions", -1));
+  void learn(Server& server, const ShimState& state) {
+    const pid_t shim_pid = server.state.shim_pid;
+    server.state = state;
+    server.state.shim_pid = shim_pid;
+    if (!server.wish_sent) send_wish(server);
+    if (state.started && !server.told_started) {
+      server.told_started = true;
+      post_started(server);
+    }
+    if (state.phase == ShimState::Phase::ready && !server.told_ready) {
+      server.told_ready = true;
+      post([this, ready = ProcessReady{server.ref}] { handlers_.ready(ready); });
+    }
   }
+
+  void send_wish(Server& server) {
+    server.wish_sent = send_datagram(shims_socket_, server.directory + "/" + shim_socket_name, to_text(*server.wish));
+  }
+
+  // What servers say each second; so far only for the log.
+  void hear_servers() {
+    for (int i = 0; i < datagrams_at_once; ++i) {
+      const auto got = receive_datagram(servers_socket_, datagram_bytes_max);
+      if (!got) return;
+      const Json said = Json::parse(got->text, nullptr, false);
+      spdlog::trace("server {} has {} sessions", read_u64(said, "server_id"), read_int(said, "sessions", -1));
+    }
+  }
+
+  // Ending
+
+  void on_shim_end(Server& server) {
+    hear_shims();
+    waitid(P_PIDFD, static_cast<id_t>(server.pidfd.get()), nullptr, WEXITED | WNOHANG);  // a child of ours, or not
+    const pid_t shim_pid = server.state.shim_pid;
+    if (const auto state = read_state_of(server.directory)) learn(server, *state);
+    server.state.shim_pid = shim_pid;
+    on_shim_gone(server);
+  }
+
+  void on_shim_gone(Server& server) {
+    server.end_event.reset();
+    server.pidfd = Fd();
+    ShimState& state = server.state;
+    if (state.phase == ShimState::Phase::exited) return conclude(server);
+    state.exit_code.reset();
+    state.signal.reset();
+    if (!state.boot_id.empty() && state.boot_id != boot_id_) {
+      state.words = "the machine was rebooted";
+      return conclude(server);
+    }
+    state.words = server.silenced       ? "its shim was silent and was killed"
+                  : state.shim_pid == 0 ? "the agent ended while it was being started"
+                                        : "its shim was killed";
+    server.phase = Phase::sweeping;
+    sweeps_ = 0;
+    schedule(sweep_event_, 0ns);
+  }
+
+  void conclude(Server& server) {
+    server.phase = Phase::ended;
+    server.dying.clear();
+    post_last_word(server);
+  }
+
+  ProcessExited exit_of(const Server& server) const {
+    const ShimState& state = server.state;
+    return {server.ref, state.exit_code, state.signal, state.words,
+            state.by_lease || state.phase != ShimState::Phase::exited};
+  }
+
+  // Kills what a killed shim left. True while something is left.
+  bool sweep_once() {
+    bool any = false;
+    for (const auto& [ref, server] : servers_) any = any || server.phase == Phase::sweeping;
+    if (!any) return false;
+    for (auto& [ref, server] : servers_)
+      std::erase_if(server.dying, [](const auto& one) { return has_ended(one.second); });
+    for (MarkedProcess& process : marked_processes(servers_path_)) {
+      Server* server = find({process.server, process.epoch});
+      if (!server || server->phase != Phase::sweeping) continue;
+      signal_pidfd(process.pidfd, SIGKILL);
+      server->dying.try_emplace(process.pid, std::move(process.pidfd));
+    }
+    any = false;
+    for (auto& [ref, server] : servers_) {
+      if (server.phase != Phase::sweeping) continue;
+      if (server.dying.empty()) {
+        conclude(server);
+      } else {
+        any = true;
+      }
+    }
+    return any;
+  }
+
+  void sweep() {
+    if (sweep_once()) schedule(sweep_event_, ++sweeps_ < sweeps_soon ? sweep_every : sweep_every_later);
+  }
+
+  // Each second
+
+  void tick() {
+    schedule(tick_event_, tick_every);
+    hear_shims();
+    for (auto& [ref, server] : servers_) {
+      if (server.phase != Phase::running) continue;
+      if (!server.pidfd && !find_shim(server)) continue;
+      if (++server.silent_ticks <= silent_ticks_max) continue;
+      if (!std::exchange(server.silenced, true)) {
+        spdlog::error("the shim of server {} is silent: it is killed", ref.server.value);
+      }
+      signal_pidfd(server.pidfd, SIGKILL);
+    }
+    if (++ticks_ % tidy_ticks == 0) tidy();
+  }
+
+  // False when it is gone, or not found.
+  bool find_shim(Server& server) {
+    if (const auto state = read_state_of(server.directory)) learn_shim(server, *state);
+    if (!is_locked(server.directory)) {
+      on_shim_gone(server);
+      return false;
+    }
+    return static_cast<bool>(server.pidfd);
+  }
+  void learn_shim(Server& server, const ShimState& state) {
+    server.state.shim_pid = state.shim_pid;
+    learn(server, state);
+    watch(server);
+  }
+
+  void tidy() {
+    const std::int64_t seconds = std::int64_t{config_.log_days} * 24 * 3600;
+    remove_old(config_.data_dir + "/work", seconds,
+               [this](const std::string& name) { return in_use(config_.data_dir + "/work/" + name); });
+    remove_old(config_.data_dir + "/log", seconds, [this](const std::string& name) {
+      const std::string path = config_.data_dir + "/log/" + name;
+      return std::any_of(servers_.begin(), servers_.end(),
+                         [&](const auto& entry) { return path.starts_with(entry.second.plan.log); });
+    });
+  }
+
+  struct Call {
+    Impl* host;
+    void (*act)(Impl&);
+  };
+
+  event_base* base_;
+  ProcessHostConfig config_;
+  Handlers handlers_;
+  std::string boot_id_;
+  std::map<std::string, ShimUser> users_;
+  std::string shims_path_ = config_.data_dir + "/run/shims", servers_path_ = config_.data_dir + "/run/agent";
+  Fd shims_socket_, servers_socket_;
+  std::deque<Call> calls_;
+  EventPtr shims_event_, servers_event_, post_event_, sweep_event_, tick_event_;
+  std::deque<std::function<void()>> posted_;
+  std::map<ServerRef, Server> servers_;
+  int sweeps_ = 0;
+  unsigned ticks_ = 0;
+};
+
+ProcessHost::ProcessHost(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+ProcessHost::~ProcessHost() = default;
+
+Result<std::unique_ptr<ProcessHost>> ProcessHost::make(event_base* base, ProcessHostConfig config, Handlers handlers) {
+  auto impl = std::make_unique<Impl>(base, std::move(config), std::move(handlers));
+  if (Status opened = impl->open(); !opened) return opened.error();
+  return std::unique_ptr<ProcessHost>(new ProcessHost(std::move(impl)));
 }
+std::vector<Event> ProcessHost::adopt() { return impl_->adopt(); }
+void ProcessHost::spawn(const Spawn& spawn) { impl_->spawn(spawn); }
+void ProcessHost::steer(const Steer& steer) { impl_->steer(steer); }
+void ProcessHost::forget(ServerRef ref) { impl_->forget(ref); }
+void ProcessHost::tell(ServerRef ref, const std::string& text) { impl_->tell(ref, text); }
 
 }  // namespace orrery::agents

@@ -1,0 +1,187 @@
+#include "agents/run_dir.h"
+
+#include <fcntl.h>
+#include <grp.h>
+#include <pwd.h>
+#include <signal.h>
+#include <spawn.h>
+#include <sys/file.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <charconv>
+#include <cstring>
+#include <filesystem>
+
+namespace orrery::agents {
+namespace {
+
+constexpr int first_safe_fd = 10;  // above the numbers that a shim is given
+constexpr int state_reads_max = 5;
+
+Error failed(const std::string& what, int code = errno) {
+  const char* name = strerrorname_np(code);
+  return {std::string(name ? name : "error") + ": " + what + ": " + std::strerror(code), name ? name : ""};
+}
+
+Status write_file(const std::string& path, const std::string& text) {
+  const Fd fd(open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
+  if (!fd) return failed(path);
+  for (std::size_t at = 0; at < text.size();) {
+    const ssize_t size = write(fd.get(), text.data() + at, text.size() - at);
+    if (size <= 0) return failed(path);
+    at += static_cast<std::size_t>(size);
+  }
+  return ok();
+}
+
+Result<Fd> fill_run_dir(const std::string& directory, const ShimPlan& plan, const std::string& boot_id) {
+  if (plan.user) {
+    // The server must reach its sockets, and may write in a directory of its own only.
+    const std::string own = directory + "/" + own_directory_name;
+    if (chmod(directory.c_str(), 0711) != 0 || mkdir(own.c_str(), 0700) != 0 ||
+        chown(own.c_str(), plan.user->uid, plan.user->gid) != 0) {
+      return failed(own);
+    }
+  }
+  if (Status written = write_file(directory + "/" + plan_name, to_text(plan)); !written) return written.error();
+  const std::string path = directory + "/" + state_name;
+  Fd state(open(path.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
+  if (!state) return failed(path);
+  if (const int code = posix_fallocate(state.get(), 0, state_bytes); code != 0) return failed(path, code);
+  ShimState first;
+  first.boot_id = boot_id;
+  if (!write_state(state.get(), first) || flock(state.get(), LOCK_EX | LOCK_NB) != 0) return failed(path);
+  return state;
+}
+
+}  // namespace
+
+std::string run_name(ServerId server, Epoch epoch) {
+  return std::to_string(server.value) + "." + std::to_string(static_cast<std::uint32_t>(epoch.value));
+}
+
+std::optional<std::pair<ServerId, std::uint32_t>> run_name_parts(const std::string& name) {
+  std::uint64_t server = 0;
+  std::uint32_t low = 0;
+  const char* end = name.data() + name.size();
+  const auto [dot, first_error] = std::from_chars(name.data(), end, server);
+  if (first_error != std::errc{} || dot == end || *dot != '.') return std::nullopt;
+  const auto [last, second_error] = std::from_chars(dot + 1, end, low);
+  if (second_error != std::errc{} || last != end) return std::nullopt;
+  return std::pair{ServerId{server}, low};
+}
+
+Result<Fd> make_run_dir(const std::string& directory, const ShimPlan& plan, const std::string& boot_id) {
+  if (mkdir(directory.c_str(), 0700) != 0) return failed(directory);
+  Result<Fd> filled = fill_run_dir(directory, plan, boot_id);
+  if (!filled) {
+    std::error_code ignored;
+    std::filesystem::remove_all(directory, ignored);
+  }
+  return filled;
+}
+
+Result<pid_t> launch_shim(const std::string& shim_path, const std::string& directory, const ShimPlan& plan,
+                          const std::string& server_agent_socket, const Fd& credential, const Fd& state) {
+  const Fd high_credential(fcntl(credential.get(), F_DUPFD_CLOEXEC, first_safe_fd));
+  const Fd high_state(fcntl(state.get(), F_DUPFD_CLOEXEC, first_safe_fd));
+  if (!high_credential || !high_state) return failed("descriptors");
+  posix_spawn_file_actions_t actions;
+  posix_spawn_file_actions_init(&actions);
+  posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDWR, 0);
+  posix_spawn_file_actions_adddup2(&actions, 0, 1);
+  posix_spawn_file_actions_adddup2(&actions, 0, 2);
+  posix_spawn_file_actions_adddup2(&actions, high_credential.get(), shim_credential_fd);
+  posix_spawn_file_actions_adddup2(&actions, high_state.get(), shim_state_fd);
+  posix_spawn_file_actions_addclosefrom_np(&actions, shim_state_fd + 1);
+  posix_spawnattr_t attributes;
+  posix_spawnattr_init(&attributes);
+  posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSID | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSIGMASK);
+  sigset_t signals;
+  sigfillset(&signals);
+  posix_spawnattr_setsigdefault(&attributes, &signals);
+  sigemptyset(&signals);
+  posix_spawnattr_setsigmask(&attributes, &signals);
+  std::array words{shim_path, directory};
+  std::array names{"ORRERY_AGENT_SOCKET=" + server_agent_socket,
+                   "ORRERY_SERVER_ID=" + std::to_string(plan.server.value),
+                   "ORRERY_EPOCH=" + std::to_string(plan.epoch.value)};
+  const std::array argv{words[0].data(), words[1].data(), static_cast<char*>(nullptr)};
+  const std::array env{names[0].data(), names[1].data(), names[2].data(), static_cast<char*>(nullptr)};
+  pid_t pid = 0;
+  const int code = posix_spawn(&pid, shim_path.c_str(), &actions, &attributes, argv.data(), env.data());
+  posix_spawn_file_actions_destroy(&actions);
+  posix_spawnattr_destroy(&attributes);
+  if (code != 0) return failed(shim_path, code);
+  return pid;
+}
+
+bool is_locked(const std::string& directory) {
+  const Fd state(open((directory + "/" + state_name).c_str(), O_RDONLY | O_CLOEXEC));
+  return state && flock(state.get(), LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK;
+}
+
+std::optional<ShimState> read_state_of(const std::string& directory) {
+  const Fd fd(open((directory + "/" + state_name).c_str(), O_RDONLY | O_CLOEXEC));
+  std::optional<ShimState> state;
+  // A shim may be writing it.
+  for (int tries = 0; fd && !state && tries < state_reads_max; ++tries) state = read_state(fd.get());
+  return state;
+}
+
+Result<Fd> memory_file(const std::string& text) {
+  Fd memory(memfd_create("orrery", MFD_CLOEXEC));
+  if (!memory || write(memory.get(), text.data(), text.size()) != static_cast<ssize_t>(text.size()) ||
+      lseek(memory.get(), 0, SEEK_SET) != 0) {
+    return failed("memory file");
+  }
+  return memory;
+}
+
+Result<ShimUser> user_of(const std::string& name) {
+  std::array<char, 16384> text;
+  passwd entry{};
+  passwd* found = nullptr;
+  getpwnam_r(name.c_str(), &entry, text.data(), text.size(), &found);
+  if (!found) return Error{"no OS user '" + name + "'", "ENOENT"};
+  if (found->pw_uid == 0) return Error{"OS user '" + name + "' is root: servers do not run as root", "EPERM"};
+  ShimUser user{name, found->pw_uid, found->pw_gid, std::vector<gid_t>(64)};
+  int count = static_cast<int>(user.groups.size());
+  if (getgrouplist(name.c_str(), user.gid, user.groups.data(), &count) < 0) {
+    user.groups.resize(static_cast<std::size_t>(count));
+    if (getgrouplist(name.c_str(), user.gid, user.groups.data(), &count) < 0) return Error{"groups of user " + name};
+  }
+  user.groups.resize(static_cast<std::size_t>(count));
+  return user;
+}
+
+void remove_old(const std::string& directory, std::int64_t seconds,
+                const std::function<bool(const std::string&)>& keep) {
+  namespace fs = std::filesystem;
+  const auto before = fs::file_time_type::clock::now() - std::chrono::seconds{seconds};
+  std::error_code error;
+  std::vector<fs::path> old;
+  for (fs::directory_iterator it(directory, error), end; !error && it != end; it.increment(error)) {
+    if (keep(it->path().filename())) continue;
+    std::error_code gone;
+    auto newest = fs::last_write_time(it->path(), gone);
+    if (gone) continue;
+    if (it->is_directory(gone) && !it->is_symlink(gone)) {
+      for (fs::recursive_directory_iterator inner(it->path(), fs::directory_options::skip_permission_denied, gone),
+           stop;
+           !gone && inner != stop && newest < before; inner.increment(gone)) {
+        std::error_code unreadable;
+        const auto time = fs::last_write_time(inner->path(), unreadable);
+        if (!unreadable) newest = std::max(newest, time);
+      }
+    }
+    if (newest < before) old.push_back(it->path());
+  }
+  for (const auto& path : old) fs::remove_all(path, error);
+}
+
+}  // namespace orrery::agents

@@ -1,0 +1,388 @@
+#include "agents/shim.h"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <sys/prctl.h>
+#include <sys/signalfd.h>
+#include <sys/stat.h>
+#include <sys/timerfd.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <cstring>
+
+#include "agents/exec_child.h"
+#include "agents/log_file.h"
+#include "agents/processes.h"
+#include "agents/shim_plan.h"
+#include "agents/text.h"
+#include "agents/unix_datagram.h"
+
+namespace orrery::agents {
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr Duration tell_every = 1s;
+constexpr Duration tell_again_after = 20ms;  // the agent's queue was full
+constexpr Duration abort_grace = 2s;         // from SIGABRT to SIGKILL
+constexpr Duration sweep_every = 20ms;
+constexpr Duration sweep_limit = 10s;            // then what cannot be killed is said and left
+constexpr int datagrams_at_once = 64;            // so that no sender keeps the loop to itself
+constexpr std::size_t output_bytes_max = 65536;  // read at once
+constexpr int last_reads_max = 32;               // of what a pipe still holds at the end
+constexpr std::size_t tail_bytes_max = 1024;
+
+std::string ms_text(Duration d) {
+  return std::to_string(std::chrono::duration_cast<std::chrono::milliseconds>(d).count()) + " ms";
+}
+
+class Shim {
+ public:
+  Shim(ShimPlan plan, ShimState state)
+      : plan_(std::move(plan)),
+        state_(std::move(state)),
+        log_(plan_.log, plan_.log_bytes_max, plan_.log_files),
+        wish_{plan_.lease_until, std::nullopt} {}
+
+  int run() {
+    now_ = BootClock::now();
+    state_.shim_pid = getpid();
+    keep();
+    if (Status begun = begin(); !begun) {
+      state_.words = begun.error().message;
+      return end();
+    }
+    while (!gone_) {
+      act_on_time();
+      if (!gone_) wait();
+    }
+    return end();
+  }
+
+ private:
+  enum Source { signals, timer, shim_socket, notify_socket, output, source_count };
+
+  Status begin() {
+    prctl(PR_SET_CHILD_SUBREAPER, 1);
+    umask(077);
+    signal(SIGPIPE, SIG_IGN);
+    signal(SIGXFSZ, SIG_IGN);
+    signal(SIGHUP, SIG_IGN);
+    signal(SIGINT, SIG_IGN);
+    sigset_t heard;
+    sigemptyset(&heard);
+    sigaddset(&heard, SIGCHLD);
+    sigaddset(&heard, SIGTERM);
+    sigprocmask(SIG_BLOCK, &heard, nullptr);
+    signals_ = Fd(signalfd(-1, &heard, SFD_NONBLOCK | SFD_CLOEXEC));
+    timer_ = Fd(timerfd_create(CLOCK_BOOTTIME, TFD_NONBLOCK | TFD_CLOEXEC));
+    if (!signals_ || !timer_) return Error{std::string("cannot wait for events: ") + std::strerror(errno)};
+    for (auto& [name, into] : {std::pair{shim_socket_name, &shim_}, std::pair{notify_socket_name, &notify_}}) {
+      Result<Fd> bound = bind_datagram(name);
+      if (!bound) return bound.error();
+      *into = std::move(*bound);
+    }
+    if (plan_.user && chown(notify_socket_name, plan_.user->uid, plan_.user->gid) != 0) {
+      return Error{std::string("cannot give the server its socket: ") + std::strerror(errno)};
+    }
+    std::array<int, 2> ends;
+    if (pipe2(ends.data(), O_CLOEXEC) != 0) return Error{std::string("pipe: ") + std::strerror(errno)};
+    output_ = Fd(ends[0]);
+    const Fd server_end(ends[1]);
+    fcntl(output_.get(), F_SETFL, O_NONBLOCK);
+
+    const Result<pid_t> pid = exec_child({plan_.path, plan_.directory, plan_.args, plan_.env, plan_.limits, plan_.user,
+                                          server_end.get(), shim_credential_fd});
+    close(shim_credential_fd);
+    if (!pid) return pid.error();
+    state_.pid = *pid;
+    state_.started = true;
+    if (plan_.ready_limit > Duration{}) ready_by_ = now_ + plan_.ready_limit;
+    changed();
+    return ok();
+  }
+
+  // Events
+
+  void wait() {
+    const Instant at = next_deadline();
+    const auto since_boot = std::max<Duration>(at.time_since_epoch(), 1ns).count();
+    itimerspec when{};
+    when.it_value.tv_sec = since_boot / 1'000'000'000;
+    when.it_value.tv_nsec = since_boot % 1'000'000'000;
+    timerfd_settime(timer_.get(), TFD_TIMER_ABSTIME, &when, nullptr);
+    std::array<pollfd, source_count> sources{};
+    const std::array fds{&signals_, &timer_, &shim_, &notify_, &output_};
+    for (std::size_t i = 0; i < sources.size(); ++i) sources[i] = {fds[i]->get(), POLLIN, 0};
+    if (poll(sources.data(), sources.size(), -1) < 0 && errno != EINTR) return;
+    now_ = BootClock::now();
+    // Before time is looked at: what lay waiting while this process did not run may prolong the lease.
+    if (sources[shim_socket].revents) hear_agent();
+    if (sources[notify_socket].revents) hear_server();
+    if (sources[output].revents) copy_output();
+    if (sources[signals].revents) hear_signals();
+  }
+
+  Instant next_deadline() const {
+    Instant at = tell_at_;
+    const auto by = [&at](std::optional<Instant> t) {
+      if (t) at = std::min(at, *t);
+    };
+    if (sweeping_) {
+      by(sweep_at_);
+      return at;
+    }
+    if (killed_) return at;
+    if (!termed_) by(ready_by_);
+    if (!plan_.hold) by(wish_.lease_until);
+    if (termed_) by(wish_.stop_by);
+    by(abort_by_ ? abort_by_ : watchdog_at_);
+    return at;
+  }
+
+  void act_on_time() {
+    if (now_ >= tell_at_) tell();
+    if (sweeping_) return sweep();
+    if (killed_) return;
+    if (!plan_.hold && wish_.lease_until && now_ >= *wish_.lease_until) {
+      state_.by_lease = true;
+      return kill_all("the lease has run out");
+    }
+    if (wish_.stop_by && !termed_) stop();
+    if (wish_.stop_by && now_ >= *wish_.stop_by) return kill_all({});
+    if (ready_by_ && !termed_ && now_ >= *ready_by_) {
+      return kill_all("not READY within " + ms_text(plan_.ready_limit));
+    }
+    if (abort_by_ && now_ >= *abort_by_) return kill_all({});
+    if (watchdog_at_ && !abort_by_ && now_ >= *watchdog_at_) abort("no WATCHDOG=1 within " + ms_text(*plan_.watchdog));
+  }
+
+  // Only the agent's user can say what is wanted.
+  void hear_agent() {
+    for (int i = 0; i < datagrams_at_once; ++i) {
+      const auto got = receive_datagram(shim_, datagram_bytes_max);
+      if (!got) return;
+      if (got->pid == 0 || got->uid != geteuid()) continue;
+      const auto wish = wish_of(got->text);
+      if (!wish) continue;
+      wish_.lease_until = wish->lease_until;
+      if (wish->stop_by) wish_.stop_by = wish->stop_by;  // a stop is not taken back
+    }
+  }
+
+  void hear_server() {
+    bool new_words = false;
+    for (int i = 0; i < datagrams_at_once; ++i) {
+      const auto got = receive_datagram(notify_, datagram_bytes_max);  // closes a barrier that came with it
+      if (!got) break;
+      if (sweeping_ || !is_own(got->pid)) continue;
+      const std::string lines = "\n" + got->text + "\n";
+      const auto says = [&lines](const char* line) { return lines.find(line) != std::string::npos; };
+      if (const auto status = lines.find("\nSTATUS="); status != std::string::npos) {
+        const auto from = status + 8;
+        state_.status = printable(lines.substr(from, std::min(lines.find('\n', from) - from, said_bytes_max)));
+        new_words = true;
+      }
+      if (says("\nREADY=1\n") && state_.phase == ShimState::Phase::starting) {
+        state_.phase = ShimState::Phase::ready;
+        ready_by_.reset();
+        if (plan_.watchdog) watchdog_at_ = now_ + *plan_.watchdog;
+        new_words = true;
+      }
+      if (says("\nWATCHDOG=1\n") && watchdog_at_) watchdog_at_ = now_ + *plan_.watchdog;
+      if (says("\nWATCHDOG=trigger\n") && watchdog_at_ && !abort_by_) abort("WATCHDOG=trigger");
+      if (says("\nSTOPPING=1\n") && state_.phase != ShimState::Phase::stopping) {
+        state_.phase = ShimState::Phase::stopping;
+        watchdog_at_.reset();
+        new_words = true;
+      }
+    }
+    if (new_words) changed();
+  }
+
+  bool is_own(pid_t pid) const {
+    return pid > 0 && state_.pid > 0 &&
+           (pid == state_.pid || getsid(pid) == state_.pid || descends_from(pid, getpid()));
+  }
+
+  // True when something was there.
+  bool copy_output() {
+    static std::array<char, output_bytes_max> bytes;
+    const ssize_t size = read(output_.get(), bytes.data(), bytes.size());
+    if (size < 0) return false;
+    if (size == 0) {
+      output_ = Fd();
+      return false;
+    }
+    const std::string_view text(bytes.data(), static_cast<std::size_t>(size));
+    tail_ += text.substr(text.size() - std::min(text.size(), tail_bytes_max));
+    if (tail_.size() > tail_bytes_max) tail_.erase(0, tail_.size() - tail_bytes_max);
+    log_.write(text, now_);
+    return true;
+  }
+
+  void hear_signals() {
+    signalfd_siginfo info{};
+    while (read(signals_.get(), &info, sizeof info) == sizeof info) {
+      // The machine is being shut down, or somebody means the server.
+      if (info.ssi_signo == SIGTERM && !wish_.stop_by) wish_.stop_by = now_ + plan_.grace;
+    }
+    for (;;) {
+      siginfo_t ended{};
+      if (waitid(P_ALL, 0, &ended, WEXITED | WNOHANG | WNOWAIT) != 0 || ended.si_pid == 0) return;
+      if (ended.si_pid == state_.pid) {
+        on_server_end();
+      } else {
+        waitpid(ended.si_pid, nullptr, WNOHANG);
+      }
+    }
+  }
+
+  // The server is a zombie: until it is waited for, its number is nobody else's.
+  void on_server_end() {
+    hear_server();  // what it said last
+    const auto left = descendants_of(getpid());
+    kill(-state_.pid, SIGKILL);
+    waitpid(state_.pid, &exit_status_, 0);
+    went_away_ = !left.empty() && WIFEXITED(exit_status_) && WEXITSTATUS(exit_status_) == 0 &&
+                 state_.phase == ShimState::Phase::starting && !killed_;
+    sweeping_ = true;
+    sweep_at_ = now_;
+    sweep_until_ = now_ + sweep_limit;
+  }
+
+  // Whatever descends from the server is a child of this subreaper, or of one.
+  void sweep() {
+    while (waitpid(-1, nullptr, WNOHANG) > 0) {
+    }
+    if (waitpid(-1, nullptr, WNOHANG) < 0 && errno == ECHILD) {
+      gone_ = true;
+      return;
+    }
+    const auto left = descendants_of(getpid());
+    for (const pid_t pid : left) kill(pid, SIGKILL);
+    if (now_ >= sweep_until_) {
+      left_ = left.size();
+      gone_ = true;
+    }
+    sweep_at_ = now_ + sweep_every;
+  }
+
+  // Ends
+
+  void stop() {
+    termed_ = true;
+    state_.phase = ShimState::Phase::stopping;
+    watchdog_at_.reset();
+    kill(state_.pid, SIGTERM);
+    kill(state_.pid, SIGCONT);
+    changed();
+  }
+
+  void abort(std::string why) {
+    why_ = std::move(why);
+    abort_by_ = now_ + abort_grace;
+    kill(state_.pid, SIGABRT);
+    kill(state_.pid, SIGCONT);
+  }
+
+  void kill_all(std::string why) {
+    if (why_.empty()) why_ = std::move(why);
+    killed_ = true;
+    const auto left = descendants_of(getpid());
+    kill(-state_.pid, SIGKILL);
+    for (const pid_t pid : left) kill(pid, SIGKILL);
+  }
+
+  int end() {
+    for (int i = 0; i < last_reads_max && output_ && copy_output(); ++i) {
+    }
+    log_.finish();
+    state_.phase = ShimState::Phase::exited;
+    if (state_.started) {
+      if (WIFEXITED(exit_status_)) state_.exit_code = WEXITSTATUS(exit_status_);
+      if (WIFSIGNALED(exit_status_)) state_.signal = WTERMSIG(exit_status_);
+      state_.words = words();
+    }
+    keep();
+    send();
+    return 0;
+  }
+
+  std::string words() const {
+    if (killed_ && !why_.empty() && !abort_by_) return why_;
+    std::string words = (why_.empty() ? "" : why_ + ": ") + words_of_exit(exit_status_);
+    if (WIFEXITED(exit_status_) && WEXITSTATUS(exit_status_) != 0) {
+      const std::string said = state_.status.empty() ? last_line() : state_.status;
+      if (!said.empty()) words += ": " + said;
+    }
+    if (went_away_) {
+      words +=
+          " before it was READY, and it left processes behind: it seems to have gone into the background, but a server "
+          "must stay in the foreground";
+    }
+    if (left_ > 0) words += "; " + std::to_string(left_) + " processes that it left behind could not be killed";
+    return words;
+  }
+
+  std::string last_line() const {
+    const auto end = tail_.find_last_not_of(" \t\r\n");
+    if (end == std::string::npos) return {};
+    const auto before = tail_.find_last_of('\n', end);
+    const auto from = before == std::string::npos ? 0 : before + 1;
+    return printable(tail_.substr(from, std::min(end + 1 - from, said_bytes_max)));
+  }
+
+  // Telling
+
+  void keep() { write_state(shim_state_fd, state_); }
+  bool send() { return send_datagram(shim_, plan_.agent_socket, to_text(ShimNews{plan_.server, plan_.epoch, state_})); }
+  void changed() {
+    keep();
+    tell();
+  }
+  void tell() { tell_at_ = now_ + (send() || errno != EAGAIN ? tell_every : tell_again_after); }
+
+  ShimPlan plan_;
+  ShimState state_;
+  LogFile log_;
+  ShimWish wish_;
+  Fd signals_, timer_, shim_, notify_, output_;
+  Instant now_{}, tell_at_{}, sweep_at_{}, sweep_until_{};
+  std::optional<Instant> ready_by_, watchdog_at_, abort_by_;
+  bool termed_ = false;    // SIGTERM was sent
+  bool killed_ = false;    // SIGKILL was sent
+  bool sweeping_ = false;  // the server has ended; what it left has not
+  bool gone_ = false;
+  bool went_away_ = false;
+  std::size_t left_ = 0;
+  int exit_status_ = 0;
+  std::string why_;   // the shim's own reason
+  std::string tail_;  // of the output
+};
+
+}  // namespace
+
+int run_shim(const std::string& directory) {
+  for (const int fd : {shim_credential_fd, shim_state_fd}) fcntl(fd, F_SETFD, FD_CLOEXEC);
+  auto state = read_state(shim_state_fd);
+  if (!state) state.emplace();
+  std::optional<ShimPlan> plan;
+  if (chdir(directory.c_str()) == 0) {
+    if (const auto text = read_file(plan_name)) plan = plan_of(*text);
+  }
+  if (!plan) {
+    state->shim_pid = getpid();
+    state->phase = ShimState::Phase::exited;
+    state->words = "the plan in " + directory.substr(0, said_bytes_max) + " cannot be read";
+    return write_state(shim_state_fd, *state) ? 0 : 1;
+  }
+  return Shim(std::move(*plan), std::move(*state)).run();
+}
+
+}  // namespace orrery::agents
