@@ -1,0 +1,644 @@
+#!/usr/bin/python3
+"""Eight and more real connections make random calls at once, and nothing of what the control plane promises breaks.
+
+Each worker is a process with connections of its own: as DBA, as agent, as the servers of two clusters. It plays one machine
+(sim_agent.py) and does what DBAs and players do; two more tick. Calls are aborted, cut off by lock_timeout, or left
+open before their commit, answers are lost, doubled and late. Everything is judged by invariants.py: while all
+goes on, and at a barrier every 2,000 operations. In the end all heals without help, and a shutdown leaves nothing.
+
+--seed, --operations, --workers; the seed is printed. It fixes what each worker draws, not how they interleave.
+"""
+
+import argparse
+import collections
+import json
+import multiprocessing
+import random
+import sys
+import threading
+import time
+
+import psycopg2
+import psycopg2.extras
+
+from database import Database, check, finish, say
+from invariants import HISTORY, NOTHING_STALE, SNAPSHOT, History, Runs, broken
+from sim_agent import Agent
+
+CLUSTERS = ("a", "b")
+ACCOUNTS = 24
+ROUND = 2000
+LEASE_S, MARGIN_S, RETRY_S = 2.0, 0.5, 0.4
+CONVERGE_S = 20
+# Leases end by the clock, so what is done while they do must not be over sooner.
+OPERATIONS_PER_S = 330
+SETTINGS = {
+    "lease_ms": LEASE_S * 1000, "lease_margin_ms": MARGIN_S * 1000, "heartbeat_ms": 100, "command_retry_ms": RETRY_S * 1000,
+    "tell_ttl_ms": 1000, "start_slack_ms": 300, "start_backoff_ms": 10, "start_backoff_max_ms": 200, "server_stable_ms": 500,
+    "place_retry_ms": 50, "lapse_ms": 500, "login_timeout_ms": 1000, "login_stale_ms": 1500, "ready_wait_ms": 1000, "orphan_ms": 1000,
+}
+CONFLICTS = {"40001", "55P03"}
+# What each operation can be refused for is asked for now and then; these two are done to a machine, not asked of the database.
+NEVER_REFUSED = {"lose"}
+
+
+class Caller:
+    """A worker's connections, the faults of its calls, and the count of what became of them."""
+
+    def __init__(self, database, seed, counter, journal, lock_timeout_ms):
+        self.database, self.counter, self.out = database, counter, journal
+        self.rng = random.Random(seed)
+        self.stats = collections.defaultdict(collections.Counter)
+        self.connections = {}
+        self.lock_timeout_ms = lock_timeout_ms
+        self.faults = True
+
+    def journal(self, *entry):
+        self.out.write(json.dumps(entry) + "\n")
+
+    def connection(self, login, number=0):
+        key = (login, number)
+        if key not in self.connections:
+            connection = self.database.connect(login)
+            with connection, connection.cursor() as cursor:
+                cursor.execute("set statement_timeout = '30s'")
+                if self.lock_timeout_ms:
+                    cursor.execute("set lock_timeout = %s", (self.lock_timeout_ms,))
+            self.connections[key] = connection
+        return self.connections[key]
+
+    def call(self, operation, login, statement, *params, expected=None, number=0, fault=None):
+        """(ok, value), (refused, code), (conflict, None) or (aborted, None). expected: the only codes it may be refused with."""
+        fault = self.rng.random() if fault is None and self.faults else fault or 1
+        connection = self.connection(login, number)
+        with self.counter.get_lock():
+            self.counter.value += 1
+        try:
+            with connection.cursor() as cursor:
+                cursor.execute(statement, params)
+                value = cursor.fetchone()[0]
+            if fault < 0.1:
+                time.sleep(fault / 10)
+            if fault > 0.99 and fault < 1:
+                connection.rollback()
+                return "aborted", None
+            connection.commit()
+        except psycopg2.Error as error:
+            connection.rollback()
+            code = error.pgcode or "none"
+            if code in CONFLICTS:
+                self.stats[operation]["conflicted"] += 1
+                return "conflict", None
+            wrong = None
+            if code == "40P01":
+                wrong = "no deadlock"
+            elif not code.startswith("OR"):
+                wrong = "no error but of class OR and of serialisation"
+            elif code in ("OR009", "OR011") or expected is not None and code not in expected:
+                wrong = "what is right is not refused"
+            elif not error.diag.message_detail or not error.diag.message_hint:
+                wrong = "every refusal has DETAIL and HINT"
+            if wrong:
+                self.journal("violation", wrong, f"{operation}: {statement} {params}: {code} {error} {error.diag.message_detail}".replace("\n", " ")[:1500])
+            self.stats[operation]["refused"] += 1
+            return "refused", code
+        self.stats[operation]["succeeded"] += 1
+        return "ok", value
+
+    def both(self, operation, login, statement, params):
+        """Begins the same call on a second connection; the answer is a function that waits for it: (value, sent) or None."""
+        result = []
+        self.connection(login, 1)
+
+        def run():
+            sent = time.monotonic()
+            result.append((sent, self.call(operation, login, statement, *params, number=1, fault=0.5)))
+
+        thread = threading.Thread(target=run)
+        thread.start()
+
+        def join():
+            thread.join()
+            sent, (outcome, value) = result[0]
+            return (value, sent) if outcome == "ok" else None
+
+        return join
+
+
+class Worker:
+    """One machine, and a share of what DBAs, players and servers do."""
+
+    def __init__(self, caller, number, agents, accounts, routines, places):
+        self.caller, self.rng = caller, caller.rng
+        self.accounts, self.places, self.agents = accounts, places, agents
+        # one machine in four holds no credential of b; some are small, so that requests wait for room
+        clusters = ["a"] if number % 4 == 3 else ["a", "b"]
+        self.agent = Agent(caller, self.rng, agents[number], clusters, LEASE_S, port_max=21099 if number % 2 else 21011)
+        self.known = collections.deque(maxlen=30)
+        self.stale_sessions = collections.deque(maxlen=40)
+        self.sessions_seen = collections.deque(maxlen=20)
+        weights = {
+            "request": 16, "stop": 3, "start": 1.5, "shutdown": 0.2, "cancel": 0.5, "kill": 5, "lose": 0.15, "crash": 0.5, "halt": 0.12,
+            "open": 14, "select": 16, "end": 9, "sync": 8, "tick": 0.4, "drain": 0.3, "resume": 1.2, "fence": 0.15, "kick": 1, "why": 2,
+            "forged": 1.5, "over": 2,
+        }
+        needs = {"drain": "agent_drain", "resume": "agent_resume", "fence": "agent_fence", "kick": "session_kick", "why": "server_why"}
+        self.operations = [name for name in weights if needs.get(name, "tick") in routines]
+        self.weights = [weights[name] for name in self.operations]
+
+    def step(self):
+        if not self.agent.act():
+            getattr(self, self.rng.choices(self.operations, self.weights)[0])()
+
+    def odd(self, chance=0.1):
+        return self.rng.random() < chance
+
+    def cluster(self):
+        return self.rng.choice(CLUSTERS)
+
+    # What DBAs do
+
+    def start(self):
+        self.caller.call("start", "dba", "select orrery.cluster_start(%s)", self.cluster())
+
+    def shutdown(self):
+        seconds = -1 if self.odd() else self.rng.choice((0, 0, 1, 2))
+        self.caller.call("shutdown", "dba", "select orrery.cluster_shutdown(%s, %s)", seconds, self.cluster())
+
+    def cancel(self):
+        self.caller.call("cancel", "dba", "select orrery.cluster_shutdown_cancel(%s)", self.cluster())
+
+    def request(self):
+        cluster = self.cluster()
+        kind, key = self.rng.choice(self.places + [("match", str(self.rng.randrange(8)))] * 3 + [("login2", "main"), ("nonsense", "1")])
+        login = "dba" if not self.odd(0.2) else f"dba_{self.cluster()}"
+        outcome, answer = self.caller.call("request", login, "select orrery.server_request(%s, %s, %s)", kind, key, cluster)
+        if outcome == "ok":
+            self.known.append(answer["server_id"])
+
+    def stop(self):
+        ids = [*self.known, *(ref[0] for ref in self.agent.processes), 10 ** 12]
+        self.caller.call("stop", "dba", "select orrery.server_stop(%s)", self.rng.choice(ids))
+
+    def drain(self):
+        name = "nobody" if self.odd() else self.rng.choice(self.agents)
+        self.caller.call("drain", "dba", "select orrery.agent_drain(%s, %s)", name, self.rng.choice((None, 0, 1, 2)))
+
+    def resume(self):
+        name = "nobody" if self.odd() else self.rng.choice(self.agents)
+        self.caller.call("resume", "dba", "select orrery.agent_resume(%s)", name)
+
+    def fence(self):
+        """The operator has pulled the plug of this machine, then says so."""
+        if self.odd(0.3):
+            self.caller.call("fence", "dba", "select orrery.agent_fence(%s)", "nobody")
+            return
+        self.agent.kill_all("its machine was unplugged", True)
+        self.agent.crash()
+        self.agent.exits.clear()
+        self.agent.directories.clear()
+        self.agent.outbox = []
+        self.agent.silence(self.rng.uniform(0.5, 3))
+        self.caller.call("fence", "dba", "select orrery.agent_fence(%s)", self.agent.name)
+
+    def kick(self):
+        session = self.rng.choice([*self.sessions_seen, 10 ** 12])
+        self.caller.call("kick", "dba", "select orrery.session_kick(%s)", session)
+
+    def why(self):
+        self.caller.call("why", "dba", "select orrery.server_why(%s)", self.rng.choice([*self.known, 10 ** 12]))
+
+    def tick(self):
+        """One of a single cluster may not decide for all."""
+        outcome, _ = self.caller.call("tick", f"dba_{self.cluster()}", "select orrery.tick()")
+        if outcome == "ok":
+            self.caller.journal("violation", "11 a login of one cluster does not tick", "it did")
+
+    # What happens to the machine
+
+    def kill(self):
+        """A server exits by itself."""
+        self.agent.settle()
+        if self.agent.processes:
+            self.agent.kill(self.rng.choice(list(self.agent.processes.values())))
+
+    def lose(self):
+        self.caller.stats["lose"]["succeeded"] += 1
+        self.agent.silence(self.rng.uniform(LEASE_S, LEASE_S + MARGIN_S + 2))
+
+    def crash(self):
+        self.agent.crash(reboot=self.odd())
+
+    def halt(self):
+        """Its operator stops the agent, and starts it again."""
+        if not self.agent.registered or self.agent.held:
+            return
+        self.caller.call("report", "agent", "select orrery.agent_report(%s, %s, %s)", self.agent.agent_id, self.agent.token, '[{"state":"stopping"}]')
+        if self.odd(0.5):
+            self.agent.kill_all("its agent stops", True)
+            self.agent.report()
+        self.agent.crash()
+        self.agent.silence(self.rng.uniform(0, 3))
+
+    def forged(self):
+        """Somebody else speaks for this agent: with the token of its predecessor, with another machine's identity."""
+        agent, login = self.agent, self.rng.choice(("agent", "agent", "agent_b"))
+        if agent.agent_id is None:
+            return
+        token = self.rng.choice([*agent.old_tokens, "00"])
+        which = self.rng.randrange(4)
+        if which == 0:
+            outcome, _ = self.caller.call("register", login, "select orrery.agent_register(%s, %s, %s)", self.rng.choice(self.agents),
+                                          "f" * 64, json.dumps(agent.machine))
+        elif which == 1:
+            operation = "return" if agent.silent_until else "heartbeat"
+            outcome, _ = self.caller.call(operation, login, "select orrery.agent_heartbeat(%s, %s, %s, %s, %s)", agent.agent_id, token, "{}", "0", "[]")
+        else:
+            gone = [{"server_id": s, "epoch": e, "state": "exited", "reason": "STALE"} for s, e in agent.processes]
+            outcome, _ = self.caller.call("kill" if which == 2 else "report", login, "select orrery.agent_report(%s, %s, %s)",
+                                          agent.agent_id, token, json.dumps(gone))
+        if outcome == "ok":
+            self.caller.journal("violation", "2 nobody speaks for another agent", f"{agent.name}: call {which} with token {token[:8]} was answered")
+
+    # What servers do for their players
+
+    def servers(self, *roles):
+        self.agent.settle()
+        return [p for p in self.agent.processes.values() if p.role in roles and p.state in ("ready", "stopping")]
+
+    def open(self):
+        for process in self.rng.sample(self.servers("login"), 1) if self.servers("login") else ():
+            account = 10 ** 12 if self.odd(0.03) else self.rng.choice(self.accounts[process.cluster])
+            outcome, answer = self.caller.call("open", f"session_{process.cluster}", "select orrery.session_open(%s, %s, %s, %s, %s)",
+                                               *process.me(), account, "192.0.2.9:9")
+            if outcome == "ok":
+                process.sessions[answer["session_id"]] = (answer["epoch"], [c["character_id"] for c in answer["characters"]])
+                self.sessions_seen.append(answer["session_id"])
+                self.caller.journal("target", answer["session_id"], answer["epoch"], "owner", process.server_id)
+
+    def select(self):
+        for process in [p for p in self.servers("login") if p.sessions][:2]:
+            session, (epoch, characters) = self.rng.choice(list(process.sessions.items()))
+            character = 10 ** 12 if self.odd(0.03) or not characters else characters[0]
+            outcome, answer = self.caller.call("select", f"session_{process.cluster}", "select orrery.session_select(%s, %s, %s, %s, %s, %s)",
+                                               *process.me(), session, epoch, character)
+            if outcome == "refused" and answer == "OR007" or outcome == "ok" and answer["status"] == "ready":
+                del process.sessions[session]
+            if outcome == "ok" and answer["status"] == "ready":
+                self.stale_sessions.append((process.cluster, session, epoch))
+                for role in ("owner", "chat"):
+                    if answer[role]:
+                        self.caller.journal("target", session, answer[role]["epoch"], role, answer[role]["server_id"])
+
+    def end(self):
+        for process in [p for p in self.servers("login", "zone") if p.sessions or self.odd()][:2]:
+            own = self.rng.sample(list(process.sessions.items()), min(2, len(process.sessions)))
+            ends = [{"session_id": session, "epoch": value[0], "reason": "logout", "state": {"n": 1}} for session, value in own]
+            ends += [{"session_id": session, "epoch": epoch, "reason": "lapse", "detail": "STALE"}
+                     for cluster, session, epoch in self.stale_sessions if cluster == process.cluster]
+            if self.odd(0.05):
+                ends.append({"session_id": 1, "epoch": 1, "reason": "nonsense"})
+            self.rng.shuffle(ends)
+            outcome, _ = self.caller.call("end", f"session_{process.cluster}", "select orrery.session_end(%s, %s, %s, %s)",
+                                          *process.me(), json.dumps(ends))
+            if outcome == "ok":
+                for session, value in own:
+                    del process.sessions[session]
+                    self.stale_sessions.append((process.cluster, session, value[0]))
+
+    def sync(self):
+        for process in self.servers("login", "zone", "chat")[:2]:
+            taken = [{"session_id": session, "epoch": value[0], "role": "owner"} for session, value in process.sessions.items()]
+            outcome, answer = self.caller.call("sync", f"session_{process.cluster}", "select orrery.server_sync(%s, %s, %s, %s)",
+                                               *process.me(), json.dumps(taken if not self.odd(0.05) else {}))
+            if outcome == "ok":
+                for arrival in answer["arrivals"]:
+                    self.caller.journal("target", arrival["session_id"], arrival["epoch"],
+                                        arrival["role"], process.server_id)
+                    if arrival["role"] == "owner":
+                        process.sessions[arrival["session_id"]] = (arrival["epoch"], [])
+                for ended in answer["ended"]:
+                    process.sessions.pop(ended["session_id"], None)
+
+    def over(self):
+        """A server whose end was reported goes on talking."""
+        if not self.agent.over:
+            return
+        (server_id, epoch), token = self.rng.choice(self.agent.over)
+        if not token:
+            return
+        operation, statement, params = self.rng.choice((
+            ("open", "select orrery.session_open(%s, %s, %s, %s, %s)", (self.rng.choice(self.accounts["a"]), None)),
+            ("sync", "select orrery.server_sync(%s, %s, %s, %s)", ("[]",)),
+            ("end", "select orrery.session_end(%s, %s, %s, %s)", ("[]",))))
+        for cluster in CLUSTERS:
+            outcome, _ = self.caller.call(operation, f"session_{cluster}", statement, server_id, epoch, token, *params)
+            if outcome == "ok":
+                self.caller.journal("violation", "2 a server that is over is refused", f"{operation} of server {server_id}, epoch {epoch}")
+
+
+def work(number, shared, database, seed, setup):
+    """A worker process: rounds of operations, then calm, until it is told to end."""
+    try:
+        with open(database.dir / f"journal.{number}", "w", buffering=1 << 16) as journal:
+            caller = Caller(database, f"{seed}/{number}", shared["count"], journal, 60 if number % 2 else 250)
+            worker = Worker(caller, number, *setup)
+            while True:
+                phase = shared["phase"].value
+                while shared["count"].value < shared["until"].value and phase == 0:
+                    worker.step()
+                    ahead = shared["count"].value / OPERATIONS_PER_S - (time.monotonic() - shared["began"].value)
+                    if ahead > 0:
+                        time.sleep(min(ahead, caller.rng.uniform(0, 0.04)))
+                if phase == 1:
+                    caller.faults = False
+                    worker.agent.silent_until = 0.0
+                    while not shared["pause"].is_set():
+                        if not worker.agent.act():
+                            time.sleep(0.01)
+                journal.write(json.dumps(("now", worker.agent.name, list(worker.agent.processes))) + "\n")
+                journal.flush()
+                shared["barrier"].wait(60)
+                shared["barrier"].wait(120)
+                if shared["phase"].value == 2:
+                    shared["stats"].put({name: dict(counts) for name, counts in caller.stats.items()})
+                    return
+    except (Exception, KeyboardInterrupt) as error:
+        shared["barrier"].abort()
+        if not isinstance(error, (threading.BrokenBarrierError, KeyboardInterrupt)):
+            raise
+
+
+def tick(number, shared, database, seed):
+    """One of the two loops that tick at once, as when one takes over from another that still lives."""
+    try:
+        with open(database.dir / f"journal.tick{number}", "w", buffering=1 << 16) as journal:
+            ignored = multiprocessing.Value("l", 0)
+            caller = Caller(database, f"{seed}/tick{number}", ignored, journal, 0)
+            caller.faults = False
+            while True:
+                since = last = time.time()
+                while not shared["pause"].is_set():
+                    now = time.time()
+                    if now - last > 1:
+                        since = now
+                    last = now
+                    caller.call("tick", "orrery_cron", "select orrery.tick(to_timestamp(%s))", since, expected=())
+                    time.sleep(caller.rng.uniform(0.01, 0.05))
+                journal.flush()
+                shared["barrier"].wait(60)
+                shared["barrier"].wait(120)
+                if shared["phase"].value == 2:
+                    shared["stats"].put({name: dict(counts) for name, counts in caller.stats.items()})
+                    return
+    except (Exception, KeyboardInterrupt) as error:
+        shared["barrier"].abort()
+        if not isinstance(error, (threading.BrokenBarrierError, KeyboardInterrupt)):
+            raise
+
+
+class Judge:
+    """Gathers what is broken, and shows each invariant once."""
+
+    def __init__(self, database, workers):
+        self.database = database
+        self.connection = database.connect()
+        self.connection.autocommit = True
+        self.cursor = self.connection.cursor(cursor_factory=psycopg2.extras.RealDictCursor)
+        self.history = History()
+        self.runs = Runs(RETRY_S, LEASE_S, MARGIN_S)
+        self.files = {}
+        self.names = [f"journal.{n}" for n in range(workers)] + ["journal.tick0", "journal.tick1"]
+        self.found = {}
+        self.looks = 0
+
+    def take(self, found, when):
+        for name, why in found.items():
+            if name not in self.found:
+                self.found[name] = f"{when}: {why}"
+                say(f"BROKEN {when}: {name}: {why[:600]}")
+
+    def glance(self, when):
+        self.looks += 1
+        self.take(broken(self.cursor, SNAPSHOT), when)
+
+    def read_journals(self):
+        for name in self.names:
+            if name not in self.files:
+                self.files[name] = open(self.database.dir / name)
+            for line in self.files[name]:
+                self.runs.take(json.loads(line))
+
+    def look(self, when):
+        """Everything, while nothing is going on."""
+        self.glance(when)
+        self.take(broken(self.cursor, HISTORY), when)
+        self.take(broken(self.cursor, NOTHING_STALE), when)
+        self.take(self.history.read(self.cursor), when)
+        self.read_journals()
+        self.take(self.runs.broken(self.cursor, time.monotonic()), when)
+
+    def rows(self, query):
+        self.cursor.execute(query)
+        return self.cursor.fetchall()
+
+    def unconverged(self):
+        """What is not yet as it should be when nothing goes wrong any more; empty: all is."""
+        left = [f"cluster {r['cluster']} is {r['state']}" for r in self.rows("select * from orrery.cluster where state <> 'running'")]
+        left += [f"{r['kind']} {r['cluster']} is {r['state']}" for r in self.rows(
+            "select k.cluster, k.kind, s.state from orrery.server_kind k left join orrery.placement p on p.cluster = k.cluster and p.kind = k.kind "
+            "and p.key = k.always_on_key left join orrery.server s using (server_id) where k.always_on_key is not null and s.state is distinct from 'ready'")]
+        left += [f"agent {r['name']} is {r['state']}" for r in self.rows("select * from orrery.agent where state <> 'up'")]
+        left += [f"server {r['server_id']} {r['kind']} {r['key']} is {r['state']}: {r['reason']}" for r in self.rows(
+            "select * from orrery.server where state in ('starting', 'stopping') or state = 'requested' and reason not like '%no agent with room%'")]
+        left += [f"command {r['command_id']} {r['verb']} is {r['state']}" for r in self.rows(
+            "select * from orrery.command where state in ('pending', 'claimed')")]
+        left += [f"session {r['session_id']} is {r['state']}" for r in self.rows(
+            "select * from orrery.session where state in ('orphaned', 'selecting', 'waiting')")]
+        return left
+
+    def believed(self):
+        """agent -> refs that the database believes it runs."""
+        found = collections.defaultdict(set)
+        for row in self.rows("select a.name, s.server_id, s.epoch from orrery.server s join orrery.agent a using (agent_id) "
+                             "where s.state in ('starting', 'ready', 'stopping')"):
+            found[row["name"]].add((row["server_id"], row["epoch"]))
+        return found
+
+
+def set_up(database):
+    """Two clusters with small kinds, their logins, players; returns accounts by cluster and places."""
+    for name, value in SETTINGS.items():
+        database.sql("select orrery.setting_set(%s, %s)", name, value, user="dba")
+    database.login("agent", "orrery_agent", "*")
+    accounts = {}
+    for cluster in CLUSTERS:
+        database.sql("select orrery.cluster_create(%s)", cluster, user="dba")
+        database.login(f"dba_{cluster}", "orrery_admin", cluster)
+        database.login(f"agent_{cluster}", "orrery_agent", cluster)
+        database.login(f"session_{cluster}", "orrery_session", cluster)
+        common = {"ready_deadline_ms": 600, "stop_grace_ms": 200, "cpu_millis": 10, "memory_bytes": 1 << 20}
+        zone = {**common, "role": "zone", "command": "zone", "sessions_max": 3, "idle_stop_ms": 1500, "start_attempts_max": 3}
+        for kind, spec in (
+                ("login", {**common, "role": "login", "command": "login", "sessions_max": 9}),
+                ("login2", {**common, "role": "login", "command": "login", "sessions_max": 9, "always_on_key": "main"}),
+                ("chat", {**common, "role": "chat", "command": "chat"}),
+                ("grid", zone), ("station", zone), ("match", {**zone, "on_isolation": "hold"})):
+            database.sql("select orrery.server_kind_set(%s, %s, %s)", kind, json.dumps(spec), cluster, user="dba")
+        places = [(row["kind"], row["key"]) for row in
+                  database.sql("select kind, key from space.place where cluster = %s order by kind, key", cluster)][:8]
+        for number in range(ACCOUNTS):
+            kind, key = (places + [("match", str(n)) for n in range(4)])[number % 12]
+            database.sql("select orrery.account_create(%s, '$argon2id$x', %s)", f"player{number}", cluster, user="dba")
+            database.sql("select orrery.character_create(%s, %s, %s, %s, %s)", f"player{number}", f"Hero {number}", kind, key, cluster, user="dba")
+        accounts[cluster] = [row["account_id"] for row in database.sql("select account_id from orrery.account where cluster = %s", cluster)]
+        database.sql("select orrery.cluster_start(%s)", cluster, user="dba")
+    routines = {row["proname"] for row in database.sql("select proname from pg_proc where pronamespace = 'orrery'::regnamespace")}
+    return accounts, routines, places
+
+
+def show(stats):
+    print(f"# {'operation':<12}{'succeeded':>11}{'conflicted':>12}{'refused':>9}", flush=True)
+    for name, counts in sorted(stats.items()):
+        print(f"# {name:<12}" + "".join(f"{counts[what]:>{width}}" for what, width in
+                                        (("succeeded", 11), ("conflicted", 12), ("refused", 9))), flush=True)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(10 ** 6))
+    parser.add_argument("--operations", type=int, default=20000)
+    parser.add_argument("--workers", type=int, default=8)
+    options = parser.parse_args()
+    say(f"seed {options.seed}, {options.operations} operations, {options.workers} workers")
+    database = Database()
+    accounts, routines, places = set_up(database)
+    agents = [f"machine-{n}" for n in range(options.workers)]
+    shared = {
+        "count": multiprocessing.Value("l", 0), "until": multiprocessing.Value("l", 0), "phase": multiprocessing.Value("i", 0),
+        "began": multiprocessing.Value("d", time.monotonic()),
+        "pause": multiprocessing.Event(), "barrier": multiprocessing.Barrier(options.workers + 3), "stats": multiprocessing.Queue(),
+    }
+    shared["until"].value = min(ROUND, options.operations)
+    children = [multiprocessing.Process(target=work, args=(n, shared, database, options.seed, (agents, accounts, routines, places)), daemon=True)
+                for n in range(options.workers)]
+    children += [multiprocessing.Process(target=tick, args=(n, shared, database, options.seed), daemon=True) for n in range(2)]
+    for child in children:
+        child.start()
+    judge = Judge(database, options.workers)
+    began = time.monotonic()
+
+    def pause():
+        """All stand still; nothing is in flight."""
+        shared["pause"].set()
+        shared["barrier"].wait(60)
+
+    def go_on():
+        shared["pause"].clear()
+        shared["barrier"].wait(60)
+
+    def wait_for(what, condition, seconds):
+        """Polls in calm; the last thing that was missing, or nothing."""
+        deadline = time.monotonic() + seconds
+        while left := condition():
+            if time.monotonic() > deadline:
+                say(f"{what}: after {seconds} s: {'; '.join(left[:8])}")
+                return left
+            judge.glance(what)
+            time.sleep(0.1)
+        return []
+
+    try:
+        while True:
+            while shared["count"].value < shared["until"].value and not shared["barrier"].broken:
+                judge.glance(f"after {shared['count'].value} operations")
+                time.sleep(0.25)
+            pause()
+            done = shared["count"].value
+            judge.look(f"at the barrier of {done} operations")
+            say(f"{done} operations, {time.monotonic() - began:.0f} s, {len(judge.runs.starts)} processes started")
+            if done >= options.operations:
+                break
+            shared["until"].value = min(done + ROUND, options.operations)
+            go_on()
+        took = time.monotonic() - began
+
+        # everything heals: no fault is injected any more, the DBA wants both clusters up
+        shared["phase"].value = 1
+        for name in agents if "agent_resume" in routines else ():
+            try:
+                database.sql("select orrery.agent_resume(%s)", name, user="dba")
+            except psycopg2.Error as error:
+                if error.pgcode != "OR002":
+                    raise
+        go_on()
+        wanted = time.monotonic()
+
+        def wanted_up():
+            for row in judge.rows("select cluster, state from orrery.cluster where state in ('stopped', 'shutting_down')"):
+                verb = "cluster_start" if row["state"] == "stopped" else "cluster_shutdown_cancel"
+                try:
+                    database.sql(f"select orrery.{verb}(%s)", row["cluster"], user="dba")
+                except psycopg2.Error as error:
+                    if error.pgcode != "OR002":
+                        raise
+            return judge.unconverged()
+
+        left = wait_for("healing", wanted_up, CONVERGE_S)
+        say(f"healed in {time.monotonic() - wanted:.1f} s")
+        pause()
+        judge.look("healed")
+        differ = {name: (judge.runs.now.get(name), judge.believed()[name]) for name in agents
+                  if judge.runs.now.get(name) != judge.believed()[name]}
+        go_on()
+        check(f"all heals without help within {CONVERGE_S} s", not left, "; ".join(left[:5]))
+        check("what the machines run is what the database believes", not differ, str(differ))
+
+        for cluster in CLUSTERS:
+            database.sql("select orrery.cluster_shutdown(0, %s)", cluster, user="dba")
+        left = wait_for("stopping", lambda: [str(dict(row)) for row in judge.rows("select cluster, state from orrery.cluster where state <> 'stopped'")], CONVERGE_S)
+        pause()
+        judge.look("stopped")
+        shared["phase"].value = 2
+        go_on()
+        check("a shutdown stops both clusters", not left, "; ".join(left))
+        check("and no process is left", not any(judge.runs.now.values()), str(judge.runs.now))
+        stats = collections.defaultdict(collections.Counter)
+        for _ in children:
+            for name, counts in shared["stats"].get(timeout=20).items():
+                stats[name].update(counts)
+        for child in children:
+            child.join(20)
+    except threading.BrokenBarrierError:
+        judge.read_journals()
+        check("no worker fails", False, "see its traceback above")
+        for child in children:
+            child.terminate()
+        finish()
+
+    show(stats)
+    checks = [*SNAPSHOT, *HISTORY, *NOTHING_STALE, "7 each change begins where the last one ended", "7 each change is an edge of transition",
+              "7 each change names its rule", "7 each row is in the state of its last event", "4 a (server, epoch) is started once",
+              "4 a server runs once at a time", "2 later starts have higher epochs", "2 no epoch was run by two servers",
+              "3 a session's epoch is given to one server", "4 a command is handed out again only after its time",
+              "2 an agent is judged after lease and margin, not before", "1 no two processes of a machine are given one port",
+              "no deadlock", "no error but of class OR and of serialisation", "what is right is not refused"]
+    for name in [*checks, *(name for name in judge.found if name not in checks)]:
+        check(name, name not in judge.found, judge.found.get(name, ""))
+    lost = judge.rows("select count(*)::int as n from orrery.event where noun = 'agent' and to_state = 'lost'")[0]["n"]
+    say(f"{judge.looks} looks, {len(judge.history.states)} things followed through {judge.history.event_id} events, "
+        f"{len(judge.runs.starts)} processes started, {lost} times an agent was lost")
+    check("agents were lost, and processes started", lost > 0 and len(judge.runs.starts) > options.operations / 100, f"{lost}, {len(judge.runs.starts)}")
+    never = [f"{name} never {what}" for name, counts in stats.items() for what in ("succeeded", "refused")
+             if not counts[what] and not (what == "refused" and name in NEVER_REFUSED)]
+    if not sum(counts["conflicted"] for counts in stats.values()):
+        never.append("nothing conflicted")
+    if options.operations >= 20000:
+        check("every operation succeeded, and was refused, and there were conflicts", not never, ", ".join(never))
+        check("it took less than 90 s", took < 90, f"{took:.0f} s")
+    say(f"{options.operations} operations took {took:.0f} s: {options.operations / took:.0f} a second; seed {options.seed}")
+    finish()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
