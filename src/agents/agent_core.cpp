@@ -520,7 +520,10 @@ std::string AgentCore::lease_words() const {
       text = "the lease has run out: " + text + " ended by the shims";
     }
   }
-  if (holds > 0) text += (text.empty() ? "" : ", ") + counted(holds, "server") + " without one going on";
+  if (holds > 0) {
+    text += (text.empty() ? "" : ", ") + counted(holds, "server") +
+            (holds == 1 ? " that holds goes" : " that hold go") + " on";
+  }
   return text;
 }
 

@@ -1,131 +1,10 @@
+// AgentCore and the database: registration, the pinned database, heartbeats, doorbells, reports, how it ends.
 #include "agents/agent_core.h"
 
-#include <gtest/gtest.h>
+#include "agents/agent_core_lab.h"
 
 namespace orrery::agents {
 namespace {
-
-using namespace std::chrono_literals;
-
-constexpr ServerRef one{ServerId{3}, Epoch{4294967297}};
-constexpr ServerRef one_later{ServerId{3}, Epoch{4294967298}};
-constexpr ServerRef two{ServerId{4}, Epoch{4294967299}};
-
-// A core on virtual time; what it does is kept until asked for.
-class AgentCoreTest : public testing::Test {
- protected:
-  AgentCoreTest()
-      : core_({"a1", std::string(64, 'a'), Json{{"host", "h"}}, *Address::parse("192.0.2.1", 0),
-               *Address::parse("203.0.113.1", 0), *Address::parse("10.0.0.1", 0), *Address::parse("10.0.0.1", 0)}) {}
-
-  void give(const Event& event) {
-    for (Action& action : core_.on(event, now_)) done_.push_back(std::move(action));
-  }
-  // Lets time pass, waking the core only at the deadlines it names.
-  void pass(Duration duration) {
-    const Instant end = now_ + duration;
-    for (int turns = 0; turns < 100'000; ++turns) {
-      const auto at = core_.next_deadline();
-      if (!at || *at > end) {
-        now_ = end;
-        return;
-      }
-      now_ = std::max(now_, *at);
-      give(Timer{});
-      if (beating_) answer_heartbeats();
-    }
-    FAIL() << "the core names deadlines that it does not meet";
-  }
-  // All actions of one type since the last asking.
-  template <class T>
-  std::vector<T> take() {
-    std::vector<T> found;
-    std::erase_if(done_, [&found](Action& action) {
-      if (!std::holds_alternative<T>(action)) return false;
-      found.push_back(std::get<T>(std::move(action)));
-      return true;
-    });
-    return found;
-  }
-  bool said(const std::string& words) {
-    bool found = false;
-    for (const Say& say : take<Say>()) found |= say.text.find(words) != std::string::npos;
-    return found;
-  }
-  std::vector<Json> reported() {
-    std::vector<Json> all;
-    for (const Report& report : take<Report>()) all.insert(all.end(), report.reports.begin(), report.reports.end());
-    return all;
-  }
-
-  static Json register_answer(int lease_ms = 15000) {
-    return {{"agent_id", 7}, {"token", "t0"}, {"heartbeat_ms", 1000}, {"lease_ms", lease_ms}};
-  }
-  static Json beat(Json commands = Json::array(), Json clusters = Json::array()) {
-    return {{"want_inventory", false}, {"commands", commands}, {"unknown", Json::array()}, {"clusters", clusters}};
-  }
-  static Json cluster(const std::string& state, Json stops_in_ms = nullptr, Json notice = nullptr) {
-    return Json::array({{{"name", "dev"}, {"state", state}, {"stops_in_ms", stops_in_ms}, {"notice_id", notice}}});
-  }
-  static Json start(int id, ServerRef ref, int ready_deadline_ms = 10000) {
-    return {{"command_id", id},
-            {"verb", "start"},
-            {"cluster", "dev"},
-            {"server_id", ref.server.value},
-            {"epoch", ref.epoch.value},
-            {"spec",
-             {{"kind", "grid"},
-              {"key", "42"},
-              {"role", "zone"},
-              {"command", "orrery-sessiond"},
-              {"args", {"--role", "zone"}},
-              {"env", {{"A", "b"}}},
-              {"public_port", 20001},
-              {"private_port", 20002},
-              {"ready_deadline_ms", ready_deadline_ms},
-              {"stop_grace_ms", 3000},
-              {"token", "secret"}}}};
-  }
-  static Json stop(int id, ServerRef ref, int grace_ms = 5000) {
-    return {{"command_id", id},         {"verb", "stop"},      {"cluster", "dev"}, {"server_id", ref.server.value},
-            {"epoch", ref.epoch.value}, {"grace_ms", grace_ms}};
-  }
-
-  void connect(Json answer = register_answer()) {
-    give(DatabaseConnected{});
-    give(RegisterAnswer{std::move(answer)});
-  }
-  void lose() { give(DatabaseLost{{"gone", "connection"}}); }
-  // A heartbeat is under way: this is its answer.
-  void answer(Json json) { give(HeartbeatAnswer{std::move(json)}); }
-  void answer_heartbeats() {
-    if (!take<Heartbeat>().empty()) answer(beat());
-    if (!take<Report>().empty()) give(ReportAnswer{Json()});
-  }
-  // Rings, so that a heartbeat is under way, and answers it.
-  void order(const Json& json) {
-    give(Doorbell{"7"});
-    answer(json);
-  }
-  void run_ready(ServerRef ref, int command = 1) {
-    order(beat(Json::array({start(command, ref)})));
-    give(ProcessStarted{ref, 100});
-    give(ProcessReady{ref});
-    give(ReportAnswer{Json()});
-    while (!take<Report>().empty()) give(ReportAnswer{Json()});
-    done_.clear();
-  }
-  void connect_and_run(ServerRef ref) {
-    connect();
-    answer(beat());
-    run_ready(ref);
-  }
-
-  Instant now_{1000s};
-  AgentCore core_;
-  Actions done_;
-  bool beating_ = false;
-};
 
 TEST_F(AgentCoreTest, ListensThenRegistersThenHeartbeatsAtOnceWithItsInventory) {
   give(DatabaseConnected{});
@@ -150,11 +29,9 @@ TEST_F(AgentCoreTest, HeartbeatsEachIntervalAndOnlyOneAtATime) {
   answer(beat());
   EXPECT_EQ(take<Heartbeat>().size(), 1u);
   answer(beat());
-  beating_ = true;
   const Instant begun = now_;
   int beats = 0;
   for (; now_ < begun + 10s; ++beats) {
-    beating_ = false;
     pass(1s);
     const auto sent = take<Heartbeat>();
     ASSERT_EQ(sent.size(), 1u);
@@ -162,25 +39,6 @@ TEST_F(AgentCoreTest, HeartbeatsEachIntervalAndOnlyOneAtATime) {
     answer(beat());
   }
   EXPECT_EQ(beats, 10);
-}
-
-TEST_F(AgentCoreTest, ADoorbellThatNamesItMakesItHeartbeatAtOnce) {
-  connect();
-  answer(beat());
-  done_.clear();
-  for (const char* other : {"17", "70,1", "", "77,"}) give(Doorbell{other});
-  EXPECT_TRUE(take<Heartbeat>().empty());
-  for (const char* me : {"7", "1,7,9", "*"}) {
-    give(Doorbell{me});
-    EXPECT_EQ(take<Heartbeat>().size(), 1u) << me;
-    answer(beat());
-  }
-  give(Doorbell{"7"});
-  take<Heartbeat>();
-  give(Doorbell{"7"});
-  EXPECT_TRUE(take<Heartbeat>().empty());
-  answer(beat());
-  EXPECT_EQ(take<Heartbeat>().size(), 1u) << "a bell during a heartbeat is not forgotten";
 }
 
 TEST_F(AgentCoreTest, WantedInventoryIsSentOnceAndDoesNotSpin) {
@@ -212,152 +70,314 @@ TEST_F(AgentCoreTest, TheDigestChangesWithTheInventory) {
   EXPECT_NE(starting, ready);
 }
 
-TEST_F(AgentCoreTest, AStartSpawnsAndIsReportedWhenTheProcessRuns) {
+// Doorbells
+
+TEST_F(AgentCoreTest, ADoorbellThatNamesItMakesItHeartbeatAtOnce) {
   connect();
-  answer(beat(Json::array({start(1, one)})));
-  const auto spawns = take<Spawn>();
-  ASSERT_EQ(spawns.size(), 1u);
-  EXPECT_EQ(spawns[0].ref, one);
-  EXPECT_EQ(spawns[0].cluster + spawns[0].kind + spawns[0].key + spawns[0].token, "devgrid42secret");
-  EXPECT_EQ(spawns[0].args, (std::vector<std::string>{"--role", "zone"}));
-  EXPECT_EQ(spawns[0].env.at("A"), "b");
-  EXPECT_EQ(spawns[0].public_bind.to_string(), "192.0.2.1:20001");
-  EXPECT_EQ(spawns[0].public_advertise.to_string(), "203.0.113.1:20001");
-  EXPECT_EQ(spawns[0].private_advertise.to_string(), "10.0.0.1:20002");
-  EXPECT_TRUE(reported().empty());
-  give(ProcessStarted{one, 123});
-  EXPECT_EQ(reported(), (std::vector<Json>{{{"command_id", 1}, {"ok", true}}}));
-  give(ProcessReady{one});
-  give(ReportAnswer{Json()});
-  EXPECT_EQ(reported(),
-            (std::vector<Json>{{{"server_id", 3}, {"epoch", one.epoch.value}, {"state", "ready"}, {"pid", 123}}}));
+  answer(beat());
+  done_.clear();
+  for (const char* other : {"17", "70,1", "", "77,", "7x", "-7", "99999999999999999999999", ",,"})
+    give(Doorbell{other});
+  EXPECT_TRUE(take<Heartbeat>().empty());
+  for (const char* me : {"7", "1,7,9", "*"}) {
+    give(Doorbell{me});
+    EXPECT_EQ(take<Heartbeat>().size(), 1u) << me;
+    answer(beat());
+  }
+  give(Doorbell{"7"});
+  take<Heartbeat>();
+  give(Doorbell{"7"});
+  EXPECT_TRUE(take<Heartbeat>().empty());
+  answer(beat());
+  EXPECT_EQ(take<Heartbeat>().size(), 1u) << "a bell during a heartbeat is not forgotten";
 }
 
-TEST_F(AgentCoreTest, AStartDeliveredAgainStartsNothing) {
+// Catches a relay that wakes everybody, the one that was not named, or nobody for *; and one that is told to itself.
+TEST_F(AgentCoreTest, AListenerPassesDoorbellsOnToTheRelaysThatAreNamed) {
   connect();
-  answer(beat(Json::array({start(1, one)})));
-  give(ProcessStarted{one, 123});
-  EXPECT_EQ(take<Spawn>().size(), 1u);
-  order(beat(Json::array({start(1, one)})));
-  EXPECT_TRUE(take<Spawn>().empty());
-  EXPECT_EQ(reported().size(), 1u) << "its report is under way";
-  give(ReportAnswer{Json()});
-  order(beat(Json::array({start(1, one)})));
-  EXPECT_TRUE(take<Spawn>().empty());
-  EXPECT_EQ(reported(), (std::vector<Json>{{{"command_id", 1}, {"ok", true}}}));
-  give(ReportAnswer{Json()});
-  give(ProcessExited{one, 0, std::nullopt, "exit status 0"});
-  order(beat(Json::array({start(1, one)})));
-  EXPECT_TRUE(take<Spawn>().empty()) << "one process per (server, epoch), for ever";
-  order(beat(Json::array({start(2, one_later)})));
-  EXPECT_EQ(take<Spawn>().size(), 1u) << "a later epoch is another matter";
-  order(beat(Json::array({start(3, one)})));
-  EXPECT_TRUE(take<Spawn>().empty()) << "an earlier one never comes back";
-}
-
-TEST_F(AgentCoreTest, AStartOfALaterEpochKillsWhatStillRunsOfTheEarlier) {
-  connect_and_run(one);
-  order(beat(Json::array({start(2, one_later)})));
-  const auto signals = take<Signal>();
-  ASSERT_EQ(signals.size(), 1u);
-  EXPECT_EQ(signals[0].ref, one);
-  EXPECT_TRUE(signals[0].kill);
-  EXPECT_EQ(take<Spawn>().size(), 1u);
-}
-
-TEST_F(AgentCoreTest, AStartThatFailsIsReportedFailedAndExited) {
-  connect();
-  answer(beat(Json::array({start(1, one)})));
-  give(ProcessFailed{one, "ENOENT: no such executable"});
-  give(ReportAnswer{Json()});
-  const auto reports = reported();
-  ASSERT_EQ(reports.size(), 2u);
-  EXPECT_EQ(reports[0], (Json{{"command_id", 1}, {"ok", false}, {"error", "ENOENT: no such executable"}}));
-  EXPECT_EQ(reports[1]["state"], "exited");
-  EXPECT_EQ(reports[1]["reason"], "ENOENT: no such executable");
-}
-
-TEST_F(AgentCoreTest, AStopTerminatesThenKillsAfterTheGrace) {
-  connect_and_run(one);
-  beating_ = true;
-  order(beat(Json::array({stop(2, one, 5000)})));
-  ASSERT_EQ(take<Signal>().size(), 1u);
-  pass(4999ms);
-  EXPECT_TRUE(take<Signal>().empty());
-  pass(1ms);
-  const auto signals = take<Signal>();
-  ASSERT_EQ(signals.size(), 1u);
-  EXPECT_TRUE(signals[0].kill);
-  pass(10s);
-  EXPECT_TRUE(take<Signal>().empty()) << "once is enough";
-}
-
-TEST_F(AgentCoreTest, AStopOfWhatDoesNotRunIsReportedExitedToo) {
-  connect();
-  answer(beat(Json::array({stop(5, two)})));
-  give(ReportAnswer{Json()});
-  const auto reports = reported();
-  ASSERT_EQ(reports.size(), 2u);
-  EXPECT_EQ(reports[0], (Json{{"command_id", 5}, {"ok", true}}));
-  EXPECT_EQ(reports[1]["state"], "exited");
-}
-
-TEST_F(AgentCoreTest, AServerThatIsNotReadyInTimeIsKilledAndTheReasonSaysSo) {
-  connect();
-  answer(beat(Json::array({start(1, one, 700)})));
-  give(ProcessStarted{one, 9});
-  beating_ = true;
-  pass(699ms);
-  EXPECT_TRUE(take<Signal>().empty());
-  pass(1ms);
-  const auto signals = take<Signal>();
-  ASSERT_EQ(signals.size(), 1u);
-  EXPECT_TRUE(signals[0].kill);
-  give(ProcessReady{one});
-  take<Report>();
-  give(ReportAnswer{Json()});
-  give(ProcessExited{one, std::nullopt, 9, "killed by signal 9 (Killed)"});
-  const auto reports = reported();
-  ASSERT_FALSE(reports.empty());
-  EXPECT_EQ(reports.back()["reason"], "not READY within 700 ms");
-  for (const Json& report : reports) EXPECT_NE(report.value("state", ""), "ready") << "too late is too late";
-}
-
-TEST_F(AgentCoreTest, TellsGoToTheirServer) {
-  connect_and_run(one);
-  const auto tell = [](int id, ServerRef ref) {
-    return Json{{"command_id", id},         {"verb", "tell"},
-                {"cluster", "dev"},         {"server_id", ref.server.value},
-                {"epoch", ref.epoch.value}, {"message", {{"tell", "sync"}}}};
-  };
-  order(beat(Json::array({tell(8, one), tell(9, two)})));
-  const auto tells = take<Tell>();
-  ASSERT_EQ(tells.size(), 1u);
-  EXPECT_EQ(tells[0].ref, one);
-  EXPECT_EQ(tells[0].message, (Json{{"message", {{"tell", "sync"}}}}));
-  const auto reports = reported();
-  ASSERT_EQ(reports.size(), 2u);
-  EXPECT_TRUE(reports[0]["ok"]);
-  EXPECT_FALSE(reports[1]["ok"]);
-}
-
-TEST_F(AgentCoreTest, ServersTheDatabaseDoesNotKnowAreStopped) {
-  connect_and_run(one);
   Json json = beat();
-  json["unknown"] = Json::array({{{"server_id", 3}, {"epoch", one.epoch.value}}, {{"server_id", 99}, {"epoch", 1}}});
-  order(json);
-  const auto signals = take<Signal>();
-  ASSERT_EQ(signals.size(), 1u);
-  EXPECT_EQ(signals[0].ref, one);
+  json["relays"] = Json::array({{{"agent_id", 9}, {"host", "10.0.0.9"}, {"port", 7000}},
+                                {{"agent_id", 11}, {"host", "fd00::11"}, {"port", 7001}},
+                                {{"agent_id", 7}, {"host", "10.0.0.1"}, {"port", 7002}},
+                                {{"agent_id", 12}, {"host", "not an address"}, {"port", 7003}},
+                                {{"agent_id", 13}, {"host", "10.0.0.13"}, {"port", 0}},
+                                Json(3)});
+  answer(json);
+  give(Doorbell{"9,7"});
+  auto sent = take<SendPrivate>();
+  ASSERT_EQ(sent.size(), 1u);
+  EXPECT_EQ(sent[0].to.to_string(), "10.0.0.9:7000");
+  EXPECT_EQ(sent[0].bytes, "orrery-bell 9");
+  give(Doorbell{"*"});
+  sent = take<SendPrivate>();
+  ASSERT_EQ(sent.size(), 2u);
+  EXPECT_EQ(sent[1].to.to_string(), "[fd00::11]:7001");
+  EXPECT_EQ(sent[1].bytes, "orrery-bell 11");
+  give(Doorbell{"8"});
+  EXPECT_TRUE(take<SendPrivate>().empty());
+  answer(beat());
+  give(Doorbell{"*"});
+  EXPECT_TRUE(take<SendPrivate>().empty()) << "the last answer named no relays";
 }
+
+// Catches an agent that goes on listening when told not to (every notification wakes every listener), and one that
+// listens again but misses what was rung for meanwhile.
+TEST_F(AgentCoreTest, ListensOnlyWhileItIsToldTo) {
+  connect();
+  EXPECT_EQ(take<Listen>().size(), 1u);
+  Json json = beat();
+  json["listen"] = false;
+  answer(json);
+  EXPECT_EQ(take<Unlisten>().size(), 1u);
+  order(json);
+  EXPECT_TRUE(take<Unlisten>().empty()) << "told once";
+  json["listen"] = true;
+  take<Heartbeat>();
+  order(json);
+  EXPECT_EQ(take<Listen>().size(), 1u);
+  EXPECT_EQ(take<Heartbeat>().size(), 2u) << "once more after the LISTEN";
+  answer(beat());
+  lose();
+  Json quiet = register_answer();
+  quiet["listen"] = false;
+  connect(quiet);
+  EXPECT_EQ(take<Listen>().size(), 1u) << "a new connection listens before it registers";
+  EXPECT_EQ(take<Unlisten>().size(), 1u);
+}
+
+// Catches a private socket through which anybody makes an agent heartbeat, or too often, and a bell that is lost.
+TEST_F(AgentCoreTest, BellsOfOtherAgentsMakeItHeartbeatTenTimesASecondAtMost) {
+  give(PrivateDatagram{"orrery-bell 0"});
+  connect();
+  answer(beat());
+  done_.clear();
+  for (const std::string& odd :
+       {std::string("orrery-bell 8"), std::string("orrery-bell 7 "), std::string("orrery-bell"), std::string(),
+        std::string(70000, 'x'), std::string("orrery-bell 7\0", 14)}) {
+    give(PrivateDatagram{odd});
+  }
+  EXPECT_TRUE(take<Heartbeat>().empty());
+  EXPECT_TRUE(take<SendPrivate>().empty()) << "nobody is answered";
+  int beats = 0;
+  const Instant begun = now_;
+  while (now_ < begun + 2s) {
+    give(PrivateDatagram{"orrery-bell 7"});
+    pass(1ms);
+    for ([[maybe_unused]] const Heartbeat& beat_sent : take<Heartbeat>()) {
+      ++beats;
+      answer(beat());
+    }
+  }
+  EXPECT_GE(beats, 19);
+  EXPECT_LE(beats, 23) << "the regular ones besides";
+  pass(700s);
+  EXPECT_TRUE(said("7 stray private datagrams"));
+}
+
+// Registration
+
+TEST_F(AgentCoreTest, ANameHeldByAnotherEndsAnAgentThatRunsNothing) {
+  give(DatabaseConnected{});
+  give(RegisterAnswer{Error{"it is", "OR004"}});
+  EXPECT_TRUE(said("name 'a1' is held by another agent"));
+  const auto quits = take<Quit>();
+  ASSERT_EQ(quits.size(), 1u);
+  EXPECT_EQ(quits[0].status, status_refused);
+}
+
+// Catches an agent that, refused while its servers run, abandons them, steers their leases on, or asks without pause.
+TEST_F(AgentCoreTest, ANameHeldByAnotherEndsAnAgentOnceItsServersHaveEnded) {
+  connect_and_run(one);
+  const auto lease = now_ + 15s;
+  lose();
+  pass(1s);
+  give(DatabaseConnected{});
+  take<Register>();
+  give(RegisterAnswer{Error{"up elsewhere", "OR004"}});
+  int registrations = 0, lines = 0;
+  for (int i = 0; i < 10; ++i) {
+    pass(1s);
+    for ([[maybe_unused]] const Register& again : take<Register>()) {
+      ++registrations;
+      give(RegisterAnswer{Error{"up elsewhere", "OR004"}});
+    }
+    lines += said("held by another");
+    for (const Steer& steer : take<Steer>()) EXPECT_EQ(steer.lease_until, lease);
+  }
+  EXPECT_EQ(registrations, 5);
+  EXPECT_LE(lines, 1) << "said once a minute";
+  EXPECT_TRUE(take<Quit>().empty());
+  give(ProcessExited{one, std::nullopt, 9, "the lease ran out", true});
+  ASSERT_EQ(take<Quit>().size(), 1u);
+}
+
+TEST_F(AgentCoreTest, OtherRefusalsAreTriedAgain) {
+  give(DatabaseConnected{});
+  done_.clear();
+  give(RegisterAnswer{Error{"not granted", "OR010"}});
+  EXPECT_TRUE(said("not granted"));
+  EXPECT_TRUE(take<Quit>().empty());
+  pass(2s);
+  EXPECT_EQ(take<Register>().size(), 1u);
+}
+
+// Catches an agent that asks as fast as it is refused, or writes a line each time.
+TEST_F(AgentCoreTest, NoRefusalLoopsHotNorFillsTheLog) {
+  for (const char* code : {"22P02", "23505", "OR003", "42883", "XX000", "json"}) {
+    const Error error{"no", code};
+    core_ = AgentCore(self(nullptr));
+    give(DatabaseConnected{});
+    done_.clear();
+    int calls = 0, lines = 0;
+    for (int i = 0; i < 600; ++i) {
+      give(RegisterAnswer{error});
+      give(Doorbell{"*"});
+      pass(100ms);
+      calls += static_cast<int>(take<Register>().size());
+      for (const Say& say : take<Say>()) lines += say.level == Level::error;
+    }
+    EXPECT_LE(calls, 31) << code;
+    EXPECT_LE(lines, 2) << code;
+
+    give(RegisterAnswer{register_answer()});
+    done_.clear();
+    calls = lines = 0;
+    for (int i = 0; i < 600; ++i) {
+      give(HeartbeatAnswer{error});
+      give(Doorbell{"7"});
+      give(PrivateDatagram{"orrery-bell 7"});
+      pass(100ms);
+      calls += static_cast<int>(take<Heartbeat>().size());
+      for (const Say& say : take<Say>()) lines += say.level == Level::error;
+    }
+    EXPECT_GE(calls, 55) << code << ": it goes on asking";
+    EXPECT_LE(calls, 61) << code;
+    EXPECT_LE(lines, 2) << code;
+    EXPECT_TRUE(take<Quit>().empty());
+  }
+}
+
+// Catches the agent of a clone that acts on, or that takes the name back and forth; and servers that the other's
+// inventory has given away already going on here.
+TEST_F(AgentCoreTest, AnAgentWhoseNameWasTakenOverObeysNothingStopsItsServersAndEndsWithStatus3) {
+  connect_and_run(one);
+  beating_ = true;
+  pass(31s);
+  done_.clear();
+  beating_ = false;
+  pass(1s);
+  ASSERT_EQ(take<Heartbeat>().size(), 1u);
+  give(HeartbeatAnswer{Error{"wrong token", "OR004", "one agent a name"}});
+  EXPECT_TRUE(said("another process runs as agent 'a1': wrong token [OR004] Hint: one agent a name"));
+  const auto last = steered(one);
+  ASSERT_TRUE(last && last->stop_by);
+  EXPECT_EQ(*last->stop_by, now_ + 3s);
+  pass(2s);
+  for (const Steer& steer : take<Steer>()) EXPECT_EQ(steer.lease_until, last->lease_until) << "not steered on";
+  lose();
+  give(DatabaseConnected{});
+  give(Doorbell{"*"});
+  pass(60s);
+  EXPECT_TRUE(take<Register>().empty());
+  EXPECT_TRUE(take<Heartbeat>().empty());
+  EXPECT_TRUE(take<Report>().empty());
+  EXPECT_TRUE(take<Quit>().empty());
+  give(ProcessExited{one, 0, std::nullopt, "exit status 0"});
+  const auto quits = take<Quit>();
+  ASSERT_EQ(quits.size(), 1u);
+  EXPECT_EQ(quits[0].status, status_refused);
+}
+
+// Catches an agent that ends itself because a registration of its own (or of the process before it), over a connection
+// that is gone, was carried out after the present one.
+TEST_F(AgentCoreTest, ATokenLostSoonAfterRegisteringIsAskedForOnceMore) {
+  connect_and_run(one);
+  pass(1s);
+  done_.clear();
+  give(HeartbeatAnswer{Error{"wrong token", "OR004"}});
+  EXPECT_TRUE(take<Register>().empty()) << "not without pause";
+  EXPECT_FALSE(stops(one));
+  pass(1s);
+  EXPECT_EQ(take<Register>().size(), 1u);
+  give(RegisterAnswer{register_answer()});
+  EXPECT_EQ(take<Heartbeat>().back().inventory.size(), 1u);
+  give(HeartbeatAnswer{Error{"wrong token", "OR004"}});
+  EXPECT_TRUE(stops(one)) << "twice is another process";
+}
+
+// The pinned database
+
+// Catches an agent that says nothing of what it obeyed (the database cannot refuse itself), or pins too late.
+TEST_F(AgentCoreTest, ItPinsTheDatabaseBeforeItObeysIt) {
+  give(DatabaseConnected{});
+  EXPECT_EQ(take<Register>()[0].machine, (Json{{"host", "h"}, {"incarnation", nullptr}, {"lineage", nullptr}}));
+  done_.clear();
+  give(RegisterAnswer{register_answer()});
+  ASSERT_FALSE(done_.empty());
+  ASSERT_TRUE(std::holds_alternative<Pin>(done_[0])) << "before all else";
+  EXPECT_EQ(std::get<Pin>(done_[0]).database, database());
+  answer(beat());
+  lose();
+  done_.clear();
+  give(DatabaseConnected{});
+  EXPECT_EQ(take<Register>()[0].machine, (Json{{"host", "h"}, {"incarnation", 5}, {"lineage", std::string(32, 'a')}}));
+  give(RegisterAnswer{register_answer()});
+  EXPECT_TRUE(take<Pin>().empty()) << "the same needs no writing";
+  lose();
+  Json promoted = register_answer();
+  promoted["database"] = database(6, 'b');
+  connect(promoted);
+  ASSERT_EQ(take<Pin>().size(), 1u);
+  EXPECT_TRUE(said("incarnation 6")) << "a failover is followed, and said";
+}
+
+// Catches an agent that believes the database's word: a blank one or an old backup does not refuse by itself.
+TEST_F(AgentCoreTest, ADatabaseThatIsBehindOrOfAnotherLineageIsNotObeyedWhateverItSays) {
+  for (const Json& behind : {database(4), database(5, 'b'), database(1), Json(), Json{{"incarnation", 9}},
+                             Json{{"incarnation", "9"}, {"lineage", std::string(32, 'a')}}}) {
+    core_ = AgentCore(self(database(5)));
+    give(found(one, ServerFound::State::ready));
+    give(DatabaseConnected{});
+    done_.clear();
+    Json json = register_answer();
+    json["database"] = behind;
+    give(RegisterAnswer{json});
+    EXPECT_TRUE(take<Pin>().empty());
+    EXPECT_TRUE(take<Heartbeat>().empty()) << "nothing is asked of it but this";
+    EXPECT_TRUE(take<Steer>().empty()) << "no lease is given in its name";
+    EXPECT_TRUE(take<Quit>().empty());
+    bool told = false;
+    for (const Say& say : take<Say>()) told |= say.level == Level::error;
+    EXPECT_TRUE(told);
+    pass(2s);
+    EXPECT_EQ(take<Register>().size(), 1u) << "it goes on asking";
+    give(RegisterAnswer{register_answer()});
+    EXPECT_EQ(take<Heartbeat>().size(), 1u) << "the right one is obeyed";
+  }
+}
+
+TEST_F(AgentCoreTest, ADatabaseThatRefusesItselfIsNotObeyed) {
+  pinned(database(5));
+  give(DatabaseConnected{});
+  done_.clear();
+  give(RegisterAnswer{
+      Json{{"refused", {{"code", "OR011"}, {"message", "I am behind"}, {"hint", "SELECT incarnation_raise(5)"}}}}});
+  EXPECT_TRUE(said("this database is not obeyed: I am behind [OR011] Hint: SELECT incarnation_raise(5)"));
+  EXPECT_TRUE(take<Heartbeat>().empty());
+  EXPECT_TRUE(take<Quit>().empty());
+  pass(2s);
+  EXPECT_EQ(take<Register>().size(), 1u);
+}
+
+// Reports
 
 TEST_F(AgentCoreTest, ReportsAreKeptUntilAcknowledged) {
   connect_and_run(one);
   give(ProcessExited{one, 1, std::nullopt, "exit status 1"});
   EXPECT_EQ(reported().size(), 1u);
   lose();
-  give(ReportAnswer{Error{"gone", "connection"}});
   pass(3s);
+  EXPECT_TRUE(take<Forget>().empty()) << "what is not told yet is not forgotten";
   connect();
   const auto again = reported();
   ASSERT_EQ(again.size(), 1u);
@@ -366,7 +386,12 @@ TEST_F(AgentCoreTest, ReportsAreKeptUntilAcknowledged) {
   // Until then the inventory shows it as stopping: the database must hear the reason, not find it missing.
   EXPECT_EQ(take<Heartbeat>().back().inventory[0]["state"], "stopping");
   give(ReportAnswer{Json()});
-  answer(beat());
+  EXPECT_TRUE(take<Forget>().empty()) << "the answer under way may still order it";
+  answer(beat(Json::array({start(1, one)})));
+  EXPECT_TRUE(take<Spawn>().empty()) << "one process per (server, epoch)";
+  const auto forgotten = take<Forget>();
+  ASSERT_EQ(forgotten.size(), 1u);
+  EXPECT_EQ(forgotten[0].ref, one);
   pass(3s);
   EXPECT_TRUE(reported().empty());
 }
@@ -382,7 +407,7 @@ TEST_F(AgentCoreTest, AReportThatIsRefusedForGoodDoesNotHoldUpTheOthers) {
     const auto batch = reported();
     if (batch.empty() || ++calls > 10) break;
     if (batch[0].contains("command_id")) {
-      give(ReportAnswer{Error{"malformed", "OR003"}});
+      give(ReportAnswer{Error{"malformed", "22P02"}});
     } else {
       accepted.insert(accepted.end(), batch.begin(), batch.end());
       give(ReportAnswer{Json()});
@@ -390,143 +415,113 @@ TEST_F(AgentCoreTest, AReportThatIsRefusedForGoodDoesNotHoldUpTheOthers) {
   }
   EXPECT_EQ(accepted.size(), 2u);
   EXPECT_TRUE(said("dropped report"));
+  pass(1s);
+  EXPECT_EQ(take<Forget>().size(), 2u);
 }
 
-TEST_F(AgentCoreTest, AnUnknownTokenMakesItRegisterAnewButNotWithoutPause) {
-  connect();
+// Catches a dropped exit that is forgotten, so that nobody ever hears of it, or that stays in the inventory for ever.
+TEST_F(AgentCoreTest, AnExitWhoseReportWasDroppedIsLeftToTheInventoryAndTheNextAgent) {
+  connect_and_run(one);
+  give(ProcessExited{one, 1, std::nullopt, "exit status 1"});
+  give(ReportAnswer{Error{"malformed", "22P02"}});
+  EXPECT_TRUE(take<Forget>().empty());
+  Json wants = beat();
+  wants["want_inventory"] = true;
+  order(wants);
+  EXPECT_EQ(take<Heartbeat>().back().inventory, Json::array());
   answer(beat());
-  pass(1s);
-  done_.clear();
-  give(HeartbeatAnswer{Error{"wrong token", "OR004"}});
-  EXPECT_TRUE(take<Register>().empty());
-  pass(1s);
-  EXPECT_EQ(take<Register>().size(), 1u);
-  EXPECT_TRUE(take<Quit>().empty());
+  pass(5s);
+  EXPECT_TRUE(take<Forget>().empty());
 }
 
-TEST_F(AgentCoreTest, ANameHeldByAnotherEndsAnAgentThatNeverHadIt) {
-  give(DatabaseConnected{});
-  give(RegisterAnswer{Error{"it is", "OR004"}});
-  EXPECT_TRUE(said("name 'a1' is held by another agent"));
-  const auto quits = take<Quit>();
-  ASSERT_EQ(quits.size(), 1u);
-  EXPECT_EQ(quits[0].status, 3);
+TEST_F(AgentCoreTest, ReportsWaitASecondAfterAnErrorThatMayPass) {
+  connect_and_run(one);
+  give(ProcessExited{one, 1, std::nullopt, "exit status 1"});
+  reported();
+  int calls = 0;
+  for (int i = 0; i < 100; ++i) {
+    give(ReportAnswer{Error{"deadlock", "40P01"}});
+    pass(100ms);
+    calls += !reported().empty();
+  }
+  EXPECT_GE(calls, 9);
+  EXPECT_LE(calls, 11);
 }
 
-TEST_F(AgentCoreTest, OtherRefusalsAreTriedAgain) {
-  give(DatabaseConnected{});
-  done_.clear();
-  give(RegisterAnswer{Error{"not granted", "OR010"}});
-  EXPECT_TRUE(said("not granted"));
-  EXPECT_TRUE(take<Quit>().empty());
-  pass(2s);
-  EXPECT_EQ(take<Register>().size(), 1u);
+// Catches a batch that parts an acknowledgement from the exit it belongs to.
+TEST_F(AgentCoreTest, WhatBelongsTogetherIsReportedInOneCall) {
+  connect();
+  Json commands = Json::array();
+  for (int i = 0; i < 301; ++i) {
+    commands.push_back(stop(100 + i, {ServerId{static_cast<std::uint64_t>(1000 + i)}, Epoch{1}}));
+  }
+  answer(beat(commands));
+  std::size_t told = 0;
+  for (auto calls = take<Report>(); !calls.empty(); calls = take<Report>()) {
+    ASSERT_EQ(calls.size(), 1u);
+    const Json& batch = calls[0].reports;
+    EXPECT_LE(batch.size(), report_batch_max);
+    ASSERT_EQ(batch.size() % 2, 0u);
+    for (std::size_t i = 0; i < batch.size(); i += 2) {
+      EXPECT_EQ(batch[i]["command_id"].get<int>() + 900, batch[i + 1]["server_id"].get<int>());
+    }
+    told += batch.size();
+    give(ReportAnswer{Json()});
+  }
+  EXPECT_EQ(told, 602u);
 }
 
-TEST_F(AgentCoreTest, AnAbsentDatabaseIsSaidOnceAndThenEveryTenSeconds) {
+// Words
+
+TEST_F(AgentCoreTest, AnAbsentDatabaseIsSaidAtOnceThenEveryTenSecondsThenEveryMinute) {
   int times = 0;
   for (int i = 0; i < 25; ++i) {
     lose();
-    times += said("waiting for the database: gone");
+    times += said("waiting for the database");
     pass(1s);
-    times += said("waiting for the database: gone");
+    times += said("waiting for the database");
   }
   EXPECT_EQ(times, 3);
   connect();
   EXPECT_TRUE(said("the database is back after 25 s"));
-}
-
-TEST_F(AgentCoreTest, WordsThatAreNoTextEndNeitherTheAgentNorALine) {
-  connect();
-  answer(beat());
-  Json command = start(1, one);
-  command["spec"]["key"] = "4\n2\x7f é";
-  command["spec"]["args"] = Json::array({Json{{"a", "\xff"}}});
-  command["spec"]["env"]["A"] = Json::array({"\xff"});
-  order(beat(Json::array({command})));
-  const auto spawns = take<Spawn>();
-  ASSERT_EQ(spawns.size(), 1u);
-  EXPECT_EQ(spawns[0].args, std::vector<std::string>{"{\"a\":\"\xef\xbf\xbd\"}"});
-  give(ProcessFailed{one, "bad \xff"});
-  for (const Say& line : take<Say>()) {
-    EXPECT_EQ(line.text.find_first_of("\n\x7f"), std::string::npos) << line.text;
-    EXPECT_TRUE(line.text.find("cannot start") == std::string::npos || line.text.find("4?2? é") != std::string::npos);
-  }
-  for (int i = 0; i < 4; ++i) give(ReportAnswer{Error{"invalid input", "22P02"}});
-  EXPECT_TRUE(said("dropped report"));
-}
-
-TEST_F(AgentCoreTest, ServersGoOnWithoutTheDatabaseUntilTheLeaseEnds) {
-  connect_and_run(one);
-  now_ += 300ms;
-  give(Doorbell{"7"});  // sent now …
-  const Instant sent = now_;
-  now_ += 500ms;
-  answer(beat());  // … answered later: the lease counts from the sending
-  now_ += 200ms;
   lose();
-  pass(sent + 15s - 1ms - now_);
-  EXPECT_TRUE(take<Signal>().empty());
-  const auto tells = take<Tell>();
-  ASSERT_GE(tells.size(), 13u) << "the lease's end is passed on each second";
-  const auto until = std::chrono::duration_cast<std::chrono::milliseconds>((sent + 15s).time_since_epoch()).count();
-  for (const Tell& tell : tells) EXPECT_EQ(tell.message["lease_until_ms"], until) << "however late it is said";
-  pass(1ms);
-  auto signals = take<Signal>();
-  ASSERT_EQ(signals.size(), 1u);
-  EXPECT_FALSE(signals[0].kill);
-  EXPECT_TRUE(said("lease has run out"));
-  pass(1s);
-  signals = take<Signal>();
-  ASSERT_EQ(signals.size(), 1u);
-  EXPECT_TRUE(signals[0].kill);
-}
-
-TEST_F(AgentCoreTest, AnswersKeepTheLeaseAlive) {
-  connect_and_run(one);
-  give(Doorbell{"7"});
-  answer(beat());
   done_.clear();
-  beating_ = true;
-  pass(60s);
-  EXPECT_TRUE(take<Signal>().empty());
+  for (times = 0; now_ < Instant{1000s} + 25s + 600s;) {
+    pass(1s);
+    times += said("the database is away");
+  }
+  EXPECT_GE(times, 14);
+  EXPECT_LE(times, 16);
 }
 
-TEST_F(AgentCoreTest, AClusterEndsAtItsDeadlineThoughTheDatabaseIsAway) {
+// Catches a log that does not say, with the database away, what becomes of the servers.
+TEST_F(AgentCoreTest, AnAbsentDatabaseIsSaidWithWhatItMeansForTheServers) {
   connect_and_run(one);
-  order(beat(Json::array(), cluster("shutting_down", 4000, 17)));
-  const auto first = take<Tell>();
-  ASSERT_EQ(first.size(), 1u) << "told at once";
-  EXPECT_EQ(first[0].message["cluster"],
-            (Json{{"name", "dev"}, {"state", "shutting_down"}, {"stops_in_ms", 4000}, {"notice_id", 17}}));
+  Json held = start(2, two);
+  held["spec"]["on_isolation"] = "hold";
+  order(beat(Json::array({held})));
+  give(ProcessStarted{two, 5});
+  give(ProcessReady{two});
+  done_.clear();
   lose();
-  pass(3999ms);
-  EXPECT_TRUE(take<Signal>().empty());
-  const auto tells = take<Tell>();
-  ASSERT_EQ(tells.size(), 3u);
-  EXPECT_EQ(tells.back().message["cluster"]["stops_in_ms"], 1000);
-  pass(1ms);
-  EXPECT_EQ(take<Signal>().size(), 1u);
+  EXPECT_TRUE(said("the database is away: gone; 1 server whose lease ends in 15 s, 1 server that holds goes on"));
+  pass(15s);
+  EXPECT_TRUE(said("the lease has run out: 1 server ended by the shims, 1 server that holds goes on"));
+  give(ProcessExited{one, std::nullopt, 9, "the lease ran out", true});
+  pass(600s);
+  EXPECT_TRUE(said("gone; 1 server that holds goes on"));
 }
 
-TEST_F(AgentCoreTest, ACancelledShutdownEndsNothing) {
-  connect_and_run(one);
-  order(beat(Json::array(), cluster("shutting_down", 4000, 17)));
-  order(beat(Json::array(), cluster("running")));
-  beating_ = true;
-  pass(10s);
-  EXPECT_TRUE(take<Signal>().empty());
-  EXPECT_EQ(take<Tell>().back().message["cluster"]["stops_in_ms"], nullptr);
-}
+// How it ends
 
-TEST_F(AgentCoreTest, TheAgentStopsItsServersReportsThemAndGoes) {
+TEST_F(AgentCoreTest, ADrainStopsTheServersReportsThemAndGoes) {
   connect_and_run(one);
-  give(StopAsked{});
-  ASSERT_EQ(take<Signal>().size(), 1u);
+  give(StopAsked{true});
+  EXPECT_EQ(steered(one)->stop_by, now_ + 3s);
   EXPECT_TRUE(take<Quit>().empty());
   const auto first = reported();
   ASSERT_EQ(first.size(), 1u);
-  EXPECT_EQ(first[0]["state"], "stopping") << "so that nothing more is placed here";
+  EXPECT_EQ(first[0], (Json{{"state", "stopping"}})) << "so that nothing more is placed here";
   give(ReportAnswer{Json()});
   give(ProcessExited{one, 0, std::nullopt, "exit status 0"});
   const auto exits = reported();
@@ -539,20 +534,62 @@ TEST_F(AgentCoreTest, TheAgentStopsItsServersReportsThemAndGoes) {
   EXPECT_EQ(quits[0].status, 0);
 }
 
-TEST_F(AgentCoreTest, AStoppingAgentKillsAfterTheGraceAndWaitsTwoSecondsForTheDatabase) {
+TEST_F(AgentCoreTest, ADrainingAgentWaitsTwoSecondsForTheDatabase) {
   connect_and_run(one);
   lose();
-  give(StopAsked{});
-  take<Signal>();
+  give(StopAsked{true});
+  EXPECT_TRUE(stops(one));
   pass(3s);
-  const auto signals = take<Signal>();
-  ASSERT_EQ(signals.size(), 1u);
-  EXPECT_TRUE(signals[0].kill);
   give(ProcessExited{one, std::nullopt, 9, "killed by signal 9 (Killed)"});
   pass(1999ms);
   EXPECT_TRUE(take<Quit>().empty());
   pass(1ms);
-  EXPECT_EQ(take<Quit>().size(), 1u);
+  ASSERT_EQ(take<Quit>().size(), 1u);
+  EXPECT_TRUE(take<Forget>().empty()) << "the next agent tells it";
+}
+
+// Catches a drain that starts servers, ignores commands so that they are delivered for ever, or leaves its stop unsaid
+// after the database came back.
+TEST_F(AgentCoreTest, ADrainingAgentStartsNothingAndSaysSoAgainWhenItRegistersAnew) {
+  connect_and_run(one);
+  give(StopAsked{true});
+  give(ReportAnswer{Json()});
+  done_.clear();
+  order(beat(Json::array({start(9, two), stop(10, one, 1000), tell(11, one)})));
+  EXPECT_TRUE(take<Spawn>().empty());
+  EXPECT_EQ(take<Tell>().size(), 1u);
+  EXPECT_EQ(steered(one)->stop_by, now_ + 1s);
+  const auto told = reported();
+  ASSERT_GE(told.size(), 2u);
+  EXPECT_EQ(told[0], (Json{{"command_id", 9}, {"ok", false}, {"error", "the agent stops"}}));
+  EXPECT_EQ(told[1]["state"], "exited");
+  EXPECT_EQ(told[1]["by_agent"], true) << "so that it is placed elsewhere at once";
+  lose();
+  connect();
+  EXPECT_EQ(reported().at(0), (Json{{"state", "stopping"}}));
+}
+
+// Catches a hand-over that stops servers, waits for anything, or is taken for a drain by the database.
+TEST_F(AgentCoreTest, AHandOverEndsAtOnceAndLeavesTheServers) {
+  connect_and_run(one);
+  give(StopAsked{false});
+  EXPECT_TRUE(take<Steer>().empty());
+  EXPECT_TRUE(take<Report>().empty());
+  EXPECT_TRUE(said("hands over: 1 server goes on"));
+  const auto quits = take<Quit>();
+  ASSERT_EQ(quits.size(), 1u);
+  EXPECT_EQ(quits[0].status, 0);
+  give(StopAsked{true});
+  pass(10s);
+  EXPECT_TRUE(done_.empty()) << "it is over";
+}
+
+TEST_F(AgentCoreTest, ASecondSignalDuringADrainHandsOverAtOnce) {
+  connect_and_run(one);
+  give(StopAsked{true});
+  EXPECT_TRUE(take<Quit>().empty());
+  give(StopAsked{true});
+  ASSERT_EQ(take<Quit>().size(), 1u);
 }
 
 TEST_F(AgentCoreTest, AnswersOfNonsenseAreSurvived) {
@@ -560,11 +597,13 @@ TEST_F(AgentCoreTest, AnswersOfNonsenseAreSurvived) {
   for (const Json& odd :
        {Json(), Json(3), Json::array({1}),
         Json{{"commands", 5}, {"clusters", Json::array({nullptr, 1})}, {"unknown", Json::array({"x"})}},
+        Json{{"relays", {{"agent_id", 3}}}, {"listen", 4}},
         beat(Json::array({Json(), Json{{"verb", 1}}, Json{{"verb", "dance"}, {"command_id", 3}}}))}) {
     order(odd);
   }
   EXPECT_TRUE(take<Spawn>().empty());
-  EXPECT_TRUE(take<Signal>().empty());
+  EXPECT_TRUE(take<Steer>().empty());
+  EXPECT_TRUE(take<Unlisten>().empty());
 }
 
 }  // namespace
