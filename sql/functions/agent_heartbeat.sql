@@ -1,8 +1,8 @@
 -- agent_heartbeat: an agent is alive, says its load, and is told what it must do and know.
 -- An inventory with an epoch beyond those given shows that this database was set back to an earlier state of itself: the
 -- incarnation is raised before anything is decided.
--- Writes: agent_heartbeat, command; agent when it was lost; what agent_inventory_compare and incarnation_current write.
--- Locks: agent (only when it was lost), those of agent_inventory_compare, agent_heartbeat, command (skip locked).
+-- Writes: agent_heartbeat, command; agent and server when it was lost; what agent_inventory_compare and incarnation_current write.
+-- Locks: cluster, agent, server (only when it was lost), those of agent_inventory_compare, agent_heartbeat, command (skip locked).
 -- Errors: OR001 unknown, OR003 malformed, OR004 wrong token.   Called by: src/pg/control_api.
 create or replace function orrery.agent_heartbeat(
   p_agent_id bigint, p_token text, p_load jsonb, p_digest text, p_inventory jsonb default null
@@ -31,10 +31,13 @@ begin
     perform orrery.fail('OR003', format('agent %s: no digest', v_agent.name), null, null);
   end if;
   if v_agent.state = 'lost' then
-    -- its servers were given to others; the inventory will show which it must stop
+    -- its servers were given to others; the inventory will show which it must stop, and what became of those that held
+    perform from orrery.cluster c
+    where c.cluster in (select s.cluster from orrery.server s where s.agent_id = p_agent_id and s.state in ('starting', 'ready', 'stopping'))
+    order by c.cluster for no key update;
     update orrery.agent a set state = 'up', rule = 'agent_heartbeat', reason = 'heard of again'
     where a.agent_id = p_agent_id and a.state = 'lost';
-    update orrery.agent_heartbeat b set digest = null where b.agent_id = p_agent_id;
+    perform orrery.agent_returned(p_agent_id);
   end if;
   if p_inventory is not null then
     v_given := (orrery.incarnation_current() << 32) + (select q.last_value from orrery.epoch_seq q);

@@ -4,8 +4,8 @@
 -- doorbells when there are fewer than listeners_max that do.
 -- An agent that has obeyed a database of a higher incarnation, or another one of the same, is answered {"refused"} (OR011, no
 -- error, so that its event stays) and nothing is changed.
--- Writes: agent, agent_heartbeat, command, event; what incarnation_current writes.
--- Locks: agent, command, agent_heartbeat, the advisory lock of the listeners.
+-- Writes: agent, agent_heartbeat, server, command, event; what incarnation_current writes.
+-- Locks: agent, agent_heartbeat, server, command, the advisory lock of the listeners.
 -- Errors: OR003 malformed, OR004 name or identity held by another, OR010 clusters this login does not see.
 -- Called by: src/pg/control_api.
 create or replace function orrery.agent_register(p_name text, p_identity text, p_machine jsonb) returns jsonb
@@ -87,6 +87,7 @@ begin
           private_address = v_m.private_address, private_port = v_m.private_port, port_min = v_m.port_min, port_max = v_m.port_max,
           cpus = v_m.cpus, memory_bytes = v_m.memory_bytes, clusters = v_m.clusters
       where a.agent_id = v_id;
+      perform orrery.agent_returned(v_id);
     end if;
   exception
     when check_violation or not_null_violation then
@@ -94,10 +95,10 @@ begin
     when unique_violation then
       perform orrery.fail('OR004', format('agent name %s was just registered by another', p_name), null, 'Give this agent a name of its own.');
   end;
-  update orrery.command c set state = 'pending', rule = 'agent_register', reason = 'the agent registered anew'
-  where c.agent_id = v_id and c.state = 'claimed';
   insert into orrery.agent_heartbeat (agent_id, beat_at, cpu, memory_used_bytes) values (v_id, v_now, 0, 0)
   on conflict (agent_id) do update set beat_at = excluded.beat_at, digest = null;
+  update orrery.command c set state = 'pending', rule = 'agent_register', reason = 'the agent registered anew'
+  where c.agent_id = v_id and c.state = 'claimed';
   perform orrery.event_add(null, 'agent', v_id::text, 'agent_register', format('%s registered from host %s', p_name, v_m.host),
     p_machine);
   -- two at once must not both be the last that may; last, so that it is held briefly

@@ -3,7 +3,9 @@
 -- when it was told to stop or when they had only logged in. False when the epoch is stale.
 -- It counts as the server's own failure unless p_rule says that its agent ended it or never began it, or was fenced (then it
 -- is tried again at once), or is gone (then after start_backoff_ms). An always-on server is tried for as long as its cluster
--- is up; any other fails for good after start_attempts_max failures.
+-- is up; any other fails for good after start_attempts_max failures. One that was ready is wanted again when it is always on,
+-- when players wait for it, and, if its kind never stops for being empty, when its machine is gone (or it held, and its agent
+-- came back without it).
 -- Writes: server, placement, port, command, session, attachment, cluster, event.
 -- Locks: cluster, placement, server, session.   Errors: none.
 -- Called by: agent_report, agent_inventory_compare, agent_fence, tick_agents, tick_commands.
@@ -39,7 +41,8 @@ begin
 
   perform orrery.session_server_gone(p_server_id, v_server.state <> 'stopping', p_rule, p_reason);
   v_wanted := v_server.state <> 'stopping' and v_owner and v_cluster.state in ('starting', 'running', 'shutting_down')
-    and (v_server.state = 'starting' or v_kind.always_on_key is not distinct from v_server.key or not v_own and v_kind.idle_stop_ms is null
+    and (v_server.state = 'starting' or v_kind.always_on_key is not distinct from v_server.key
+      or v_kind.idle_stop_ms is null and (p_rule in ('agent_fence', 'tick_agents') or not v_own and v_kind.on_isolation = 'hold')
       or exists (select from orrery.session s where s.server_id = p_server_id and s.state = 'orphaned')
       or exists (select from orrery."character" c join orrery.session s on s.character_id = c.character_id
                  where c.cluster = v_server.cluster and c.kind = v_server.kind and c.key = v_server.key and s.state = 'waiting'));

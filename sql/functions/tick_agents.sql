@@ -1,8 +1,10 @@
--- tick_agents: judge agents that were not heard of for lease + margin lost, and their servers exited. Only when the tick
--- has run without a gap for as long (p_continuous_since), so that no silence of the database is taken for theirs. An agent
--- without a heartbeat row (they do not survive a crash) gets one and is not judged. One that was told to stop is judged only
--- while servers of it are not accounted for. Servers of kinds that hold on isolation stay.
--- Writes: agent, agent_heartbeat, event; what server_exited writes.   Locks: cluster, agent, then those of server_exited.
+-- tick_agents: once a second: see who listens for doorbells; judge agents that were not heard of for lease + margin lost,
+-- and their servers exited. Only when the tick has run without a gap for as long (p_continuous_since), so that no silence of
+-- the database is taken for theirs. An agent without a heartbeat row (they do not survive a crash) gets one and is not
+-- judged. One that was told to stop is judged only while servers of it are not accounted for. Servers of kinds that hold on
+-- isolation stay, unless their start was never handed out: then they are planned anew.
+-- Writes: agent, agent_heartbeat, event; what server_exited and agent_listeners write.
+-- Locks: cluster, agent, agent_heartbeat, then those of server_exited; the first three are not waited for.
 -- Errors: none.   Called by: tick.
 create or replace function orrery.tick_agents(p_continuous_since timestamptz) returns void
 language plpgsql
@@ -13,8 +15,10 @@ declare
   v_silent timestamptz := v_now - make_interval(secs => (orrery.setting('lease_ms') + orrery.setting('lease_margin_ms'))::float8 / 1000);
   v_agent  bigint;
   v_locked bigint;
+  v_gone   bigint[];
   v_server orrery.server;
 begin
+  perform orrery.agent_listeners();
   if exists (select from orrery.agent a where a.state <> 'lost' and not exists (
       select from orrery.agent_heartbeat b where b.agent_id = a.agent_id)) then
     insert into orrery.agent_heartbeat (agent_id, beat_at, cpu, memory_used_bytes)
@@ -38,19 +42,26 @@ begin
     continue when v_locked < (select count(distinct s.cluster) from orrery.server s
       where s.agent_id = v_agent and s.state in ('starting', 'ready', 'stopping'));
     perform from orrery.agent a where a.agent_id = v_agent and a.state <> 'lost' for no key update skip locked;
-    continue when not found
-      or exists (select from orrery.agent_heartbeat b where b.agent_id = v_agent and b.beat_at >= v_silent);
+    continue when not found;
+    -- a heartbeat writes this row before it hands out commands: who holds it is alive
+    perform from orrery.agent_heartbeat b where b.agent_id = v_agent and b.beat_at < v_silent for no key update skip locked;
+    continue when not found;
     update orrery.agent a set state = 'lost', rule = 'tick_agents',
       reason = format('not heard of for %s s', round((orrery.setting('lease_ms') + orrery.setting('lease_margin_ms')) / 1000, 1))
     where a.agent_id = v_agent;
+    select array_agg(s.server_id order by s.server_id) into v_gone
+    from orrery.server s join orrery.server_kind k on k.cluster = s.cluster and k.kind = s.kind
+    where s.agent_id = v_agent and s.state in ('starting', 'ready', 'stopping')
+      and (k.on_isolation = 'stop' or s.state = 'starting' and exists (
+        select from orrery.command c
+        where c.server_id = s.server_id and c.epoch = s.epoch and c.verb = 'start' and c.state = 'pending' and c.claimed_at is null));
+    perform orrery.servers_lock(v_gone);
     for v_server in
-      select s.* from orrery.server s join orrery.server_kind k on k.cluster = s.cluster and k.kind = s.kind
-      where s.agent_id = v_agent and s.state in ('starting', 'ready', 'stopping') and k.on_isolation = 'stop'
-      order by s.server_id
+      select s.* from orrery.server s where s.server_id = any(v_gone) order by s.server_id
     loop
       perform orrery.server_exited(v_server.server_id, v_server.epoch, 'tick_agents', 'its agent is lost');
     end loop;
   end loop;
 end
 $$;
-comment on function orrery.tick_agents(timestamptz) is 'Judges silent agents lost.';
+comment on function orrery.tick_agents(timestamptz) is 'Judges silent agents lost; sees who listens.';

@@ -1,7 +1,7 @@
--- tick_idle: once a second: stop servers that were empty for idle_stop_ms of their kind, end sessions orphaned for
+-- tick_idle: once a second: see to the agents that drain, stop servers that were empty for idle_stop_ms of their kind, end sessions orphaned for
 -- orphan_ms and logins that were not finished for login_stale_ms (the login server, which may not know of one when an
 -- answer was lost, hears of it by server_sync), and request always-on servers that a cluster lacks.
--- Writes: server.empty_since, session.taken; what server_stop_now, session_end_all and server_request write.
+-- Writes: server.empty_since, session.taken; what tick_drains, server_stop_now, session_end_all and server_request write.
 -- Locks: cluster, placement, server, session; what is busy is left for the next time.   Errors: none.
 -- Called by: tick.
 create or replace function orrery.tick_idle() returns void
@@ -14,6 +14,7 @@ declare
   v_kind   orrery.server_kind;
   v_ids    bigint[];
 begin
+  perform orrery.tick_drains();
   with judged as (
     select s.server_id, s.empty_since, orrery.server_is_empty(s) as is_empty
     from orrery.server s join orrery.server_kind k on k.cluster = s.cluster and k.kind = s.kind

@@ -29,6 +29,8 @@ begin
     for v_server in
       select * from orrery.server s
       where s.state in ('starting', 'stopping') and s.deadline_at <= v_now
+        -- what holds on a lost agent waits for its return
+        and not exists (select from orrery.agent a where a.agent_id = s.agent_id and a.state = 'lost')
         -- a start that was never fetched expires: tick_commands
         and not exists (select from orrery.command c where c.server_id = s.server_id and c.epoch = s.epoch and c.state = 'pending'
           and c.expires_at <= v_now and c.verb = 'start')

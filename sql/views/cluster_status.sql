@@ -19,7 +19,11 @@ create or replace view orrery.cluster_status as
       when orrery.clock() - t.tick_at > make_interval(secs => orrery.setting('tick_late_ms')::float8 / 1000)
         then format('no tick for %s s: is pg_cron running?', round(extract(epoch from orrery.clock() - t.tick_at)))
       else 'ok' end as tick,
-    case when c.state in ('starting', 'running', 'shutting_down') then (
+    case when c.state = 'stopping' then (
+      select string_agg(format('%s %s: %s', w.kind, w.key, orrery.server_waits_for(w.server_id)), '; ' order by w.server_id)
+      from (select s.server_id, s.kind, s.key from orrery.server s
+            where s.cluster = c.cluster and s.state not in ('stopped', 'failed') order by s.server_id limit 5) w)
+    when c.state in ('starting', 'running', 'shutting_down') then (
       select string_agg(format('%s %s is %s', k.kind, k.always_on_key, coalesce(s.state || ': ' || s.reason, 'not requested')), '; ' order by k.kind)
       from orrery.server_kind k
       left join orrery.placement p on p.cluster = k.cluster and p.kind = k.kind and p.key = k.always_on_key
@@ -28,5 +32,5 @@ create or replace view orrery.cluster_status as
   from orrery.cluster c
   left join orrery.tick_state t on true
   order by c.cluster;
-comment on view orrery.cluster_status is 'Clusters: state, servers, sessions, countdown, connect string, health of the tick, always-on servers that are not ready.';
+comment on view orrery.cluster_status is 'Clusters: state, servers, sessions, countdown, connect string, health of the tick, what it waits for: always-on servers that are not ready, or servers that have not exited.';
 grant select on orrery.cluster_status to orrery_viewer, orrery_admin;

@@ -7,7 +7,8 @@ create or replace view orrery.server_status as
       + (select count(*) from orrery.attachment t where t.server_id = s.server_id and not t.ended) as sessions,
     date_trunc('second', orrery.clock() - s.state_at) as age,
     s.failures,
-    s.reason
+    s.reason,
+    case when s.state <> 'ready' or a.state = 'lost' or a.drain_at is not null then orrery.server_waits_for(s.server_id) end as waits_for
   from orrery.server s
   left join orrery.agent a on a.agent_id = s.agent_id and s.state in ('starting', 'ready', 'stopping')
   where s.state <> 'stopped'

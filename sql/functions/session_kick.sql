@@ -1,0 +1,45 @@
+-- session_kick: end a live session now. Its server is told at once and closes the client; what it had not saved of the
+-- character is lost. The account may log in again: account_active_set keeps it out.
+-- p_reason: the player may be shown it; null: none given. Returns the event, and says in words who it was.
+-- Writes: session, event; what session_end_all and command_add write.   Locks: session, then those of session_end_all.
+-- Errors: OR001 unknown, also when it is another cluster's; OR002 ended; OR003 null, a reason too long or with control
+-- characters.   Called by: DBA.
+create or replace function orrery.session_kick(p_session_id bigint, p_reason text default null) returns bigint
+language plpgsql
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_session orrery.session;
+  v_words   text;
+  v_event   bigint;
+begin
+  if p_session_id is null or length(p_reason) > 200 or p_reason ~ '[[:cntrl:]]' then
+    perform orrery.fail('OR003', 'a session is ended by its number, for a reason of 200 characters at most, none of them a control character',
+      format('Got %s, %L.', coalesce(p_session_id::text, 'null'), left(p_reason, 200)), 'SELECT * FROM session_status');
+  end if;
+  select * into v_session from orrery.session s where s.session_id = p_session_id for no key update;
+  if not found then
+    perform orrery.fail('OR001', format('no session %s', p_session_id), null, 'SELECT * FROM session_status');
+  end if;
+  if v_session.state = 'ended' then
+    perform orrery.fail('OR002', format('session %s has ended', p_session_id),
+      format('At %s: %s.', to_char(v_session.state_at, 'YYYY-MM-DD HH24:MI:SS'), v_session.reason), 'SELECT * FROM session_status');
+  end if;
+  select format('%s is logged out by %s%s', concat_ws(' as ', a.name, c.name), session_user, coalesce(': ' || nullif(p_reason, ''), '')) into v_words
+  from orrery.account a left join orrery."character" c on c.character_id = v_session.character_id
+  where a.account_id = v_session.account_id;
+  v_event := orrery.event_add(v_session.cluster, 'session', p_session_id::text, 'session_kick', v_words);
+  perform orrery.session_end_all(array[p_session_id], 'session_kick', concat_ws(': ', 'kicked', nullif(p_reason, '')));
+  -- who owns it does not know yet, unlike with ends that it is told of itself
+  update orrery.session s set taken = false, end_told = false
+  from orrery.server v where s.session_id = p_session_id and v.server_id = s.server_id and v.state in ('ready', 'stopping');
+  if found then
+    perform orrery.command_add(v_session.server_id, 'tell', '{"tell":"sync"}', 'session_kick');
+  end if;
+  raise notice '%', v_words;
+  return v_event;
+end
+$$;
+comment on function orrery.session_kick(bigint, text) is 'Ends a live session; returns the event.';
+grant execute on function orrery.session_kick(bigint, text) to orrery_admin;
