@@ -8,23 +8,22 @@ language plpgsql stable
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-  v_relays jsonb;
+  v_listeners bigint[];
+  v_others    bigint[];
+  v_mine      bigint[];
 begin
   if not p_agent.listens or not exists (select from orrery.agent a where a.state = 'up' and not a.listens) then
     return '[]'::jsonb;
   end if;
-  with listener as (
-    select a.agent_id, row_number() over (order by a.agent_id) - 1 as n, count(*) over () as count
-    from orrery.agent a where a.state = 'up' and a.listens
-  ), other as (
-    select a.agent_id, a.private_address, a.private_port, row_number() over (order by a.agent_id) - 1 as n
-    from orrery.agent a where a.state = 'up' and not a.listens
-  )
-  select jsonb_agg(jsonb_build_object('agent_id', o.agent_id, 'host', o.private_address, 'port', o.private_port) order by o.agent_id)
-  into v_relays
-  from listener l join other o on o.n % l.count = l.n
-  where l.agent_id = p_agent.agent_id;
-  return coalesce(v_relays, '[]'::jsonb);
+  select array_agg(a.agent_id order by a.agent_id) filter (where a.listens), array_agg(a.agent_id order by a.agent_id) filter (where not a.listens)
+  into v_listeners, v_others
+  from orrery.agent a where a.state = 'up';
+  v_mine := array(
+    select v_others[n]
+    from generate_series(array_position(v_listeners, p_agent.agent_id), cardinality(v_others), cardinality(v_listeners)) n);
+  return (
+    select coalesce(jsonb_agg(jsonb_build_object('agent_id', a.agent_id, 'host', a.private_address, 'port', a.private_port) order by a.agent_id), '[]')
+    from orrery.agent a where a.agent_id = any (v_mine));
 end
 $$;
 comment on function orrery.agent_relays(orrery.agent) is 'The agents that a listening agent passes doorbells on to.';

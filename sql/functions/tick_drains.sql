@@ -42,8 +42,9 @@ begin
         continue;
       end if;
     end if;
-    perform from orrery.cluster c where c.cluster = v_due.cluster for no key update skip locked;
-    continue when not found;
+    select c.state in ('starting', 'running') into v_due.goes_on
+    from orrery.cluster c where c.cluster = v_due.cluster for no key update skip locked;
+    continue when not found or v_due.stays and not v_due.late and not v_due.goes_on;
     perform from orrery.placement p where p.server_id = v_due.server_id for no key update;
     v_owner := found;
     -- a hand-off to it locks the row before it commits
