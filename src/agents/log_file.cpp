@@ -23,7 +23,9 @@ constexpr unsigned files_most = 1000;
 LogFile::LogFile(std::string path, std::uint64_t bytes_max, unsigned files)
     : path_(std::move(path)),
       bytes_max_(std::max(bytes_max, bytes_max_least)),
-      files_(std::clamp(files, 1U, files_most)) {}
+      files_(std::clamp(files, 1U, files_most)) {
+  open_file();
+}
 
 // Another shim may write to the same log (the server's former start, while it ends) and rename it: what counts is the
 // file that is there.

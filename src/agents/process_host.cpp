@@ -316,7 +316,7 @@ class ProcessHost::Impl {
     for (const auto& [name, value] : spawn.limits.items()) {
       if (!limit_of(name)) return Error{"EINVAL: no such limit: " + one_line(name), "EINVAL"};
       if (value.is_null()) continue;
-      if (!value.is_number_unsigned()) return Error{"EINVAL: limit " + name + " is no number", "EINVAL"};
+      if (!value.is_number_integer() || value < 0) return Error{"EINVAL: limit " + name + " is no number", "EINVAL"};
       plan.limits[name] = value.get<std::uint64_t>();
     }
     const std::string place = file_word(spawn.cluster) + "-" + file_word(spawn.kind) + "-" + file_word(spawn.key) +

@@ -124,7 +124,8 @@ std::optional<ShimPlan> plan_of(std::string_view text) {
   plan.log = read_text(*json, "log");
   plan.log_bytes_max = read_u64(*json, "log_bytes_max");
   plan.log_files = static_cast<unsigned>(read_u64(*json, "log_files"));
-  for (const auto& [name, value] : read_object(*json, "limits").items()) {
+  const Json limits = read_object(*json, "limits");
+  for (const auto& [name, value] : limits.items()) {
     if (value.is_number()) plan.limits[name] = value.get<std::uint64_t>();
   }
   plan.hold = read_bool(*json, "hold");

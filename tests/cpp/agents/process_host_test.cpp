@@ -1,190 +1,140 @@
 #include "agents/process_host.h"
 
-#include <gtest/gtest.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
+#include <sys/wait.h>
 
+#include <cstring>
+#include <filesystem>
 #include <fstream>
-#include <sstream>
 
 #include "agents/machine.h"
-#include "pg_fixture.h"
+#include "agents/processes.h"
+#include "toy_server.h"
 
 namespace orrery::agents {
 namespace {
 
 using namespace std::chrono_literals;
 
-// The servers under test are this program itself, told by ORRERY_TEST_SERVER what to be.
-void say(const std::string& what) {
-  const int fd = socket(AF_UNIX, SOCK_DGRAM, 0);
-  sockaddr_un address{};
-  address.sun_family = AF_UNIX;
-  std::strncpy(address.sun_path, getenv("NOTIFY_SOCKET"), sizeof address.sun_path - 1);
-  sendto(fd, what.data(), what.size(), 0, reinterpret_cast<sockaddr*>(&address), sizeof address);
+class ProcessHostTest : public HostTest {};
+
+TEST_F(ProcessHostTest, ReadyThenStoppedThenForgotten) {
+  const Spawn spawn = server("polite");
+  const int pid = start_ready(spawn);
+  ASSERT_EQ(started_.size(), 1u);
+  EXPECT_EQ(started_[0].ref, spawn.ref);
+  EXPECT_TRUE(is_alive(pid));
+  stop(spawn, 10s);
+  const ProcessExited exited = exit_once();
+  EXPECT_EQ(exited.exit_code, 0);
+  EXPECT_EQ(exited.words, "exit status 0");
+  EXPECT_FALSE(exited.not_its_own);
+  EXPECT_FALSE(is_alive(pid));
+  EXPECT_TRUE(std::filesystem::exists(run_dir(spawn))) << "the database has not taken note";
+  host_->forget(spawn.ref);
+  EXPECT_FALSE(std::filesystem::exists(run_dir(spawn)));
+  EXPECT_FALSE(std::filesystem::exists(work_path())) << "it ended well";
+  EXPECT_TRUE(std::filesystem::exists(log_path()));
 }
 
-[[noreturn]] void be(const std::string& what) {
-  if (what == "exit7") _exit(7);
-  if (what == "port-taken") {
-    say("STATUS=cannot bind 192.0.2.1:7777: Address already in use");
-    _exit(1);
-  }
-  if (what == "binary") {
-    say(std::string("STATUS=a\0b\x01\x7f\xff ", 14) + std::string(600, '\xc3') + "\nSTATUS=no\n");
-    _exit(1);
-  }
-  if (what == "stubborn") signal(SIGTERM, SIG_IGN);
-  if (what == "parent") {  // leaves a child of its own behind
-    if (fork() == 0) pause();
-  }
-  if (what == "show") {
-    std::ostringstream out;
-    for (char** word = environ; *word; ++word) out << *word << "\n";
-    char secret[4096];
-    const ssize_t size = read(atoi(getenv("ORRERY_CREDENTIAL_FD")), secret, sizeof secret);
-    out << "secret " << std::string(secret, static_cast<std::size_t>(std::max<ssize_t>(0, size))) << "\n";
-    for (int fd = 0; fd < 1024; ++fd) {
-      if (fcntl(fd, F_GETFD) >= 0) out << "fd " << fd << "\n";
-    }
-    out << "leader " << (getsid(0) == getpid()) << "\ncwd " << std::filesystem::current_path().string() << "\n";
-    struct sigaction pipe {};
-    sigaction(SIGPIPE, nullptr, &pipe);
-    out << "sigpipe " << (pipe.sa_handler == SIG_DFL) << "\n";
-    const std::string text = out.str();
-    if (write(1, text.data(), text.size()) < 0) _exit(1);
-  }
-  int server = -1;
-  if (what == "echo") {
-    server = socket(AF_UNIX, SOCK_DGRAM, 0);
-    sockaddr_un address{};
-    address.sun_family = AF_UNIX;
-    std::strncpy(address.sun_path, getenv("ORRERY_SERVER_SOCKET"), sizeof address.sun_path - 1);
-    if (bind(server, reinterpret_cast<sockaddr*>(&address), sizeof address) != 0) _exit(1);
-  }
-  if (what != "mute") say("READY=1\nSTATUS=well");
-  if (what == "echo") {
-    char text[256];
-    const ssize_t size = recv(server, text, sizeof text, 0);
-    _exit(size == 5 && std::string(text, 5) == "hello" ? 42 : 1);
-  }
-  for (;;) pause();
-}
-
-const bool is_server = [] {
-  if (const char* what = getenv("ORRERY_TEST_SERVER")) be(what);
-  return false;
-}();
-
-class ProcessHostTest : public testing::Test {
- protected:
-  ProcessHostTest() : base_(event_base_new(), event_base_free) {
-    char path[] = "/tmp/orrery-host-XXXXXX";
-    dir_ = mkdtemp(path);
-    std::ofstream(dir_ + "/dev.cred") << "host=/x user=dev\n";
-    chmod((dir_ + "/dev.cred").c_str(), 0600);
-    make();
-  }
-  ~ProcessHostTest() override {
-    host_.reset();
-    std::filesystem::remove_all(dir_);
-  }
-  void make() {
-    auto made = ProcessHost::make(base_.get(), {dir_, dir_ + "/bin", {{"dev", dir_ + "/dev.cred"}}},
-                                  {[this](ServerRef ref) { ready_.push_back(ref); },
-                                   [this](const ProcessExited& exited) { exited_.push_back(exited); }});
-    ASSERT_TRUE(made) << made.error().message;
-    host_ = std::move(*made);
-  }
-  Spawn server(const std::string& what, std::uint64_t id = 1) const {
-    Spawn spawn;
-    spawn.ref = {ServerId{id}, Epoch{4294967296 + id}};
-    spawn.cluster = "dev";
-    spawn.kind = "toy";
-    spawn.key = "../a b";
-    spawn.token = "feed";
-    spawn.command = std::filesystem::read_symlink("/proc/self/exe");
-    spawn.env = {{"ORRERY_TEST_SERVER", what}};
-    spawn.public_bind = *Address::parse("127.0.0.1", 20001);
-    return spawn;
-  }
-  bool until(const std::function<bool()>& condition) { return test::run_until(base_.get(), condition, 10s); }
-  static bool alive(int pid) { return kill(pid, 0) == 0; }
-
-  std::unique_ptr<event_base, void (*)(event_base*)> base_;
-  std::string dir_;
-  std::vector<ServerRef> ready_;
-  std::vector<ProcessExited> exited_;
-  std::unique_ptr<ProcessHost> host_;
-};
-
-TEST_F(ProcessHostTest, ReadyThenTerminated) {
+TEST_F(ProcessHostTest, WhatRunsIsNotForgotten) {
   const Spawn spawn = server("plain");
-  const auto pid = host_->spawn(spawn);
-  ASSERT_TRUE(pid) << pid.error().message;
-  ASSERT_TRUE(until([&] { return !ready_.empty(); }));
-  EXPECT_EQ(ready_[0], spawn.ref);
-  host_->signal(spawn.ref, false);
-  ASSERT_TRUE(until([&] { return !exited_.empty(); }));
-  EXPECT_EQ(exited_[0].signal, SIGTERM);
-  EXPECT_EQ(exited_[0].words, "killed by signal 15 (Terminated)");
-  EXPECT_FALSE(alive(*pid));
-  EXPECT_TRUE(std::filesystem::is_empty(dir_ + "/run") ||
-              std::distance(std::filesystem::directory_iterator(dir_ + "/run"), {}) == 1)
-      << "only the agent's own socket stays";
+  const int pid = start_ready(spawn);
+  host_->forget(spawn.ref);
+  EXPECT_TRUE(std::filesystem::exists(run_dir(spawn)));
+  EXPECT_TRUE(is_alive(pid));
 }
 
-TEST_F(ProcessHostTest, OneThatNeverSaysReadyIsNotReady) {
-  ASSERT_TRUE(host_->spawn(server("mute")));
-  EXPECT_FALSE(test::run_until(
-      base_.get(), [&] { return !ready_.empty() || !exited_.empty(); }, 300ms));
+TEST_F(ProcessHostTest, AWorkingDirectoryIsKeptAfterABadEndAndWhileTheNextStartUsesIt) {
+  Spawn spawn = server("exit7");
+  host_->spawn(spawn);
+  ASSERT_TRUE(exits());
+  std::ofstream(work_path() + "/core") << "what went wrong";
+  host_->forget(spawn.ref);
+  EXPECT_TRUE(std::filesystem::exists(work_path() + "/core"));
+  spawn = server("polite");
+  spawn.ref.epoch.value += 100;
+  start_ready(spawn);
+  Spawn next = server("plain");
+  next.ref.epoch.value += 200;
+  start_ready(next);
+  exited_.clear();
+  stop(spawn, 10s);
+  ASSERT_TRUE(exits());
+  host_->forget(spawn.ref);
+  EXPECT_TRUE(std::filesystem::exists(work_path())) << "the next start of the server lost its working directory";
 }
 
-TEST_F(ProcessHostTest, OneThatIgnoresTerminationIsKilled) {
+TEST_F(ProcessHostTest, OneThatNeverSaysReadyIsKilledAtItsDeadline) {
+  Spawn spawn = server("mute");
+  spawn.ready_limit = 300ms;
+  host_->spawn(spawn);
+  const ProcessExited exited = exit_once();
+  EXPECT_EQ(exited.words, "not READY within 300 ms");
+  EXPECT_EQ(exited.signal, SIGKILL);
+  EXPECT_FALSE(exited.not_its_own);
+  EXPECT_TRUE(ready_.empty());
+}
+
+TEST_F(ProcessHostTest, OneThatIgnoresTerminationIsKilledWhenItsGraceEnds) {
   const Spawn spawn = server("stubborn");
-  ASSERT_TRUE(host_->spawn(spawn));
-  ASSERT_TRUE(until([&] { return !ready_.empty(); }));
-  host_->signal(spawn.ref, false);
-  EXPECT_FALSE(test::run_until(
-      base_.get(), [&] { return !exited_.empty(); }, 300ms));
-  host_->signal(spawn.ref, true);
-  ASSERT_TRUE(until([&] { return !exited_.empty(); }));
-  EXPECT_EQ(exited_[0].signal, SIGKILL);
+  start_ready(spawn);
+  stop(spawn, 400ms);
+  pass(250ms);
+  EXPECT_TRUE(exited_.empty());
+  EXPECT_EQ(exit_once().words, "killed by signal 9 (Killed)");
 }
 
-TEST_F(ProcessHostTest, ExitStatusIsTold) {
-  ASSERT_TRUE(host_->spawn(server("exit7")));
-  ASSERT_TRUE(until([&] { return !exited_.empty(); }));
-  EXPECT_EQ(exited_[0].exit_code, 7);
-  EXPECT_EQ(exited_[0].words, "exit status 7");
+TEST_F(ProcessHostTest, AStopThatComesBeforeTheShimListensIsHeard) {
+  const Spawn spawn = server("mute");
+  host_->spawn(spawn);
+  stop(spawn, 10s);
+  EXPECT_EQ(exit_once().signal, SIGTERM);
 }
 
-TEST_F(ProcessHostTest, AnExitThatIsNotCleanHasTheServersOwnWords) {
-  ASSERT_TRUE(host_->spawn(server("port-taken")));
-  ASSERT_TRUE(until([&] { return !exited_.empty(); }));
-  EXPECT_EQ(exited_[0].words, "exit status 1: cannot bind 192.0.2.1:7777: Address already in use");
-}
-
-TEST_F(ProcessHostTest, TheServersWordsAreMadePrintable) {
-  ASSERT_TRUE(host_->spawn(server("binary")));
-  ASSERT_TRUE(until([&] { return !exited_.empty(); }));
-  EXPECT_EQ(exited_[0].words, "exit status 1: a?b??? " + std::string(293, '?'));
+TEST_F(ProcessHostTest, ExitsAreToldInWords) {
+  const std::vector<std::tuple<std::string, int, std::string>> cases{
+      {"exit0", 0, "exit status 0"},
+      {"exit7", 7, "exit status 7"},
+      {"last-words", 1, "exit status 1: no room for ?? here"},
+      {"port-taken", 1, "exit status 1: cannot bind 192.0.2.1:7777: Address already in use"},
+      {"binary", 1, "exit status 1: a?b??? " + std::string(293, '?')}};
+  std::uint64_t id = 0;
+  for (const auto& [what, code, words] : cases) {
+    exited_.clear();
+    host_->spawn(server(what, ++id));
+    ASSERT_TRUE(exits()) << what;
+    EXPECT_EQ(exited_[0].exit_code, code);
+    EXPECT_EQ(exited_[0].words, words);
+    EXPECT_EQ(started_.size(), id) << "an exit is of something that was started";
+  }
 }
 
 TEST_F(ProcessHostTest, WhatIsMissingIsSaidInWords) {
   Spawn spawn = server("plain");
-  spawn.command = "/nonexistent/server";
-  const auto path = host_->spawn(spawn);
-  ASSERT_FALSE(path);
-  EXPECT_TRUE(path.error().message.starts_with("ENOENT: ")) << path.error().message;
-  spawn.command = "orrery-no-such-program";
-  EXPECT_TRUE(host_->spawn(spawn).error().message.starts_with("ENOENT: "));
-  spawn.command = dir_ + "/dev.cred";
-  EXPECT_TRUE(host_->spawn(spawn).error().message.starts_with("EACCES: "));
-  spawn.command = "../bin/sh";
-  EXPECT_FALSE(host_->spawn(spawn)) << "a relative path depends on where the agent stands";
+  const auto refused = [&](const std::string& command) {
+    failed_.clear();
+    spawn.command = command;
+    spawn.ref.epoch.value += 1;
+    host_->spawn(spawn);
+    EXPECT_TRUE(failed_.empty()) << "handlers run from the loop only";
+    EXPECT_TRUE(until([&] { return !failed_.empty(); }));
+    return failed_.empty() ? "" : failed_[0].error;
+  };
+  EXPECT_EQ(refused("/nonexistent/server"), "ENOENT: /nonexistent/server: No such file or directory");
+  const Spawn missing = spawn;
+  EXPECT_TRUE(refused("orrery-no-such-program").starts_with("ENOENT: no executable 'orrery-no-such-program'"));
+  EXPECT_EQ(refused(dir_ + "/dev.cred"), "EACCES: " + dir_ + "/dev.cred: Permission denied");
+  EXPECT_TRUE(refused("../bin/sh").starts_with("ENOENT: ")) << "it would depend on where the agent stands";
+  EXPECT_TRUE(refused("").starts_with("ENOENT: "));
+  host_->forget(missing.ref);
+  EXPECT_FALSE(std::filesystem::exists(run_dir(missing)));
+  EXPECT_TRUE(started_.empty());
+  EXPECT_TRUE(exited_.empty());
 }
 
 TEST_F(ProcessHostTest, ANameIsLookedUpInTheBinDirectoryThenInPath) {
@@ -192,12 +142,12 @@ TEST_F(ProcessHostTest, ANameIsLookedUpInTheBinDirectoryThenInPath) {
   std::filesystem::create_symlink(std::filesystem::read_symlink("/proc/self/exe"), dir_ + "/bin/true");
   Spawn spawn = server("exit7");
   spawn.command = "true";
-  ASSERT_TRUE(host_->spawn(spawn));
+  host_->spawn(spawn);
   ASSERT_TRUE(until([&] { return exited_.size() == 1; }));
   EXPECT_EQ(exited_[0].exit_code, 7) << "the system's true was taken";
   spawn = server("exit7", 2);
   spawn.command = "false";
-  ASSERT_TRUE(host_->spawn(spawn));
+  host_->spawn(spawn);
   ASSERT_TRUE(until([&] { return exited_.size() == 2; }));
   EXPECT_EQ(exited_[1].exit_code, 1);
 }
@@ -207,11 +157,11 @@ TEST_F(ProcessHostTest, NothingIsInheritedButWhatTheContractNames) {
   signal(SIGPIPE, SIG_IGN);
   const int leak = open("/dev/null", O_RDONLY);
   ASSERT_GE(fcntl(leak, F_DUPFD, 500), 500);
-  ASSERT_TRUE(host_->spawn(server("show")));
-  ASSERT_TRUE(until([&] { return !ready_.empty(); }));
-  const std::string log_path = dir_ + "/log/dev-toy-.._a_b-1.log";
-  std::ifstream log(log_path);
-  const std::string text{std::istreambuf_iterator<char>(log), {}};
+  Spawn spawn = server("show");
+  spawn.limits = {{"nofile", 64}};
+  start_ready(spawn);
+  ASSERT_TRUE(until([&] { return log().find("\numask") != std::string::npos; }));
+  const std::string text = log();
   const auto has = [&text](const std::string& line) {
     return ("\n" + text).find("\n" + line + "\n") != std::string::npos;
   };
@@ -220,79 +170,164 @@ TEST_F(ProcessHostTest, NothingIsInheritedButWhatTheContractNames) {
   EXPECT_TRUE(has("ORRERY_EPOCH=4294967297"));
   EXPECT_TRUE(has("ORRERY_PUBLIC_BIND=127.0.0.1:20001"));
   EXPECT_TRUE(has(R"(secret {"conninfo":"host=/x user=dev","token":"feed"})"));
-  EXPECT_TRUE(has("fd 3"));
-  EXPECT_FALSE(has("fd 5"));
+  for (int fd = 0; fd < 64; ++fd) EXPECT_EQ(has("fd " + std::to_string(fd)), fd <= 3) << fd << "\n" << text;
   EXPECT_FALSE(has("fd 500"));
   EXPECT_FALSE(has("ORRERY_TEST_LEAK=leak"));
-  EXPECT_TRUE(has("leader 1"));
-  EXPECT_TRUE(has("sigpipe 1"));
-  EXPECT_TRUE(has("cwd " + dir_ + "/work/dev-toy-.._a_b-1"));
-}
-
-TEST_F(ProcessHostTest, AKillReachesTheWholeGroupAndSoDoesAnExit) {
-  const Spawn spawn = server("parent");
-  const auto pid = host_->spawn(spawn);
-  ASSERT_TRUE(pid);
-  ASSERT_TRUE(until([&] { return !ready_.empty(); }));
-  host_->signal(spawn.ref, false);
-  ASSERT_TRUE(until([&] { return !exited_.empty(); }));
-  EXPECT_TRUE(until([&] { return kill(-*pid, 0) != 0; })) << "its child outlived it";
-}
-
-TEST_F(ProcessHostTest, AServerEndsWithItsAgentHoweverThatEnds) {
-  int told[2];
-  ASSERT_EQ(pipe(told), 0);
-  const pid_t agent = fork();
-  if (agent == 0) {
-    std::filesystem::create_directory(dir_ + "/other");
-    const auto own = ProcessHost::make(event_base_new(), {dir_ + "/other", "", {{"dev", dir_ + "/dev.cred"}}}, {});
-    const auto pid = own ? (*own)->spawn(server("stubborn")) : Result<int>(own.error());
-    const int number = pid ? *pid : 0;
-    if (write(told[1], &number, sizeof number) < 0) _exit(1);
-    for (;;) pause();
+  for (const char* line : {"leader 1", "sigpipe 1", "blocked 0", "deathsig 9", "umask 27", "core 0", "nofile 64"}) {
+    EXPECT_TRUE(has(line)) << line << "\n" << text;
   }
-  int pid = 0;
-  ASSERT_EQ(read(told[0], &pid, sizeof pid), static_cast<ssize_t>(sizeof pid));
-  ASSERT_GT(pid, 0);
-  ASSERT_TRUE(alive(pid));
-  kill(agent, SIGKILL);
-  waitpid(agent, nullptr, 0);
-  EXPECT_TRUE(until([&] { return !alive(pid); }));
+  EXPECT_TRUE(has("cwd " + work_path()));
+  std::ifstream plan(run_dir(spawn) + "/plan");
+  EXPECT_EQ(std::string(std::istreambuf_iterator<char>(plan), {}).find("feed"), std::string::npos)
+      << "a secret on disk";
+  struct stat info {};
+  stat(run_dir(spawn).c_str(), &info);
+  EXPECT_EQ(info.st_mode & 0777, 0700u);
+}
+
+TEST_F(ProcessHostTest, ALimitThatIsNoneIsRefused) {
+  Spawn spawn = server("plain");
+  spawn.limits = {{"nofiles", 64}};
+  host_->spawn(spawn);
+  ASSERT_TRUE(until([&] { return !failed_.empty(); }));
+  EXPECT_EQ(failed_[0].error, "EINVAL: no such limit: nofiles");
+}
+
+TEST_F(ProcessHostTest, WhatAServerLeavesBehindIsKilled) {
+  for (const char* what : {"parent", "daemons"}) {
+    Spawn spawn = server(what);
+    spawn.ref.epoch.value += strlen(what);
+    exited_.clear();
+    start_ready(spawn);
+    ASSERT_TRUE(until([&] { return servers_in(dir_).size() == 2; })) << what;
+    stop(spawn, 10s);
+    ASSERT_TRUE(exits());
+    EXPECT_TRUE(servers_in(dir_).empty()) << what;
+    EXPECT_EQ(exited_[0].signal, SIGTERM);
+  }
+}
+
+TEST_F(ProcessHostTest, OneThatGoesIntoTheBackgroundIsToldToStay) {
+  host_->spawn(server("background"));
+  const ProcessExited exited = exit_once();
+  EXPECT_EQ(exited.exit_code, 0);
+  EXPECT_NE(exited.words.find("gone into the background"), std::string::npos) << exited.words;
+  EXPECT_NE(exited.words.find("must stay in the foreground"), std::string::npos);
+  EXPECT_TRUE(servers_in(dir_).empty());
 }
 
 TEST_F(ProcessHostTest, DatagramsReachTheServer) {
   const Spawn spawn = server("echo");
-  ASSERT_TRUE(host_->spawn(spawn));
-  ASSERT_TRUE(until([&] { return !ready_.empty(); }));
+  start_ready(spawn);
   host_->tell(spawn.ref, "hello");
-  ASSERT_TRUE(until([&] { return !exited_.empty(); }));
-  EXPECT_EQ(exited_[0].exit_code, 42);
+  EXPECT_EQ(exit_once().exit_code, 42);
 }
 
-TEST_F(ProcessHostTest, ReadyOfAStrangerIsNotBelieved) {
+TEST_F(ProcessHostTest, ReadyOfAStrangerIsNotBelievedAndOfADescendantIs) {
   const Spawn spawn = server("mute");
-  ASSERT_TRUE(host_->spawn(spawn));
-  const std::string path = dir_ + "/run/n1.1";
-  ASSERT_TRUE(std::filesystem::exists(path));
-  setenv("NOTIFY_SOCKET", path.c_str(), 1);
-  say("READY=1");  // as the test program, not the server
-  unsetenv("NOTIFY_SOCKET");
-  EXPECT_FALSE(test::run_until(
-      base_.get(), [&] { return !ready_.empty(); }, 300ms));
+  host_->spawn(spawn);
+  ASSERT_TRUE(until([&] { return !started_.empty(); }));
+  const int fd = socket(AF_UNIX, SOCK_DGRAM, 0);
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  std::strncpy(address.sun_path, (run_dir(spawn) + "/notify").c_str(), sizeof address.sun_path - 1);
+  ASSERT_EQ(sendto(fd, "READY=1", 7, 0, reinterpret_cast<sockaddr*>(&address), sizeof address), 7);
+  close(fd);
+  pass(300ms);
+  EXPECT_TRUE(ready_.empty());
+  start_ready(server("child-ready", 2));
+  EXPECT_TRUE(until([&] {
+    std::ifstream file(work_path(2) + "/barrier");
+    return std::string(std::istreambuf_iterator<char>(file), {}) == "closed";
+  })) << "systemd-notify would wait for ever";
 }
 
 TEST_F(ProcessHostTest, ACredentialOpenToOthersOrMissingIsRefused) {
   chmod((dir_ + "/dev.cred").c_str(), 0644);
-  EXPECT_FALSE(host_->spawn(server("plain")));
-  Spawn spawn = server("plain");
+  host_->spawn(server("plain"));
+  Spawn spawn = server("plain", 2);
   spawn.cluster = "staging";
-  EXPECT_NE(host_->spawn(spawn).error().message.find("no credential of cluster staging"), std::string::npos);
+  host_->spawn(spawn);
+  ASSERT_TRUE(until([&] { return failed_.size() == 2; }));
+  EXPECT_NE(failed_[0].error.find("is open to others"), std::string::npos);
+  EXPECT_NE(failed_[1].error.find("no credential of cluster staging"), std::string::npos);
+  EXPECT_FALSE(std::filesystem::exists(run_dir(spawn)));
+}
+
+TEST_F(ProcessHostTest, RootStartsNoServerAsRoot) {
+  if (geteuid() != 0) GTEST_SKIP() << "needs root";
+  ProcessHostConfig strict = config();
+  strict.allow_root = false;
+  host_ = make_host(strict);
+  host_->spawn(server("plain"));
+  ASSERT_TRUE(until([&] { return !failed_.empty(); }));
+  EXPECT_TRUE(failed_[0].error.starts_with("EPERM: ")) << failed_[0].error;
+  strict.users = {{"dev", "root"}};
+  EXPECT_FALSE(ProcessHost::make(base_.get(), strict, {}));
+  strict.users = {{"dev", "no-such-user"}};
+  EXPECT_FALSE(ProcessHost::make(base_.get(), strict, {}));
 }
 
 TEST_F(ProcessHostTest, APathTooLongForSocketsIsRefusedClearly) {
-  const auto made = ProcessHost::make(base_.get(), {dir_ + "/" + std::string(80, 'x'), "", {}}, {});
+  ProcessHostConfig long_one = config();
+  long_one.data_dir = dir_ + "/" + std::string(80, 'x');
+  const auto made = ProcessHost::make(base_.get(), long_one, {});
   ASSERT_FALSE(made);
   EXPECT_NE(made.error().message.find("107"), std::string::npos) << made.error().message;
+}
+
+TEST_F(ProcessHostTest, TheSameStartTwiceIsOneProcess) {
+  const Spawn spawn = server("plain");
+  const int pid = start_ready(spawn);
+  host_->spawn(spawn);
+  ASSERT_TRUE(until([&] { return started_.size() == 2; }));
+  EXPECT_EQ(started_[1].pid, pid);
+  agent_goes();
+  host_ = make_host(config());  // one that adopts nothing before it is told to start
+  host_->spawn(spawn);
+  ASSERT_TRUE(until([&] { return started_.size() == 3; }));
+  EXPECT_EQ(started_[2].pid, pid);
+  EXPECT_EQ(servers_in(dir_).size(), 1u);
+  stop(spawn, 10s);
+  ASSERT_TRUE(exits());
+  host_->spawn(spawn);
+  ASSERT_TRUE(until([&] { return exited_.size() == 2; }));
+  EXPECT_EQ(exited_[1].signal, SIGTERM);
+  agent_goes();
+  host_ = make_host(config());
+  host_->spawn(spawn);
+  ASSERT_TRUE(until([&] { return exited_.size() == 3; }));
+  EXPECT_EQ(exited_[2].signal, SIGTERM);
+  EXPECT_TRUE(servers_in(dir_).empty());
+}
+
+TEST_F(ProcessHostTest, OldLogsAndWorkingDirectoriesAreRemovedUnlessTheirServerLives) {
+  const Spawn spawn = server("plain");
+  start_ready(spawn);
+  const auto ago = [](int days) {
+    return std::filesystem::file_time_type::clock::now() - std::chrono::hours{24 * days};
+  };
+  for (const char* name : {"/log/old.log", "/log/old.log.1", "/log/young.log"}) std::ofstream(dir_ + name) << "x";
+  for (const char* name : {"/work/old", "/work/touched"}) {
+    std::filesystem::create_directory(dir_ + name);
+    std::ofstream(dir_ + name + "/file") << "x";
+    std::filesystem::last_write_time(dir_ + name + "/file", ago(8));
+  }
+  std::filesystem::last_write_time(dir_ + "/work/touched/file", ago(6));
+  for (const char* name : {"/log/old.log", "/log/old.log.1", "/work/old", "/work/touched"}) {
+    std::filesystem::last_write_time(dir_ + name, ago(8));
+  }
+  std::filesystem::last_write_time(work_path(), ago(8));
+  std::filesystem::last_write_time(log_path(), ago(8));
+  agent_returns();
+  const auto there = [this](const char* name) { return std::filesystem::exists(dir_ + name); };
+  EXPECT_FALSE(there("/log/old.log"));
+  EXPECT_FALSE(there("/log/old.log.1"));
+  EXPECT_FALSE(there("/work/old"));
+  EXPECT_TRUE(there("/log/young.log"));
+  EXPECT_TRUE(there("/work/touched"));
+  EXPECT_TRUE(std::filesystem::exists(work_path()));
+  EXPECT_TRUE(std::filesystem::exists(log_path()));
 }
 
 TEST_F(ProcessHostTest, TheIdentityIsMadeOnceAndTheLockIsHeldByOne) {
