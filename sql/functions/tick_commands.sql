@@ -11,6 +11,9 @@ declare
   v_now     timestamptz := orrery.clock();
   v_command orrery.command;
 begin
+  if not exists (select from orrery.command c where c.state in ('pending', 'claimed') and c.expires_at <= v_now) then
+    return;
+  end if;
   with late as (
     select c.command_id from orrery.command c
     where c.state in ('pending', 'claimed') and c.expires_at <= v_now and c.verb = 'tell'

@@ -1,22 +1,44 @@
--- tick_purge: once a minute: delete settled commands and ended sessions, and stopped servers that nothing refers to, when
--- they are older than ended_kept_s.
--- Writes: command, session (with its secret and attachments), server.   Locks: the rows deleted.
--- Errors: none.                                                         Called by: tick.
-create or replace function orrery.tick_purge() returns void
+-- tick_purge: once a minute: delete settled commands, ended sessions, and stopped servers that nothing refers to, when they
+-- are older than ended_kept_s; events that no partition took, after event_days_kept. Never so many that the step takes long:
+-- then it returns now, as more is due; else null.
+-- Writes: command, session (with its secret and attachments), server, event_default.   Locks: the rows deleted.
+-- Errors: none.   Called by: tick_step.
+create or replace function orrery.tick_purge() returns timestamptz
 language plpgsql
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-  v_before timestamptz := orrery.clock() - make_interval(secs => orrery.setting('ended_kept_s')::float8);
+  v_most   bigint := orrery.setting('purge_rows_max');
+  v_now    timestamptz := orrery.clock();
+  v_before timestamptz := v_now - make_interval(secs => orrery.setting('ended_kept_s')::float8);
+  v_rows   bigint;
+  v_more   boolean := false;
 begin
-  delete from orrery.command c where c.state in ('done', 'failed', 'void', 'expired') and c.state_at < v_before;
-  delete from orrery.session s where s.state = 'ended' and s.state_at < v_before;
-  delete from orrery.server s
-  where s.state = 'stopped' and s.state_at < v_before
-    and not exists (select from orrery.command c where c.server_id = s.server_id)
-    and not exists (select from orrery.session n where n.server_id = s.server_id)
-    and not exists (select from orrery.attachment a where a.server_id = s.server_id)
-    and not exists (select from orrery.placement p where p.server_id = s.server_id);
+  delete from orrery.command c where c.command_id in (
+    select d.command_id from orrery.command d
+    where d.state in ('done', 'failed', 'void', 'expired') and d.state_at < v_before limit v_most for update skip locked);
+  get diagnostics v_rows = row_count;
+  v_more := v_more or v_rows = v_most;
+  delete from orrery.session s where s.session_id in (
+    select d.session_id from orrery.session d where d.state = 'ended' and d.state_at < v_before limit v_most for update skip locked);
+  get diagnostics v_rows = row_count;
+  v_more := v_more or v_rows = v_most;
+  delete from orrery.server s where s.server_id in (
+    select d.server_id from orrery.server d
+    where d.state = 'stopped' and d.state_at < v_before
+      and not exists (select from orrery.command c where c.server_id = d.server_id)
+      and not exists (select from orrery.session n where n.server_id = d.server_id)
+      and not exists (select from orrery.attachment a where a.server_id = d.server_id)
+      and not exists (select from orrery.placement p where p.server_id = d.server_id)
+    limit v_most for update skip locked);
+  get diagnostics v_rows = row_count;
+  v_more := v_more or v_rows = v_most;
+  delete from orrery.event_default e where (e.event_id, e.recorded_at) in (
+    select d.event_id, d.recorded_at from orrery.event_default d
+    where d.recorded_at < v_now - orrery.setting('event_days_kept') * interval '1 day' limit v_most);
+  get diagnostics v_rows = row_count;
+  v_more := v_more or v_rows = v_most;
+  return case when v_more then v_now end;
 end
 $$;
-comment on function orrery.tick_purge() is 'Deletes what ended long ago.';
+comment on function orrery.tick_purge() is 'Deletes what ended long ago; returns now when more is left.';

@@ -1,17 +1,21 @@
--- tick_timers: fire what is due, kind by kind, in the transaction that deletes it; a batch that fails is tried one by one.
+-- tick_timers: fire what is due, kind by kind, in the transaction that deletes it; a batch that fails is tried one by one, and
+-- what has failed before is called alone. Who of a batch hangs is found out later, each on its own; after one that hangs
+-- alone the rest of its kind waits for the next step, so that a step takes no longer than two calls that hang for each kind.
 -- Timers of a stopped cluster wait. Returns when the next one is due (in the past when more are due than one step fires),
 -- null for none.
 -- Writes: timer, timer_parked, event, and what the handlers write.   Locks: due timers (skip locked).
--- Called by: tick.
+-- Called by: tick_step.
 create or replace function orrery.tick_timers() returns timestamptz
 language plpgsql security definer
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-  v_now timestamptz := orrery.clock();
-  v_next timestamptz;
+  v_now   timestamptz := orrery.clock();
+  v_next  timestamptz;
   v_batch record;
   v_timer orrery.timer;
+  v_each  boolean;
+  v_hung  boolean;
   v_error text;
 begin
   -- One probe of timer_due_idx a cluster.
@@ -42,19 +46,26 @@ begin
       where t.shard = d.shard and t.due_at = d.due_at and t.timer_id = d.timer_id
       returning t.*
     )
-    select f.timer_kind, array_agg(f::orrery.timer order by f.due_at, f.timer_id) as timers from fired f group by f.timer_kind
+    select f.timer_kind, f.attempt > 0 as alone, array_agg(f::orrery.timer order by f.due_at, f.timer_id) as timers
+    from fired f group by 1, 2 order by 2, 1
   loop
-    v_error := orrery.timers_call(v_batch.timer_kind, v_batch.timers);
-    if v_error is not null then
-      foreach v_timer in array v_batch.timers loop
-        if cardinality(v_batch.timers) > 1 then
-          v_error := orrery.timers_call(v_batch.timer_kind, array[v_timer]);
-        end if;
-        if v_error is not null then
-          perform orrery.timer_failed(v_timer, v_error, v_now);
-        end if;
-      end loop;
-    end if;
+    v_error := case when v_batch.alone then '' else orrery.timers_call(v_batch.timer_kind, v_batch.timers) end;
+    continue when v_error is null;
+    v_each := v_batch.alone or cardinality(v_batch.timers) > 1 and v_error not like '57014:%';
+    v_hung := false;
+    foreach v_timer in array v_batch.timers loop
+      if v_hung then
+        insert into orrery.timer select v_timer.* on conflict (cluster, timer_kind, key) do nothing;
+        continue;
+      end if;
+      if v_each then
+        v_error := orrery.timers_call(v_batch.timer_kind, array[v_timer]);
+        v_hung := v_error like '57014:%';
+      end if;
+      if v_error is not null then
+        perform orrery.timer_failed(v_timer, v_error, v_now);
+      end if;
+    end loop;
   end loop;
 
   select min(n.due_at) into v_next

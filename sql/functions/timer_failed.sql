@@ -1,4 +1,5 @@
--- timer_failed: a timer's handler raised: due again later, doubling, or parked with its error after timer_attempts_max failures.
+-- timer_failed: a timer's handler raised: due again later, doubling, or parked with its error after timer_attempts_max failures,
+-- or at once when it did not end although it was called alone, as what has failed before is.
 -- One that was set anew meanwhile, by another handler of the same step, stays as it was set.
 -- Writes: timer or timer_parked, event when parked.   Called by: tick_timers.
 create or replace function orrery.timer_failed(p_timer orrery.timer, p_error text, p_now timestamptz) returns void
@@ -8,7 +9,7 @@ as $$
 declare
   v_attempt integer := p_timer.attempt + 1;
 begin
-  if v_attempt < orrery.setting('timer_attempts_max') then
+  if v_attempt < orrery.setting('timer_attempts_max') and not (p_error like '57014:%' and p_timer.attempt > 0) then
     insert into orrery.timer (due_at, timer_id, cluster, timer_kind, key, payload, attempt)
     values (p_now + orrery.setting('timer_backoff_ms') * 2 ^ (v_attempt - 1) * interval '1 millisecond',
       p_timer.timer_id, p_timer.cluster, p_timer.timer_kind, p_timer.key, p_timer.payload, v_attempt)

@@ -14,6 +14,8 @@ comment on table orrery.setting is 'Constants of the control plane, with unit, r
 insert into orrery.setting (name, value, unit, min_value, max_value, comment) values
   ('tick_ms',               50,    'ms',    5,    1000,     'Longest sleep of the tick between two looks at what is due.'),
   ('tick_spare_ms',         100,   'ms',    10,   5000,     'How often the spare tick loop tries to take over.'),
+  ('tick_lease_ms',         2000,  'ms',    1000, 60000,    'A tick loop that has not ticked for so long has lost its lease to the spare.'),
+  ('tick_step_ms_max',      5000,  'ms',    500,  600000,   'A step of the tick, or a call of a timer''s handler, that takes longer is cancelled.'),
   ('tick_late_ms',          5000,  'ms',    1000, 600000,   'A tick older than this is reported as stalled.'),
   ('doorbells_per_s',       10,    '1/s',   1,    100,      'Notifying commits a second at most: each wakes every listener and serialises commits.'),
   ('doorbell_again_ms',     150,   'ms',    10,   60000,    'A command that an agent has not fetched for so long is rung for by the tick.'),
@@ -48,5 +50,6 @@ insert into orrery.setting (name, value, unit, min_value, max_value, comment) va
   ('timer_backoff_ms',      1000,  'ms',    10,   3600000,  'Wait before a failed timer is tried again; doubles with each failure.'),
   ('event_days_ahead',      14,    'days',  2,    60,       'Partitions of event that exist in advance.'),
   ('event_days_kept',       90,    'days',  1,    3650,     'How long events are kept.'),
-  ('ended_kept_s',          3600,  's',     1,    2592000,  'How long rows of ended servers and sessions are kept to answer questions about them.')
+  ('ended_kept_s',          3600,  's',     1,    2592000,  'How long rows of ended servers and sessions are kept to answer questions about them.'),
+  ('purge_rows_max',    20000, 'count', 100,  1000000,  'Old rows of a table deleted in one step at most, so that the step ends in its time.')
 on conflict (name) do nothing;

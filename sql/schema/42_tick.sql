@@ -12,17 +12,21 @@ comment on column orrery.incarnation.lineage is 'Random, made when the incarnati
 comment on table orrery.incarnation is 'Raised when the database is another one (restore, failover), so that no epoch is given twice.';
 
 create unlogged table if not exists orrery.tick_state (
-  only_row boolean     not null default true,
-  tick_at  timestamptz not null,
-  backend  integer     not null,
-  since_at timestamptz not null,
-  purge_at timestamptz not null,
+  only_row   boolean     not null default true,
+  backend    integer     not null,
+  backend_at timestamptz not null,
+  since_at   timestamptz not null,
   constraint tick_state_pkey primary key (only_row),
   constraint tick_state_only_row check (only_row)
-) with (fillfactor = 10);
-comment on table orrery.tick_state is 'When the tick last ran, written once a second.';
+);
+comment on table orrery.tick_state is 'The lease of the tick: which loop holds it. Empty after a crash.';
+comment on column orrery.tick_state.backend is 'Pid of the holder''s backend; 0: nobody holds it.';
+comment on column orrery.tick_state.backend_at is 'When that backend started; pids are used again.';
 comment on column orrery.tick_state.since_at is 'Since when it has ticked without a gap, over all loops.';
-comment on column orrery.tick_state.purge_at is 'When old rows are deleted next.';
+
+-- A sequence that is not logged is written without transaction id or WAL: an idle tick leaves no trace in the log.
+create unlogged sequence if not exists orrery.tick_seq minvalue 0 start 0;
+comment on sequence orrery.tick_seq is 'When the tick last ran, in ms of the epoch; written once a second, gone after a crash.';
 
 create sequence if not exists orrery.epoch_seq;
 create sequence if not exists orrery.doorbell_seq minvalue 0 start 0;

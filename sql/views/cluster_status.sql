@@ -30,7 +30,7 @@ create or replace view orrery.cluster_status as
       left join orrery.server s on s.server_id = p.server_id
       where k.cluster = c.cluster and k.always_on_key is not null and s.state is distinct from 'ready') end as waits_for
   from orrery.cluster c
-  left join orrery.tick_state t on true
+  cross join (select orrery.tick_at() as tick_at) t
   order by c.cluster;
 comment on view orrery.cluster_status is 'Clusters: state, servers, sessions, countdown, connect string, health of the tick, what it waits for: always-on servers that are not ready, or servers that have not exited.';
 grant select on orrery.cluster_status to orrery_viewer, orrery_admin;
