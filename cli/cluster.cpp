@@ -9,18 +9,12 @@
 
 #include "database.h"
 #include "options.h"
+#include "verb.h"
 
 namespace orrery::cli {
 namespace {
 
 constexpr std::chrono::milliseconds kPoll{250};
-
-/// Calls `verb`, a DBA verb whose last parameter is the cluster; prints what it answers with --json.
-void call_verb(const Options& options, const std::string& call, const std::vector<Param>& params) {
-  Database db(options);
-  const auto answer = db.value("select to_jsonb(" + call + ")::text", params);
-  if (options.json) std::cout << answer.value_or("null") << '\n';
-}
 
 /// "dev, test"; "none" without any.
 std::string cluster_names(Database& db) {

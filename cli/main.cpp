@@ -14,6 +14,8 @@ Examples:
   orrery status --watch                    what runs, once a second
   orrery cluster start --wait              start the cluster and wait until it runs
   orrery cluster shutdown 300              warn every player, then stop in five minutes
+  orrery agent drain a1 600                empty a machine within ten minutes
+  orrery server why 7                      why that server is where it is
   orrery account create ann --character station:1
   orrery console                           wait for the cluster, then take commands
 
@@ -43,6 +45,8 @@ int main(int argc, char** argv) {
   app.footer(kExamples);
   orrery::cli::add_status(app, options);
   orrery::cli::add_cluster(app, options);
+  orrery::cli::add_agent(app, options);
+  orrery::cli::add_server(app, options);
   orrery::cli::add_account(app, options);
   orrery::cli::add_console(app, options);
   orrery::cli::add_db(app, options);

@@ -22,6 +22,8 @@ struct Options {
 void add_db(CLI::App& app, const Options& options);
 void add_status(CLI::App& app, const Options& options);
 void add_cluster(CLI::App& app, const Options& options);
+void add_agent(CLI::App& app, const Options& options);
+void add_server(CLI::App& app, const Options& options);
 void add_account(CLI::App& app, const Options& options);
 void add_console(CLI::App& app, const Options& options);
 

@@ -92,6 +92,16 @@ waiting = subprocess.run(unprivileged(["timeout", "2", stack.dir / "bin" / "orre
 check("the console says what it waits for", "waiting: login main is requested" in waiting.stdout and "chat main is" in waiting.stdout
       and waiting.returncode == 124, waiting.stdout)
 check("status says what a cluster waits for", "login main is requested" in stack.orrery("--cluster", stack.cluster, "status").stdout.split("Servers")[0])
+
+# server, agent
+waits = json.loads(stack.orrery("--json", *cluster, "server", "list").stdout)
+check("server list says what each waits for", {row["kind"]: row["waits_for"] for row in waits} == {
+    kind: "an agent with room (none is registered)" for kind in ("login", "chat")}, waits)
+login = str(next(row["server_id"] for row in waits if row["kind"] == "login"))
+story = stack.orrery("server", "why", login).stdout.splitlines()
+check("server why tells its story", "login main of" in story[1] and "now: login main is requested" in story[-1], story)
+fails("of a server that there is", "server", "why", "-1", says=["error OR001: "])
+fails("an unknown agent is an error in words", "agent", "drain", "nobody", says=["error OR001: ", "nobody"])
 agent = stack.start_agent("a1", "127.75.0.1", "127.75.1.1")
 check("the agent comes up", stack.agents_up("a1"))
 check("the cluster comes up", wait_until("the cluster", lambda: stack.cluster_state() == "running", 60))
@@ -103,6 +113,20 @@ check("the console takes commands", "login, chat and timers are up" in talk.stdo
 check("and names one that is none", talk.returncode == 1 and "'nonsense' is no command" in talk.stderr, talk.stderr)
 connect = stack.orrery("cluster", "connect").stdout.strip()
 check("connect prints what a client is given", connect.startswith(f"{stack.cluster}@127.75.0.1:") and len(connect.split("#")[1]) == 64, connect)
+
+drained = stack.orrery("agent", "drain", "a1", "600")
+check("agent drain says what follows and how to undo it", "a1 drains: 2 servers" in drained.stdout and "undo: " in drained.stdout, drained.stdout)
+listed = json.loads(stack.orrery("--json", "agent", "list").stdout)[0]
+check("agent list says what it waits for", listed["drain"].startswith("drains") and "an agent with room" in listed["waits_for"], listed)
+check("agent resume takes it back", "takes servers again" in stack.orrery("agent", "resume", "a1").stdout)
+fails("a machine that is up is not fenced", "agent", "fence", "a1", says=["error OR002: ", "hint: "])
+fails("nor is its name given away", "agent", "release", "a1", says=["error OR002: "])
+stopped = stack.orrery("server", "stop", login, "--reason", "a test")
+check("server stop stops it, and it is replaced", f"server {login} is stopping" in stopped.stdout and wait_until(
+    "another login server", lambda: [row["server_id"] for row in json.loads(stack.orrery("--json", "server", "list").stdout)
+                                     if row["kind"] == "login" and row["state"] == "ready"] not in ([], [int(login)]), 30))
+check("its story says why", any("a test" in line for line in stack.orrery("server", "why", login).stdout.splitlines()))
+
 
 def checked():
     return stack.orrery("db", "check", user="postgres", check_status=False)
