@@ -21,6 +21,8 @@ import time
 import psycopg2
 import psycopg2.extras
 
+from found import processes
+
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 BUILD = pathlib.Path(os.environ.get("ORRERY_BUILD", ROOT / "build" / "release"))
 PG_BIN = pathlib.Path(os.environ.get("ORRERY_PG_BIN", "/usr/lib/postgresql/15/bin"))
@@ -28,6 +30,7 @@ USER = "postgres" if os.getuid() == 0 else pwd.getpwuid(os.getuid()).pw_name
 STARTED = time.monotonic()
 
 _checks = {"passed": 0, "failed": 0}
+_stacks = []
 
 
 def check(name, passed, why=""):
@@ -42,7 +45,12 @@ def say(text):
 
 
 def finish():
-    """Ends the program: status 0 only when something was checked and nothing failed."""
+    """Stops every stack, sees that nothing of it is left, and ends the program: status 0 only when something was checked
+    and nothing failed."""
+    for stack in _stacks:
+        left = stack.stop()
+        check("no process is left behind", not left, "; ".join(f"{process.pid} {process.line[:120]}" for process in left))
+        stack.close()
     print(f"# {_checks['passed']} passed, {_checks['failed']} failed", flush=True)
     sys.exit(0 if _checks["passed"] and not _checks["failed"] else 1)
 
@@ -89,13 +97,13 @@ class Process:
         with contextlib.suppress(ProcessLookupError):
             self.popen.send_signal(signum)
 
-    def stop(self, seconds=10):
+    def stop(self, seconds=10, signum=signal.SIGTERM):
         """SIGTERM, then SIGKILL; returns the exit status."""
-        self.kill(signal.SIGTERM)
+        self.kill(signum)
         try:
             return self.popen.wait(seconds)
         except subprocess.TimeoutExpired:
-            say(f"{self.name} ignored SIGTERM for {seconds} s")
+            say(f"{self.name} ignored {signum.name} for {seconds} s")
             self.kill()
             return self.popen.wait()
 
@@ -110,6 +118,43 @@ class Process:
         return ""
 
 
+class Agent(Process):
+    """orrery-agentd, and how it was started, so that the like can be started again."""
+
+    def __init__(self, stack, name, data, command, env=None, wrap=None):
+        super().__init__(name, command, stack.dir / f"{data}.log", env=env, wrap=wrap)
+        self.stack, self.data, self.command, self.env, self.wrap = stack, stack.dir / data, command, env, wrap
+        self.started_at = time.time()
+
+    def stop(self, seconds=20, signum=signal.SIGINT):
+        """SIGINT drains whatever --on-stop says, SIGTERM does what --on-stop says; then SIGKILL. Returns the exit status."""
+        return super().stop(seconds, signum)
+
+    def again(self, **changes):
+        """Another process in its place, as a service manager would start it."""
+        agent = Agent(self.stack, self.name, changes.get("data", self.data.name), changes.get("command", self.command),
+                      changes.get("env", self.env), changes.get("wrap", self.wrap))
+        self.stack.processes.append(agent)
+        return agent
+
+    def starts(self):
+        """What its run directory says of each start: the shim's state, with `directory`; None for one that cannot be read."""
+        found = []
+        for state in sorted(self.data.glob("run/*/state")):
+            with contextlib.suppress(OSError, ValueError):
+                found.append({**json.loads(state.read_text()), "directory": state.parent})
+        return found
+
+    def servers(self):
+        return [server for server in self.stack.servers() if server.agent == self.data.name]
+
+    def settled(self, seconds=20):
+        """Waits until this very process is registered and up, and its inventory was compared."""
+        return wait_until(f"{self.name}'s inventory", lambda: self.running() and self.stack.owner(
+            "select 1 from orrery.agent a join orrery.agent_heartbeat b using (agent_id) where a.name = %s and a.state = 'up' "
+            "and b.digest is not null and b.beat_at > a.registered_at and a.registered_at > to_timestamp(%s)", self.name, self.started_at), seconds)
+
+
 class Stack:
     """One PostgreSQL with Orrery installed, and what a test starts around it."""
 
@@ -118,25 +163,38 @@ class Stack:
         self.dir = pathlib.Path(tempfile.mkdtemp(prefix="oe2e.", dir="/tmp"))
         self.processes = []
         self.postmaster = None
+        self.closed = False
+        self.data = "pg"
+        self.agent_password, self.session_password = secrets.token_hex(16), secrets.token_hex(16)
+        _stacks.append(self)
         atexit.register(self.close)
         for signum in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
             signal.signal(signum, lambda number, _: sys.exit(128 + number))
         shutil.copytree(BUILD / "bin", self.dir / "bin", ignore=shutil.ignore_patterns("test_*", "bench_*"))
         shutil.copytree(ROOT / "sql", self.dir / "sql")
+        shutil.copy(ROOT / "tests" / "e2e" / "stub_server.py", self.dir / "bin")
         (self.dir / "s").mkdir()
         if os.getuid() == 0:
             self.dir.chmod(0o755)
             subprocess.run(["chown", "-R", f"{USER}:", self.dir], check=True)
-        self._init_database()
-        self.start_database()
-        self._install()
+        self.make_database("pg")
         for name, value in (settings or {}).items():
             self.sql("select setting_set(%s, %s)", name, value)
 
     # PostgreSQL
 
+    def make_database(self, name):
+        """A new PostgreSQL in directory `name`, at the same address as any before it, with Orrery installed, running."""
+        self.data = name
+        self._init_database()
+        self.start_database()
+        self._install()
+        # pg_cron starts the tick at the next full minute, or when it is started itself.
+        self.stop_database()
+        self.start_database()
+
     def _init_database(self):
-        data, sockets = self.dir / "pg", self.dir / "s"
+        data, sockets = self.dir / self.data, self.dir / "s"
         self.run([PG_BIN / "initdb", "-D", data, "-U", "postgres", "--auth=trust", "--data-checksums",
                   "--locale=C.UTF-8", "-E", "UTF8"])
         conf = f"""
@@ -155,12 +213,16 @@ local all +orrery_session scram-sha-256
 local all all peer map=orrery
 """
         ident = "".join(f"orrery {user} {role}\n" for user in {USER, "root"} for role in ("postgres", "dba", "orrery_cron"))
-        self.write("pg/postgresql.auto.conf", conf)
-        self.write("pg/pg_hba.conf", hba)
-        self.write("pg/pg_ident.conf", ident)
+        self.write(f"{self.data}/postgresql.auto.conf", conf)
+        self.write(f"{self.data}/pg_hba.conf", hba)
+        self.write(f"{self.data}/pg_ident.conf", ident)
+
+    def spawn_database(self):
+        """Starts PostgreSQL and does not wait for it."""
+        self.postmaster = Process("postgres", [PG_BIN / "postgres", "-D", self.dir / self.data], self.dir / "postgres.log")
 
     def start_database(self):
-        self.postmaster = Process("postgres", [PG_BIN / "postgres", "-D", self.dir / "pg"], self.dir / "postgres.log")
+        self.spawn_database()
         if not wait_until("PostgreSQL", self.database_up, 30):
             say(self.postmaster.tail())
             raise RuntimeError("PostgreSQL did not start")
@@ -179,7 +241,7 @@ local all all peer map=orrery
         wait_until("the backends' end", lambda: not any(os.path.exists(f"/proc/{pid}") for pid in children), 20)
 
     def postmaster_pid(self):
-        return int((self.dir / "pg" / "postmaster.pid").read_text().split()[0])
+        return int((self.dir / self.data / "postmaster.pid").read_text().split()[0])
 
     def stop_database(self):
         if self.postmaster and self.postmaster.running():
@@ -219,7 +281,6 @@ local all all peer map=orrery
     def _install(self):
         self.run([PG_BIN / "createdb", "-h", self.dir / "s", "-U", "postgres", "orrery"])
         self.orrery("db", "install", "--sql-dir", self.dir / "sql", "--cron-host", self.dir / "s", user="postgres")
-        self.agent_password, self.session_password = secrets.token_hex(16), secrets.token_hex(16)
         for statement in (
                 "create role dba login",
                 f"create role test_agent login in role orrery_agent password '{self.agent_password}'",
@@ -245,11 +306,12 @@ local all all peer map=orrery
             raise RuntimeError(f"orrery {' '.join(map(str, arguments))}: {done.returncode}\n{done.stdout}{done.stderr}")
         return done
 
-    def start_agent(self, name, public, private, wrap=None, extra=(), data=None):
-        agent = Process(name, [self.dir / "bin" / "orrery-agentd", "--name", name, "--data-dir", self.dir / (data or name),
-                               "--db-file", self.dir / "agent.cred", "--cluster", f"{self.cluster}={self.dir / 'session.cred'}",
-                               "--public-bind", public, "--private-bind", private, *extra],
-                        self.dir / f"{data or name}.log", wrap=wrap)
+    def start_agent(self, name, public, private, wrap=None, extra=(), data=None, on_stop="drain", binary=None, env=None):
+        """An agent; on_stop: what SIGTERM does, drain or hand-over."""
+        agent = Agent(self, name, data or name, [
+            binary or self.dir / "bin" / "orrery-agentd", "--name", name, "--data-dir", self.dir / (data or name),
+            "--db-file", self.dir / "agent.cred", "--cluster", f"{self.cluster}={self.dir / 'session.cred'}",
+            "--public-bind", public, "--private-bind", private, "--on-stop", on_stop, *extra], env=env, wrap=wrap)
         self.processes.append(agent)
         return agent
 
@@ -271,22 +333,62 @@ local all all peer map=orrery
         self.orrery("--cluster", self.cluster, "account", "create", prefix, "--count", str(count),
                     *(["--first", str(first)] if first != 1 else []), "--password-file", self.dir / "password.txt", *at)
 
-    def start_bots(self, name, count, *extra, prefix="bot", first=1, password="password.txt", wrap=None):
-        self.write("connect.txt", self.value("select connect from cluster_status where cluster = %s", self.cluster) + "\n")
+    def start_bots(self, name, count, *extra, prefix="bot", first=1, password="password.txt", wrap=None, connect=None):
+        """Players; connect: what a client is given, asked for when it is not named."""
+        self.write("connect.txt", (connect or self.value("select connect from cluster_status where cluster = %s", self.cluster)) + "\n")
         bots = Bots(name, [self.dir / "bin" / "orrery-bots", "--connect-file", self.dir / "connect.txt", "--prefix", prefix,
                            "--first", str(first), "--count", str(count), "--password-file", self.dir / password,
                            "--events", *extra], self.dir / f"{name}.events", wrap=wrap)
         self.processes.append(bots)
         return bots
 
+    # Servers that do as they are told
+
+    def stub_kind(self, kind, *words, **more):
+        """A kind of server that does `words` (stub_server.py); `more` are members of its specification."""
+        self.sql("select server_kind_set(%s, %s, %s)", kind, json.dumps(
+            {"role": "other", "command": "stub_server.py", "args": list(map(str, words)), "cpu_millis": 10, **more}), self.cluster)
+
+    def request(self, kind, key="one"):
+        return self.value("select server_request(%s, %s, %s)", kind, key, self.cluster)["server_id"]
+
+    def row(self, kind, key="one"):
+        """The newest server of a key, whatever its state: server_id, epoch, state, reason, failures, agent."""
+        rows = self.owner("select s.server_id, s.epoch, s.state, s.reason, s.failures, s.pid, a.name as agent from orrery.server s "
+                          "left join orrery.agent a using (agent_id) where s.kind = %s and s.key = %s order by s.server_id desc limit 1", kind, key)
+        return rows[0] if rows else None
+
+    def ready(self, kind, key="one", seconds=15):
+        """Waits until a server is ready; returns its row, or None."""
+        def look():
+            row = self.row(kind, key)
+            return row if row and row["state"] == "ready" else None
+        return wait_until(f"{kind} {key} to be ready", look, seconds)
+
+    def process(self, kind, key="one"):
+        """The first process of a server, by /proc; None when there is none."""
+        found = [server for server in self.servers() if server.key == (self.cluster, kind, key)]
+        return min(found, key=lambda server: server.born) if found else None
+
+    def events(self, since=0, what=""):
+        """Events after number `since` about what begins with `what`, oldest first."""
+        return self.sql("select event_id, recorded_at, what, change, rule, reason from event_log where event_id > %s and what like %s",
+                        since, f"{what}%")
+
+    def last_event(self):
+        return self.value("select coalesce(max(event_id), 0) from event_log")
+
     # Files, processes
 
     def write(self, path, text, mode=0o644):
+        """Writes a file at once: who reads it meanwhile reads the old one or the new one."""
         file = self.dir / path
-        file.write_text(text)
-        file.chmod(mode)
+        new = file.with_name(file.name + ".new")
+        new.write_text(text)
+        new.chmod(mode)
         if os.getuid() == 0:
-            shutil.chown(file, USER, USER)
+            shutil.chown(new, USER, USER)
+        new.rename(file)
         return file
 
     def run(self, command):
@@ -295,17 +397,49 @@ local all all peer map=orrery
             raise RuntimeError(f"{' '.join(map(str, command))}: {done.returncode}\n{done.stdout}{done.stderr}")
         return done.stdout
 
+    def alive(self):
+        """Every process that names this directory: by executable, working directory, arguments or environment."""
+        return [process for process in processes() if process.pid != os.getpid() and process.names(str(self.dir))]
+
+    def servers(self):
+        """Every process that was given the spawn contract by an agent of this stack, shims apart: found by /proc alone."""
+        found = []
+        for process in processes():
+            if "ORRERY_SERVER_ID" in process.env and not process.is_shim and process.env.get(
+                    "ORRERY_AGENT_SOCKET", "").startswith(f"{self.dir}/"):
+                process.stack_dir = self.dir
+                found.append(process)
+        return found
+
+    def shims(self):
+        return [process for process in self.alive() if process.is_shim]
+
     def processes_of(self, agent):
-        """Pids of the servers an agent runs."""
-        return [int(pid) for pid in subprocess.run(["pgrep", "-P", str(agent.pid)], capture_output=True,
-                                                   text=True).stdout.split()]
+        """Pids of the servers an agent runs, through whichever shims."""
+        return [server.pid for server in agent.servers()]
+
+    def stop(self):
+        """Stops all, players first and agents draining; returns what is left all the same."""
+        agents = [process for process in self.processes if isinstance(process, Agent) and process.running()]
+        for process in reversed(self.processes):
+            if process.running() and process not in agents:
+                process.stop()
+        for agent in agents:
+            agent.kill(signal.SIGINT)
+            agent.kill(signal.SIGCONT)
+        for agent in agents:
+            agent.stop()
+        self.stop_database()
+        wait_until("the last processes' end", lambda: not self.alive(), 5)
+        return self.alive()
 
     def close(self):
-        """Stops all, newest first; keeps the directory when ORRERY_KEEP is set."""
-        for process in reversed(self.processes):
-            if process.running():
-                process.stop()
-        self.stop_database()
+        """Stops all, kills what is left by pid; keeps the directory when ORRERY_KEEP is set."""
+        if self.closed:
+            return
+        self.closed = True
+        for process in self.stop():
+            process.kill()
         if _checks["failed"]:
             for log in sorted(self.dir.glob("*.log")):
                 say(f"--- {log.name}\n" + "\n".join(log.read_text(errors="replace").splitlines()[-25:]))

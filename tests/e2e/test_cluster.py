@@ -1,7 +1,6 @@
 #!/usr/bin/python3
 """100 bots on two agents: placed, moving, seeing, chatting; one killed; PostgreSQL killed; shut down to nothing."""
 
-import os
 import signal
 import time
 
@@ -112,14 +111,18 @@ check("their grids stop, login and chat stay", wait_until("grids to stop", lambd
     row["kind"] for row in stack.sql("select kind from server_status")} == {"login", "chat"}, 20))
 check("an event says why", stack.value("select count(*)::int from event_log where rule = 'tick_idle' and reason = 'nobody is on it'") > 0)
 
-say("an agent is killed with -9: what it ran is started again when it is back")
+say("an agent is killed with -9: what it ran goes on running and is found again")
+before = sorted(stack.processes_of(a1))
 a1.kill()
 a1.wait(5)
-a1 = stack.start_agent("a1", "127.71.0.1", "127.71.1.1")
-check("the agent is back under its name", stack.agents_up("a1"))
-check("login and chat are ready", wait_until("login and chat", lambda: stack.value(
-    "select count(*)::int from server_status where kind in ('login', 'chat') and state = 'ready'") == 2, 40))
+check("its servers go on", before and sorted(stack.processes_of(a1)) == before, f"{before} then {stack.processes_of(a1)}")
+a1 = a1.again()
+check("the agent is back under its name", bool(a1.settled()))
+check("with the very same servers", sorted(stack.processes_of(a1)) == before, f"{before} then {stack.processes_of(a1)}")
+check("login and chat are ready", stack.value(
+    "select count(*)::int from server_status where kind in ('login', 'chat') and state = 'ready'") == 2)
 again = stack.start_bots("again", 3, "--for", "3")
 check("players get in again", again.wait(60) == 0, again.tail())
-check("the agent stops cleanly on SIGTERM", a1.stop() == 0)
+check("the agent stops cleanly on SIGTERM", a1.stop(signum=signal.SIGTERM) == 0)
+check("and, as it was told to drain, with its servers", not stack.processes_of(a1))
 finish()

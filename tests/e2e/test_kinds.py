@@ -1,0 +1,187 @@
+#!/usr/bin/python3
+"""Servers that misbehave: do not start, exit at once, ignore SIGTERM, fork away, print gigabytes, fill the disk, fall silent."""
+
+import os
+import pathlib
+import time
+
+from harness import USER, Stack, check, finish, say, unprivileged, wait_until
+
+stack = Stack(settings={"start_backoff_ms": 300, "start_slack_ms": 1000})
+a1 = stack.start_agent("a1", "127.78.0.1", "127.78.1.1")
+check("the agent is up", stack.agents_up("a1"))
+check("the cluster starts", stack.start_cluster())
+
+
+def fails(kind, says, seconds=20):
+    """Asks for a server of the kind; it is given up, and says why."""
+    stack.request(kind)
+    row = wait_until(f"{kind} to fail", lambda: (row := stack.row(kind)) and row["state"] == "failed" and row, seconds)
+    check(f"{kind} is given up, and says why", bool(row) and all(part in row["reason"] for part in says), str(row or stack.row(kind)))
+    check(f"{kind} leaves no process", not stack.process(kind))
+    return row
+
+
+say("executables that cannot be executed")
+stack.sql("select server_kind_set('missing', '{\"role\":\"other\",\"command\":\"no-such-program\",\"start_attempts_max\":2}')")
+fails("missing", ["gave up", "no-such-program"])
+stack.write("bin/plain.txt", "not a program\n")
+stack.sql("select server_kind_set('plain', '{\"role\":\"other\",\"command\":\"plain.txt\",\"start_attempts_max\":2}')")
+fails("plain", ["gave up", "plain.txt"])
+stack.write("bin/garbage", "\x7fELF no program either\n", 0o755)
+stack.sql("select server_kind_set('garbage', '{\"role\":\"other\",\"command\":\"garbage\",\"start_attempts_max\":2}')")
+fails("garbage", ["gave up", "garbage"])
+
+say("one that exits at once")
+stack.stub_kind("hasty", "status", "no map here", "exit", 3, start_attempts_max=4)
+row = fails("hasty", ["gave up after 4 failures", "exit status 3", "no map here"])
+exits = [event for event in stack.events(0, f"server {row['server_id']}") if event["change"] in ("starting -> requested", "starting -> failed")]
+starts = [event for event in stack.events(0, f"server {row['server_id']}") if event["change"] == "requested -> starting"]
+check("it was tried four times", len(exits) == len(starts) == 4, f"{len(starts)} starts, {len(exits)} ends")
+waits = [(start["recorded_at"] - end["recorded_at"]).total_seconds() for end, start in zip(exits, starts[1:])]
+check("after 0.3 s, doubling", len(waits) == 3 and all(0.3 * 2 ** n <= wait < 0.3 * 2 ** n + 0.6 for n, wait in enumerate(waits)), str(waits))
+say("waits between its starts: " + ", ".join(f"{wait:.2f}" for wait in waits) + " s")
+check("asked for again it is tried again", stack.request("hasty") == row["server_id"] and stack.row("hasty")["state"] != "failed")
+
+say("one that ignores SIGTERM")
+stack.stub_kind("deaf", "deaf", "ready", stop_grace_ms=1500)
+stack.request("deaf")
+check("deaf is ready", bool(stack.ready("deaf")))
+process, began = stack.process("deaf"), time.monotonic()
+stack.sql("select server_stop(%s)", stack.row("deaf")["server_id"])
+wait_until("its end", lambda: not process.alive(), 10, every=0.02)
+took = time.monotonic() - began
+check("is killed at the end of its grace, not before", 1.4 < took < 3, f"{took:.2f} s")
+check("and is stopped, with the signal in its reason", wait_until("stopped", lambda: stack.row("deaf")["state"] == "stopped", 5), str(stack.row("deaf")))
+
+say("those that fork away")
+stack.stub_kind("daemon", "fork-away", "ready", start_attempts_max=1, ready_deadline_ms=3000)
+fails("daemon", ["exit status 0"])
+stack.stub_kind("litter", "leave-behind", "ready", "wait", 1, "exit", 5)
+stack.request("litter")
+check("litter is ready", bool(stack.ready("litter")))
+shim = stack.process("litter").ppid
+left = lambda: [process for process in stack.alive() if process.line == "/bin/sleep 1000"]
+check("it has a child in a session of its own, with an empty environment", len(left()) == 1, str([process.line for process in stack.alive()]))
+check("which is killed when its server has ended", wait_until("its end", lambda: not left(), 10))
+check("and the exit status is the server's", wait_until("the report", lambda: "exit status 5" in (stack.row("litter")["reason"] or ""), 10), str(stack.row("litter")))
+stack.request("litter")
+check("litter is ready again", bool(stack.ready("litter")))
+server = stack.process("litter")
+next(shim for shim in stack.shims() if shim.pid == server.ppid).kill()
+check("with its shim killed, the server is too, and what it left behind", wait_until("the end", lambda: not server.alive() and not left(), 10))
+check("which is not the server's failure", wait_until("the report", lambda: stack.row("litter")["state"] != "ready", 10)
+      and stack.row("litter")["failures"] == 0, str(stack.row("litter")))
+
+say("one that prints gigabytes")
+stack.stub_kind("flood", "ready", "flood", log_bytes_max=1 << 20, log_files=3)
+stack.stub_kind("quiet", "ready")
+stack.request("flood")
+check("flood is ready", bool(stack.ready("flood")))
+shim = next(shim for shim in stack.shims() if shim.pid == stack.process("flood").ppid)
+
+
+def disk_used():
+    return sum(path.stat().st_blocks * 512 for path in (stack.dir / "a1").rglob("*") if path.is_file())
+
+
+def written(pid):
+    return int(next(line for line in pathlib.Path(f"/proc/{pid}/io").read_text().splitlines() if line.startswith("wchar")).split()[1])
+
+
+def resident_kib(pid):
+    return int(next(line for line in pathlib.Path(f"/proc/{pid}/status").read_text().splitlines() if line.startswith("VmRSS")).split()[1])
+
+
+disk_max, slowest, resident_max, until = 0, 0, 0, time.monotonic() + 6
+while time.monotonic() < until:
+    disk_max, resident_max = max(disk_max, disk_used()), max(resident_max, resident_kib(shim.pid))
+    began = time.monotonic()
+    stack.value("select 1")
+    slowest = max(slowest, time.monotonic() - began)
+    time.sleep(0.05)
+printed = written(stack.process("flood").pid)
+say(f"it printed {printed / 1e9:.2f} GB in 6 s; the disk held {disk_max / 1e6:.1f} MB at most, the shim {resident_max / 1024:.1f} MiB; slowest answer {slowest * 1000:.0f} ms")
+check("it printed more than fits", printed > 50e6, str(printed))
+check("the disk holds no more than its logs may", disk_max < 3 * (1 << 20) + (3 << 20), str(disk_max))
+check("the shim does not grow", resident_max < 32 * 1024, str(resident_max))
+check("the machine answers", slowest < 2, f"{slowest:.2f} s")
+check("the agent is up", stack.value("select heard_ago_s from agent_status where name = 'a1'") < 3)
+began = time.monotonic()
+stack.request("quiet")
+check("another server starts beside it", bool(stack.ready("quiet", seconds=5)), f"{time.monotonic() - began:.1f} s")
+logs = sorted(path.name for path in (stack.dir / "a1" / "log").rglob("*") if path.is_file() and path.stat().st_size > 100_000)
+check("its log was renamed", len(logs) == 3, str(logs))
+stack.sql("select server_stop(%s)", stack.row("flood")["server_id"])
+check("it stops", wait_until("the stop", lambda: stack.row("flood")["state"] == "stopped" and not stack.process("flood"), 10))
+
+say("limits")
+stack.stub_kind("limited", "fill", "big", "ready", limits={"nofile": 77, "file_size_bytes": 123456, "core_bytes": 0, "nproc": 4000,
+                                                          "address_space_bytes": 1 << 32, "cpu_s": 500})
+stack.request("limited")
+check("limited is ready", bool(stack.ready("limited")), str(stack.row("limited")))
+limits = {line[:26].strip(): line[26:].split()[:2] for line in pathlib.Path(f"/proc/{stack.process('limited').pid}/limits").read_text().splitlines()[1:]}
+for name, value in (("Max open files", "77"), ("Max file size", "123456"), ("Max core file size", "0"), ("Max processes", "4000"),
+                    ("Max address space", str(1 << 32)), ("Max cpu time", "500")):
+    check(f"{name} is {value}", limits[name] == [value, value], str(limits[name]))
+said = "".join(path.read_text(errors="replace") for path in (stack.dir / "a1" / "log").rglob("*limited*") if path.is_file())
+check("and is enforced", "File too large, 123456 bytes" in said, said)
+other = {line[:26].strip(): line[26:].split()[:2] for line in pathlib.Path(f"/proc/{stack.process('quiet').pid}/limits").read_text().splitlines()[1:]}
+check("of nobody else", other["Max open files"] != ["77", "77"] and other["Max file size"][0] == "unlimited", str(other))
+
+say("the watchdog")
+stack.stub_kind("faithful", "ready", "watchdog", 1000, watchdog_ms=1000)
+stack.stub_kind("silent", "ready", "watchdog", 2, watchdog_ms=1000, start_attempts_max=1)
+stack.request("faithful"), stack.request("silent")
+check("both are ready", bool(stack.ready("faithful") and stack.ready("silent")))
+silent, began = stack.process("silent"), time.monotonic()
+wait_until("its end", lambda: not silent.alive(), 10, every=0.02)
+took = time.monotonic() - began
+check("who falls silent is ended a watchdog's time later", 1.5 < took < 5, f"{took:.2f} s")
+check("which is reported", wait_until("the report", lambda: "watchdog" in (stack.row("silent")["reason"] or "").lower(), 5), str(stack.row("silent")))
+check("who is not silent goes on", stack.row("faithful")["state"] == "ready" and bool(stack.process("faithful")))
+
+if os.getuid() == 0:
+    say("a full disk")
+    small = stack.dir / "small"
+    small.mkdir()
+    full = stack.start_agent("full", "127.78.0.2", "127.78.1.2", data="small", wrap=lambda argv: [
+        "unshare", "--mount", "--propagation", "private", "sh", "-c",
+        f'mount -t tmpfs -o size=8m,mode=700,uid=$(id -u {USER}),gid=$(id -g {USER}) none "$0" && exec "$@"', small, *unprivileged(argv)])
+    check("an agent on a disk of 8 MiB is up", stack.agents_up("full"))
+    stack.sql("select agent_drain('a1')")
+    go = stack.dir / "full.go"
+    stack.stub_kind("survivor", "ready", "wait-for", go, "print", "after all", "status", "it was full", "exit", 9, log_bytes_max=64 << 20)
+    stack.stub_kind("hog", "ready", "flood", log_bytes_max=64 << 20)
+    stack.request("survivor")
+    check("survivor is ready", bool(stack.ready("survivor")))
+    survivor = stack.process("survivor")
+    stack.request("hog")
+    check("hog is ready", bool(stack.ready("hog")))
+    inside = pathlib.Path(f"/proc/{full.pid}/root{small}")
+
+    def free_bytes():
+        at = os.statvfs(inside)
+        return at.f_bavail * at.f_frsize
+    check("the disk is full", wait_until("a full disk", lambda: free_bytes() == 0, 15), f"{free_bytes()} bytes are free")
+    time.sleep(2)
+    check("agent and servers go on", full.running() and survivor.alive() and bool(stack.process("hog")))
+    check("and are heard of", stack.value("select heard_ago_s from agent_status where name = 'full'") < 3)
+    stack.stub_kind("late", "ready", start_attempts_max=1)
+    late = stack.request("late")
+    check("a server that cannot be started there says why, or starts", wait_until("a verdict", lambda: stack.row("late")["state"] in ("failed", "ready"), 20)
+          and (stack.row("late")["state"] == "ready" or "space" in stack.row("late")["reason"].lower()), str(stack.row("late")))
+    stack.write("full.go", "")
+    check("the exit status is not lost", wait_until("the report", lambda: "exit status 9" in (stack.row("survivor")["reason"] or ""), 10)
+          and "it was full" in stack.row("survivor")["reason"], str(stack.row("survivor")))
+    stack.sql("select server_stop(%s)", stack.row("hog")["server_id"])
+    check("the hog can be stopped", wait_until("its end", lambda: stack.row("hog")["state"] == "stopped" and not stack.process("hog"), 10))
+    check("the agent drains with its disk full", full.stop() == 0, full.tail())
+else:
+    say("a full disk: skipped, only root can mount a small one")
+
+say("the end")
+stack.sql("select cluster_shutdown(0, %s)", stack.cluster)
+check("nothing is left of any of them", wait_until("the end", lambda: stack.cluster_state() == "stopped" and not a1.servers(), 30),
+      str(stack.sql("select kind, state, reason from server_status")))
+finish()
