@@ -29,6 +29,10 @@ SNAPSHOT = {
         select s.server_id, s.state, s.public_port, s.private_port from orrery.server s where s.state in {LIVING} and (
           select array_agg(p.port order by p.purpose desc) from orrery.port p where p.server_id = s.server_id and p.agent_id = s.agent_id)
           is distinct from array[s.public_port, s.private_port]""",
+    "1 no machine is given more than it has": f"""
+        select a.name, a.cpus, sum(k.cpu_millis) as cpu_millis, sum(k.memory_bytes) as memory_bytes from orrery.server s
+        join orrery.agent a using (agent_id) join orrery.server_kind k on k.cluster = s.cluster and k.kind = s.kind where s.state in {LIVING}
+        group by a.agent_id having sum(k.cpu_millis) > a.cpus * 1000 or sum(k.memory_bytes) > a.memory_bytes""",
     "2 no epoch is beyond that of its key": """
         select s.server_id, s.epoch, p.epoch as placed from orrery.server s
         join orrery.placement p using (cluster, kind, key) where s.epoch > p.epoch""",
@@ -39,6 +43,10 @@ SNAPSHOT = {
     "3 a live session is at a server that lives, unless it is orphaned": f"""
         select n.session_id, n.state, s.server_id, s.state as server from orrery.session n join orrery.server s using (server_id)
         where n.state in ('selecting', 'waiting', 'playing') and s.state not in {LIVING}""",
+    "3 a zone has no more sessions than seats": """
+        select n.server_id, k.sessions_max, count(*) from orrery.session n join orrery.server s using (server_id)
+        join orrery.server_kind k on k.cluster = s.cluster and k.kind = s.kind where n.state <> 'ended' and k.role = 'zone'
+        group by 1, 2 having count(*) > k.sessions_max""",
     "3 an ended session keeps no secret, a live one has one": """
         select n.session_id, n.state from orrery.session n left join orrery.session_secret x using (session_id)
         where (n.state = 'ended') = (x.session_id is not null)""",

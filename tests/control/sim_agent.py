@@ -180,7 +180,7 @@ class Agent:
         operation = "return" if self.silent_until else "heartbeat"
         params = self.beat_params()
         # what a process that was cut off and its successor do: two at the same time, on two connections
-        twice = self.caller.both("heartbeat", "agent", "select orrery.agent_heartbeat(%s, %s, %s, %s, %s)", params) if draw < 0.06 else None
+        twice = self.caller.both("heartbeat", "agent", "select orrery.agent_heartbeat(%s, %s, %s, %s, %s)", params) if draw < 0.15 else None
         sent = time.monotonic()
         outcome, answer = self.caller.call(operation, "agent", "select orrery.agent_heartbeat(%s, %s, %s, %s, %s)", *params)
         second = twice() if twice else None
@@ -273,8 +273,10 @@ class Agent:
             self.rng.shuffle(sent)
         elif draw < 0.10:
             sent = sent + [{**r, "reason": "STALE"} if r.get("state") == "exited" else r for r in sent]
-        elif draw < 0.20 and self.over:
-            (server_id, epoch), _ = self.rng.choice(self.over)
+        elif draw < 0.35 and self.over:
+            # best of those that run here again
+            again = {process.server_id for process in self.processes.values()}
+            (server_id, epoch), _ = self.rng.choice([over for over in self.over if over[0][0] in again] or self.over)
             stale = {"server_id": server_id, "epoch": epoch, "state": "ready", "pid": 666}
             if self.rng.random() < 0.7:
                 stale = {**stale, "state": "exited", "reason": "STALE"}

@@ -11,6 +11,7 @@ goes on, and at a barrier every 2,000 operations. In the end all heals without h
 
 import argparse
 import collections
+import contextlib
 import json
 import multiprocessing
 import random
@@ -35,7 +36,7 @@ OPERATIONS_PER_S = 330
 SETTINGS = {
     "lease_ms": LEASE_S * 1000, "lease_margin_ms": MARGIN_S * 1000, "heartbeat_ms": 100, "command_retry_ms": RETRY_S * 1000,
     "tell_ttl_ms": 1000, "start_slack_ms": 300, "start_backoff_ms": 10, "start_backoff_max_ms": 200, "server_stable_ms": 500,
-    "place_retry_ms": 50, "lapse_ms": 500, "login_timeout_ms": 1000, "login_stale_ms": 1500, "ready_wait_ms": 1000, "orphan_ms": 1000,
+    "place_retry_ms": 50, "lapse_ms": 500, "login_timeout_ms": 1000, "login_stale_ms": 1500, "ready_wait_ms": 1000, "orphan_ms": 3000,
 }
 CONFLICTS = {"40001", "55P03"}
 # What each operation can be refused for is asked for now and then; these two are done to a machine, not asked of the database.
@@ -67,8 +68,9 @@ class Caller:
             self.connections[key] = connection
         return self.connections[key]
 
-    def call(self, operation, login, statement, *params, expected=None, number=0, fault=None):
-        """(ok, value), (refused, code), (conflict, None) or (aborted, None). expected: the only codes it may be refused with."""
+    def call(self, operation, login, statement, *params, expected=None, number=0, fault=None, hold=0.01):
+        """(ok, value), (refused, code), (conflict, None) or (aborted, None). expected: the only codes it may be refused with;
+        hold: it stays open for so many seconds at most before it commits, when it does that."""
         fault = self.rng.random() if fault is None and self.faults else fault or 1
         connection = self.connection(login, number)
         with self.counter.get_lock():
@@ -77,8 +79,8 @@ class Caller:
             with connection.cursor() as cursor:
                 cursor.execute(statement, params)
                 value = cursor.fetchone()[0]
-            if fault < 0.1:
-                time.sleep(fault / 10)
+            if fault < 0.1 or hold > 0.01:
+                time.sleep(self.rng.uniform(0, hold))
             if fault > 0.99 and fault < 1:
                 connection.rollback()
                 return "aborted", None
@@ -112,7 +114,7 @@ class Caller:
 
         def run():
             sent = time.monotonic()
-            result.append((sent, self.call(operation, login, statement, *params, number=1, fault=0.5)))
+            result.append((sent, self.call(operation, login, statement, *params, number=1, fault=self.rng.uniform(0.02, 0.2))))
 
         thread = threading.Thread(target=run)
         thread.start()
@@ -133,13 +135,13 @@ class Worker:
         self.accounts, self.places, self.agents = accounts, places, agents
         # one machine in four holds no credential of b; some are small, so that requests wait for room
         clusters = ["a"] if number % 4 == 3 else ["a", "b"]
-        self.agent = Agent(caller, self.rng, agents[number], clusters, LEASE_S, port_max=21099 if number % 2 else 21011)
+        self.agent = Agent(caller, self.rng, agents[number], clusters, LEASE_S, cpus=2 if number % 2 else 1, port_max=21099 if number % 3 else 21011)
         self.known = collections.deque(maxlen=30)
         self.stale_sessions = collections.deque(maxlen=40)
         self.sessions_seen = collections.deque(maxlen=20)
         weights = {
             "request": 16, "stop": 3, "start": 1.5, "shutdown": 0.2, "cancel": 0.5, "kill": 5, "lose": 0.15, "crash": 0.5, "halt": 0.12,
-            "open": 14, "select": 16, "end": 9, "sync": 8, "tick": 0.4, "drain": 0.3, "resume": 1.2, "fence": 0.15, "kick": 1, "why": 2,
+            "open": 30, "select": 60, "end": 16, "sync": 12, "tick": 0.4, "drain": 0.3, "resume": 1.2, "fence": 0.15, "kick": 1, "why": 2,
             "forged": 1.5, "over": 2,
         }
         needs = {"drain": "agent_drain", "resume": "agent_resume", "fence": "agent_fence", "kick": "session_kick", "why": "server_why"}
@@ -175,6 +177,9 @@ class Worker:
         outcome, answer = self.caller.call("request", login, "select orrery.server_request(%s, %s, %s)", kind, key, cluster)
         if outcome == "ok":
             self.known.append(answer["server_id"])
+            if answer["state"] == "starting" and self.odd(0.3):
+                # thought better of while its agent may just be fetching the start
+                self.caller.call("stop", "dba", "select orrery.server_stop(%s)", answer["server_id"], hold=0.04)
 
     def stop(self):
         ids = [*self.known, *(ref[0] for ref in self.agent.processes), 10 ** 12]
@@ -202,7 +207,8 @@ class Worker:
         self.caller.call("fence", "dba", "select orrery.agent_fence(%s)", self.agent.name)
 
     def kick(self):
-        session = self.rng.choice([*self.sessions_seen, 10 ** 12])
+        live = [session for process in self.agent.processes.values() for session in process.sessions]
+        session = self.rng.choice([*live, *self.sessions_seen, 10 ** 12])
         self.caller.call("kick", "dba", "select orrery.session_kick(%s)", session)
 
     def why(self):
@@ -280,8 +286,15 @@ class Worker:
         for process in [p for p in self.servers("login") if p.sessions][:2]:
             session, (epoch, characters) = self.rng.choice(list(process.sessions.items()))
             character = 10 ** 12 if self.odd(0.03) or not characters else characters[0]
-            outcome, answer = self.caller.call("select", f"session_{process.cluster}", "select orrery.session_select(%s, %s, %s, %s, %s, %s)",
-                                               *process.me(), session, epoch, character)
+            login, statement = f"session_{process.cluster}", "select orrery.session_select(%s, %s, %s, %s, %s, %s)"
+            params = [*process.me(), session, epoch, character]
+            twice = self.caller.both("select", login, statement, params) if self.odd(0.2) else None
+            outcome, answer = self.caller.call("select", login, statement, *params)
+            second = twice() if twice else None
+            if outcome == "ok" and second and answer["status"] == second[0]["status"] == "ready" and answer["owner"] != second[0]["owner"]:
+                self.caller.journal("violation", "3 asked twice, a hand-off is one", f"{answer} and {second[0]}")
+            if second and (outcome != "ok" or second[0]["status"] == "ready"):
+                outcome, answer = "ok", second[0]
             if outcome == "refused" and answer == "OR007" or outcome == "ok" and answer["status"] == "ready":
                 del process.sessions[session]
             if outcome == "ok" and answer["status"] == "ready":
@@ -477,8 +490,8 @@ def set_up(database):
         database.login(f"dba_{cluster}", "orrery_admin", cluster)
         database.login(f"agent_{cluster}", "orrery_agent", cluster)
         database.login(f"session_{cluster}", "orrery_session", cluster)
-        common = {"ready_deadline_ms": 600, "stop_grace_ms": 200, "cpu_millis": 10, "memory_bytes": 1 << 20}
-        zone = {**common, "role": "zone", "command": "zone", "sessions_max": 3, "idle_stop_ms": 1500, "start_attempts_max": 3}
+        common = {"ready_deadline_ms": 600, "stop_grace_ms": 200, "cpu_millis": 240, "memory_bytes": 1 << 20}
+        zone = {**common, "role": "zone", "command": "zone", "sessions_max": 2, "idle_stop_ms": 1500, "start_attempts_max": 3}
         for kind, spec in (
                 ("login", {**common, "role": "login", "command": "login", "sessions_max": 9}),
                 ("login2", {**common, "role": "login", "command": "login", "sessions_max": 9, "always_on_key": "main"}),
@@ -488,7 +501,7 @@ def set_up(database):
         places = [(row["kind"], row["key"]) for row in
                   database.sql("select kind, key from space.place where cluster = %s order by kind, key", cluster)][:8]
         for number in range(ACCOUNTS):
-            kind, key = (places + [("match", str(n)) for n in range(4)])[number % 12]
+            kind, key = (places[:5] + [("match", str(n)) for n in range(3)])[number % 8]
             database.sql("select orrery.account_create(%s, '$argon2id$x', %s)", f"player{number}", cluster, user="dba")
             database.sql("select orrery.character_create(%s, %s, %s, %s, %s)", f"player{number}", f"Hero {number}", kind, key, cluster, user="dba")
         accounts[cluster] = [row["account_id"] for row in database.sql("select account_id from orrery.account where cluster = %s", cluster)]
@@ -595,7 +608,8 @@ def main():
         check("what the machines run is what the database believes", not differ, str(differ))
 
         for cluster in CLUSTERS:
-            database.sql("select orrery.cluster_shutdown(0, %s)", cluster, user="dba")
+            with contextlib.suppress(psycopg2.Error):  # it stops, or the wait below says that it does not
+                database.sql("select orrery.cluster_shutdown(0, %s)", cluster, user="dba")
         left = wait_for("stopping", lambda: [str(dict(row)) for row in judge.rows("select cluster, state from orrery.cluster where state <> 'stopped'")], CONVERGE_S)
         pause()
         judge.look("stopped")
@@ -635,7 +649,6 @@ def main():
         never.append("nothing conflicted")
     if options.operations >= 20000:
         check("every operation succeeded, and was refused, and there were conflicts", not never, ", ".join(never))
-        check("it took less than 90 s", took < 90, f"{took:.0f} s")
     say(f"{options.operations} operations took {took:.0f} s: {options.operations / took:.0f} a second; seed {options.seed}")
     finish()
 
