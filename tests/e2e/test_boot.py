@@ -92,9 +92,7 @@ class Machine:
     def install(self, config):
         """What docs/operations.md says under "A machine", with --root where a person would be on the machine."""
         deploy, etc = ROOT / "deploy", self.root / "etc"
-        for program in ("orrery-agentd", "orrery-shim", "orrery-sessiond"):
-            if (self.stack.dir / "bin" / program).exists():
-                shutil.copy(self.stack.dir / "bin" / program, self.root / "local/bin")
+        self.install_programs()
         for source, target in (("orrery-agentd.service", "systemd/system"), ("sysusers.d/orrery.conf", "sysusers.d"),
                                ("tmpfiles.d/orrery.conf", "tmpfiles.d")):
             (etc / target).mkdir(parents=True, exist_ok=True)
@@ -105,7 +103,9 @@ class Machine:
         (etc / "orrery/agentd.conf").write_text(config)
         override = etc / "systemd/system" / f"{UNIT}.d" / "test.conf"
         override.parent.mkdir()
-        override.write_text("[Service]\nWatchdogSec=2s\nRestartSec=500ms\n")
+        # The /proc that the unit gets anew shows the boot id of the kernel that all share.
+        override.write_text("[Service]\nWatchdogSec=2s\nRestartSec=500ms\n"
+                            "BindReadOnlyPaths=/run/boot_id:/proc/sys/kernel/random/boot_id\n")
         user = next(line for line in (etc / "passwd").read_text().splitlines() if line.startswith("orrery:")).split(":")
         for name, login, password in (("agent", "test_agent", self.stack.agent_password),
                                       ("test", "test_session", self.stack.session_password)):
@@ -113,6 +113,13 @@ class Machine:
             path.write_text(f"host=/srv/pg dbname=orrery user={login} password={password}\n")
             path.chmod(0o600)
             os.chown(path, int(user[2]), int(user[3]))
+
+    def install_programs(self):
+        """New files in the place of old ones, which whoever runs them keeps."""
+        for program in ("orrery-agentd", "orrery-shim", "orrery-sessiond"):
+            new = self.root / "local/bin" / f".{program}.new"
+            shutil.copy(self.stack.dir / "bin" / program, new)
+            new.rename(new.with_name(program))
 
     def boot(self):
         self.group = self.cgroups / f"orrery-boot.{os.getpid()}.{self.name}"
@@ -145,7 +152,7 @@ class Machine:
         with contextlib.suppress(FileNotFoundError):
             for pid in (self.group / "system.slice" / UNIT / "cgroup.procs").read_text().split():
                 with contextlib.suppress(OSError):
-                    found[int(pid)] = os.path.basename(os.readlink(f"/proc/{pid}/exe"))
+                    found[int(pid)] = os.path.basename(os.readlink(f"/proc/{pid}/exe").removesuffix(" (deleted)"))
         return found
 
     def pids(self, program):
@@ -254,8 +261,9 @@ ports=20000-20999
             (("CapBnd", "0" * 16), ("CapEff", "0" * 16), ("NoNewPrivs", "1"), ("Seccomp", "2"))), str(status))
         check("and is not root", "0" not in status["Uid"].split(), status["Uid"])
 
-    say("systemctl restart")
+    say("the programs are replaced; systemctl restart")
     before, agent = servers(), machine.unit("MainPID")
+    machine.install_programs()
     check("the unit restarts", machine.run("systemctl", "restart", UNIT).returncode == 0 and unit_is_up(agent))
     same("restarted", pids, before)
 
@@ -281,6 +289,8 @@ ports=20000-20999
     say("the machine is rebooted")
     last = max(epoch for _, epoch in before)
     check("it goes down to be rebooted", machine.end("reboot") == signal.SIGHUP, str(machine.init.returncode))
+    check("its servers were stopped before, and the agent said so", stack.value(
+        "select state from agent_status where name = 'm1'") == "stopped" and "ready" not in servers().values(), str(servers()))
     check("nothing of it runs any more", not machine.processes(), str(machine.processes()))
     machine.boot()
     check("servers are started again without anybody's doing", wait_until("new servers", lambda: ready() and min(
@@ -297,6 +307,9 @@ ports=20000-20999
     check("servers are started again", wait_until("new servers", lambda: ready() and min(
         epoch for _, epoch in servers()) > last, 40), f"{before} → {servers()}")
     check("and run in the unit", bool(settled()), str(machine.processes()))
+    check("those before are known to have ended with the machine", stack.value(
+        "select count(*)::int from event_log where reason like '%the machine was rebooted%'") == 2, str(stack.sql(
+            "select what, change, rule, reason from event_log order by event_id desc limit 20")))
     say("systemctl poweroff")
     check("the machine goes down", machine.end("poweroff") == signal.SIGINT, str(machine.init.returncode))
     check("nothing of it runs any more", not machine.processes(), str(machine.processes()))
