@@ -2,7 +2,8 @@
 -- is free when there is no row (after a crash), when nobody has ticked for tick_lease_ms, or when the caller has seen that
 -- the holder's backend is gone. Two that tick at once, since one hung, do no harm: every step locks what it decides.
 -- p_backend_at: start of the caller's backend. p_gone, p_gone_at: pid and start of a backend that is gone.
--- Answers since when the tick has run without a gap when the caller holds it, else who does.
+-- Answers since when the tick has run without a gap when the caller holds it, null when another does; and who does, or did
+-- when the caller has taken it now.
 -- Writes: tick_state and tick_seq when it is taken.   Locks: that row, for a moment.
 -- Errors: OR010 login of one cluster.    Called by: tick_loop.
 create or replace function orrery.tick_lease(
@@ -14,27 +15,24 @@ as $$
 declare
   v_now   timestamptz := orrery.clock();
   v_at    timestamptz := orrery.tick_at();
-  v_state orrery.tick_state;
+  v_since timestamptz;
 begin
-  select * into v_state from orrery.tick_state t;
-  if v_state.backend = pg_backend_pid() and v_state.backend_at = p_backend_at then
-    since_at := v_state.since_at;
-  elsif v_state.backend is null or v_state.backend = 0 or (v_state.backend, v_state.backend_at) = (p_gone, p_gone_at)
+  select t.backend, t.backend_at, t.since_at into holder, holder_at, v_since from orrery.tick_state t;
+  if holder = pg_backend_pid() and holder_at = p_backend_at then
+    since_at := v_since;
+  elsif holder is null or holder = 0 or (holder, holder_at) = (p_gone, p_gone_at)
     or v_at is null or v_at not between v_now - make_interval(secs => orrery.setting('tick_lease_ms')::float8 / 1000) and v_now + interval '1 second' then
     perform orrery.login_everywhere('tick_loop');
     insert into orrery.tick_state as t (backend, backend_at, since_at)
     values (pg_backend_pid(), p_backend_at, orrery.tick_continuous(v_now))
     on conflict (only_row) do update
       set backend = excluded.backend, backend_at = excluded.backend_at, since_at = excluded.since_at
-      where (t.backend, t.backend_at) = (v_state.backend, v_state.backend_at);
-    select * into v_state from orrery.tick_state t;
-    if v_state.backend = pg_backend_pid() then
-      since_at := v_state.since_at;
+      where (t.backend, t.backend_at) = (holder, holder_at)
+    returning t.since_at into since_at;
+    if found then
       perform setval('orrery.tick_seq', floor(extract(epoch from v_now) * 1000)::bigint);
     end if;
   end if;
-  holder := v_state.backend;
-  holder_at := v_state.backend_at;
 end
 $$;
 comment on function orrery.tick_lease(timestamptz, integer, timestamptz) is 'Takes the lease of the tick when it is free; says who holds it.';

@@ -22,6 +22,7 @@ declare
   v_lease  record;
   v_last   timestamptz;
   v_since  timestamptz;
+  v_set_at timestamptz;
   v_noted  timestamptz;
   v_purged timestamptz;
   v_due    timestamptz;
@@ -41,7 +42,8 @@ begin
   loop
     v_now := orrery.clock();
     exit when v_now >= v_until;
-    if v_noted is null or v_now - v_noted >= interval '1 second' or v_now < v_noted then
+    if v_set_at is null or v_now - v_set_at >= interval '1 second' or v_now < v_set_at then
+      v_set_at := v_now;
       v_noted := null;
       v_tick := pg_catalog.make_interval(secs => orrery.setting('tick_ms')::pg_catalog.float8 / 1000);
       v_spare := pg_catalog.make_interval(secs => orrery.setting('tick_spare_ms')::pg_catalog.float8 / 1000);
@@ -50,27 +52,21 @@ begin
 
     if v_noted is null or not v_holds then
       v_lease := orrery.tick_lease(v_me_at);
-      if v_lease.since_at is null and not exists (
-        select from pg_catalog.pg_stat_get_activity(v_lease.holder) g where g.backend_start = v_lease.holder_at) then
-        v_lease := orrery.tick_lease(v_me_at, v_lease.holder, v_lease.holder_at);
-      end if;
-      -- another loop may wait for the row
-      commit;
-      if v_lease.since_at is not null and not v_holds then
-        v_holds := true;
-        v_since := v_lease.since_at;
-        v_last := v_now;
-      elsif v_lease.since_at is null then
-        v_holds := false;
+      v_holds := v_holds and v_lease.since_at is not null;
+      if v_lease.holder <> pg_catalog.pg_backend_pid() then
         v_pid := v_lease.holder;
         v_pid_at := v_lease.holder_at;
       end if;
     end if;
 
+    v_name := null;
     if v_pid is not null then
-      v_name := (
-        select g.application_name || ' ' || g.xact_start from pg_catalog.pg_stat_get_activity(v_pid) g
-        where g.backend_start = v_pid_at and g.application_name like 'orrery tick: %');
+      select case when g.application_name like 'orrery tick: %' then g.application_name || ' ' || g.xact_start end
+      into v_name
+      from pg_catalog.pg_stat_get_activity(v_pid) g where g.backend_start = v_pid_at;
+      if not found and not v_holds then
+        v_lease := orrery.tick_lease(v_me_at, v_pid, v_pid_at);
+      end if;
       if v_name is distinct from v_doing then
         v_doing := v_name;
         v_saw_at := v_now;
@@ -80,9 +76,19 @@ begin
         v_told := v_doing;
         v_saw_at := v_now;
       end if;
-      if v_holds and v_name is null then
-        v_pid := null;
-      end if;
+    end if;
+
+    if v_lease.since_at is not null and not v_holds then
+      v_holds := true;
+      v_noted := null;
+      v_since := v_lease.since_at;
+      v_last := v_now;
+      -- another loop may wait for the row
+      commit;
+    end if;
+    if v_holds and v_name is null then
+      v_pid := null;
+      v_doing := null;
     end if;
 
     v_next := v_now + v_spare;
@@ -111,7 +117,7 @@ begin
           commit;
         end if;
       end loop;
-      v_noted := coalesce(v_noted, v_now);
+      v_noted := v_set_at;
     end if;
     -- what a handler set must not stay
     reset all;
