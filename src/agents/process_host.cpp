@@ -1,6 +1,5 @@
 #include "agents/process_host.h"
 
-#include <grp.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -9,7 +8,6 @@
 #include <cstring>
 #include <deque>
 #include <filesystem>
-#include <fstream>
 #include <thread>
 
 #include "agents/json_read.h"
@@ -17,6 +15,7 @@
 #include "agents/processes.h"
 #include "agents/run_dir.h"
 #include "agents/shim_plan.h"
+#include "agents/spawn_plan.h"
 #include "agents/text.h"
 #include "agents/unix_datagram.h"
 #include "base/log.h"
@@ -34,52 +33,12 @@ constexpr Duration adopt_limit = 1s;
 constexpr unsigned tidy_ticks = 3600;
 constexpr int datagrams_at_once = 256;
 
-Error failed(const std::string& what, int code = errno) {
-  return {what + ": " + std::strerror(code), strerrorname_np(code) ? strerrorname_np(code) : ""};
-}
-
-// What may stand in a file name; the rest becomes '_'.
-std::string file_word(const std::string& text) {
-  std::string word = text.substr(0, 64);
-  for (char& c : word) {
-    if (!isalnum(static_cast<unsigned char>(c)) && c != '-' && c != '.') c = '_';
-  }
-  return word;
-}
-
 timeval timeval_of(Duration d) {
   const auto us = std::chrono::duration_cast<std::chrono::microseconds>(d).count();
   return {static_cast<time_t>(us / 1'000'000), static_cast<suseconds_t>(us % 1'000'000)};
 }
 
-// Others than its owner can reach what lies in it.
-Status check_searchable(std::filesystem::path path) {
-  for (; !path.empty(); path = path.parent_path()) {
-    struct stat info {};
-    if (stat(path.c_str(), &info) != 0) return failed(path);
-    if ((info.st_mode & S_IXOTH) == 0) {
-      return Error{
-          "servers of another user could not reach the data directory: " + path.string() + " is closed to them",
-          "EACCES", "chmod o+x " + path.string()};
-    }
-    if (path == path.root_path()) break;
-  }
-  return ok();
-}
-
 }  // namespace
-
-Result<std::string> read_credential(const std::string& path) {
-  struct stat info {};
-  if (stat(path.c_str(), &info) != 0) return failed("credential file " + path);
-  if ((info.st_mode & 077) != 0) {
-    return Error{"credential file " + path + " is open to others than its owner", "EACCES", "chmod 600 " + path};
-  }
-  std::ifstream file(path);
-  std::string line;
-  if (!std::getline(file, line) || line.empty()) return Error{"credential file " + path + " has no line of conninfo"};
-  return line;
-}
 
 class ProcessHost::Impl {
  public:
@@ -94,31 +53,16 @@ class ProcessHost::Impl {
   Impl& operator=(const Impl&) = delete;
 
   Status open() {
-    if (Status users = take_users(); !users) return users;
-    std::error_code error;
-    for (const char* name : {"/run", "/log", "/work"}) {
-      const std::string path = config_.data_dir + name;
-      std::filesystem::create_directories(path, error);
-      if (error) return Error{"cannot make " + path + ": " + error.message()};
-      if (chmod(path.c_str(), users_.empty() ? 0700 : 0711) != 0) return failed("chmod " + path);
-    }
-    if (!users_.empty()) {
-      if (Status searchable = check_searchable(config_.data_dir); !searchable) return searchable;
-    }
-    const std::string longest =
-        run_path({ServerId{INT64_MAX}, Epoch{UINT32_MAX}}) + "/" + own_directory_name + "/" + server_socket_name;
-    if (longest.size() > socket_path_max) {
-      return Error{"data directory " + config_.data_dir + " has too long a path: sockets in it would need " +
-                       std::to_string(longest.size()) + " bytes, " + std::to_string(socket_path_max) + " is the limit",
-                   "ENAMETOOLONG", "choose a --data-dir with a shorter path"};
-    }
-    // Servers have one of their own, so that none can keep shims from being heard.
-    for (const auto& [path, into] : {std::pair{&shims_path_, &shims_socket_}, {&servers_path_, &servers_socket_}}) {
-      Result<Fd> bound = bind_datagram(*path);
+    if (Status opened = planner_.open(); !opened) return opened;
+    for (const auto& [path, into] :
+         {std::pair{planner_.shims_path(), &shims_socket_}, {planner_.servers_path(), &servers_socket_}}) {
+      Result<Fd> bound = bind_datagram(path);
       if (!bound) return bound.error();
       *into = std::move(*bound);
     }
-    if (!users_.empty() && chmod(servers_path_.c_str(), 0666) != 0) return failed("chmod " + servers_path_);
+    if (planner_.has_users() && chmod(planner_.servers_path().c_str(), 0666) != 0) {
+      return Error{"chmod " + planner_.servers_path() + ": " + std::strerror(errno)};
+    }
     listen(shims_event_, shims_socket_.get(), [](Impl& self) { self.hear_shims(); });
     listen(servers_event_, servers_socket_.get(), [](Impl& self) { self.hear_servers(); });
     after(post_event_, [](Impl& self) { self.give_posted(); });
@@ -180,7 +124,8 @@ class ProcessHost::Impl {
   void tell(ServerRef ref, const std::string& text) {
     const Server* server = find(ref);
     if (!server || server->phase != Phase::running) return;
-    if (!send_datagram(servers_socket_, server_socket(*server), text)) {
+    if (!send_datagram(servers_socket_, SpawnPlanner::server_socket(server->directory, server->plan.user.has_value()),
+                       text)) {
       spdlog::debug("server {} did not take a datagram: {}", ref.server.value, std::strerror(errno));
     }
   }
@@ -207,11 +152,6 @@ class ProcessHost::Impl {
 
   // Small things
 
-  std::string run_path(ServerRef ref) const { return config_.data_dir + "/run/" + run_name(ref.server, ref.epoch); }
-  static std::string server_socket(const Server& server) {
-    return server.directory + (server.plan.user ? std::string("/") + own_directory_name : "") + "/" +
-           server_socket_name;
-  }
   Server* find(ServerRef ref) {
     const auto found = servers_.find(ref);
     return found == servers_.end() ? nullptr : &found->second;
@@ -263,136 +203,24 @@ class ProcessHost::Impl {
 
   // Starting
 
-  Status take_users() {
-    for (const auto& [cluster, name] : config_.users) {
-      if (geteuid() != 0) {
-        return Error{"cluster " + cluster + " has an OS user of its own: only root can start servers as another user",
-                     "EPERM"};
-      }
-      Result<ShimUser> user = user_of(name);
-      if (!user) return Error{"cluster " + cluster + ": " + user.error().message, user.error().code};
-      users_[cluster] = std::move(*user);
-    }
-    return ok();
-  }
-
-  Result<std::string> resolve(const std::string& command) const {
-    if (command.empty()) return Error{"ENOENT: no command", "ENOENT"};
-    if (command.find('/') != std::string::npos) {
-      if (command.front() != '/')
-        return Error{"ENOENT: command '" + command + "' is neither a name nor an absolute path", "ENOENT"};
-      return command;
-    }
-    std::string path = config_.bin_dir;
-    if (const char* more = getenv("PATH")) path += std::string(":") + more;
-    for (std::size_t from = 0; from <= path.size();) {
-      const std::size_t colon = std::min(path.find(':', from), path.size());
-      const std::string candidate = path.substr(from, colon - from) + "/" + command;
-      if (candidate.front() == '/' && access(candidate.c_str(), X_OK) == 0) return candidate;
-      from = colon + 1;
-    }
-    return Error{"ENOENT: no executable '" + command + "' in " + config_.bin_dir + " or PATH", "ENOENT"};
-  }
-
-  Result<Fd> credential(const Spawn& spawn) const {
-    const auto file = config_.credentials.find(spawn.cluster);
-    if (file == config_.credentials.end()) return Error{"this agent holds no credential of cluster " + spawn.cluster};
-    const Result<std::string> conninfo = read_credential(file->second);
-    if (!conninfo) return conninfo.error();
-    return memory_file(to_text(Json{{"conninfo", *conninfo}, {"token", spawn.token}}));
-  }
-
-  Result<ShimPlan> plan_for(const Spawn& spawn) const {
-    const Result<std::string> command = resolve(spawn.command);
-    if (!command) return command.error();
-    ShimPlan plan;
-    if (const auto user = users_.find(spawn.cluster); user != users_.end()) {
-      plan.user = user->second;
-    } else if (geteuid() == 0 && !config_.allow_root) {
-      return Error{
-          "EPERM: this agent is root and has no OS user for cluster " + spawn.cluster + ": servers do not run as root",
-          "EPERM"};
-    }
-    for (const auto& [name, value] : spawn.limits.items()) {
-      if (!limit_of(name)) return Error{"EINVAL: no such limit: " + one_line(name), "EINVAL"};
-      if (value.is_null()) continue;
-      if (!value.is_number_integer() || value < 0) return Error{"EINVAL: limit " + name + " is no number", "EINVAL"};
-      plan.limits[name] = value.get<std::uint64_t>();
-    }
-    const std::string place = file_word(spawn.cluster) + "-" + file_word(spawn.kind) + "-" + file_word(spawn.key) +
-                              "-" + std::to_string(spawn.ref.server.value);
-    plan.server = spawn.ref.server;
-    plan.epoch = spawn.ref.epoch;
-    plan.cluster = spawn.cluster;
-    plan.kind = spawn.kind;
-    plan.key = spawn.key;
-    plan.path = *command;
-    plan.args.push_back(*command);
-    plan.args.insert(plan.args.end(), spawn.args.begin(), spawn.args.end());
-    plan.directory = config_.data_dir + "/work/" + place;
-    plan.log = config_.data_dir + "/log/" + place + ".log";
-    plan.log_bytes_max = spawn.log_bytes_max;
-    plan.log_files = spawn.log_files;
-    plan.hold = spawn.hold;
-    plan.ready_limit = spawn.ready_limit;
-    plan.grace = spawn.grace;
-    plan.watchdog = spawn.watchdog;
-    plan.agent_socket = shims_path_;
-    plan.lease_until = spawn.lease_until;
-    return plan;
-  }
-
-  void fill_environment(const Spawn& spawn, Server& server) const {
-    std::map<std::string, std::string> env;
-    for (const char* name : {"PATH", "LANG", "TZ"}) {
-      if (const char* value = getenv(name)) env[name] = value;
-    }
-    for (const auto& [name, value] : spawn.env) env[name] = value;
-    env["ORRERY_CLUSTER"] = spawn.cluster;
-    env["ORRERY_KIND"] = spawn.kind;
-    env["ORRERY_KEY"] = spawn.key;
-    env["ORRERY_SERVER_ID"] = std::to_string(spawn.ref.server.value);
-    env["ORRERY_EPOCH"] = std::to_string(spawn.ref.epoch.value);
-    env["ORRERY_PUBLIC_BIND"] = spawn.public_bind.to_string();
-    env["ORRERY_PUBLIC_ADVERTISE"] = spawn.public_advertise.to_string();
-    env["ORRERY_PRIVATE_BIND"] = spawn.private_bind.to_string();
-    env["ORRERY_PRIVATE_ADVERTISE"] = spawn.private_advertise.to_string();
-    env["ORRERY_CREDENTIAL_FD"] = std::to_string(shim_credential_fd);
-    env["ORRERY_AGENT_SOCKET"] = servers_path_;
-    env["ORRERY_SERVER_SOCKET"] = server_socket(server);
-    env["NOTIFY_SOCKET"] = server.directory + "/" + notify_socket_name;
-    if (spawn.watchdog) {
-      env["WATCHDOG_USEC"] =
-          std::to_string(std::chrono::duration_cast<std::chrono::microseconds>(*spawn.watchdog).count());
-    }
-    for (const auto& [name, value] : env) server.plan.env.push_back(name + "=" + value);
-  }
-
-  Status make_work_directory(const ShimPlan& plan) const {
-    const std::string& path = plan.directory;
-    if (mkdir(path.c_str(), 0700) != 0 && errno != EEXIST) return failed("mkdir " + path);
-    if (plan.user && chown(path.c_str(), plan.user->uid, plan.user->gid) != 0) return failed("chown " + path);
-    return ok();
-  }
-
   Status begin(const Spawn& spawn) {
-    const std::string directory = run_path(spawn.ref);
+    const std::string directory = planner_.run_path(spawn.ref);
     if (std::filesystem::exists(directory) && take_over(directory, spawn.ref.server, low_half(spawn.ref.epoch))) {
       Server* there = find(spawn.ref);
       if (!there) return Error{"EEXIST: " + directory + " is of another start of this server", "EEXIST"};
       if (there->phase == Phase::running) answer_again(*there);
       return ok();
     }
-    Result<ShimPlan> plan = plan_for(spawn);
+    Result<ShimPlan> plan = planner_.plan_for(spawn);
     if (!plan) return plan.error();
-    const Result<Fd> secret = credential(spawn);
+    const Result<Fd> secret = planner_.credential(spawn);
     if (!secret) return secret.error();
     if (Status made = make_work_directory(*plan); !made) return made;
     Server server{this, spawn.ref, directory, std::move(*plan)};
-    fill_environment(spawn, server);
     const Result<Fd> state = make_run_dir(directory, server.plan, boot_id_);
     if (!state) return state.error();
-    const Result<pid_t> pid = launch_shim(config_.shim_path, directory, server.plan, servers_path_, *secret, *state);
+    const Result<pid_t> pid =
+        launch_shim(config_.shim_path, directory, server.plan, planner_.servers_path(), *secret, *state);
     if (!pid) {
       std::error_code ignored;
       std::filesystem::remove_all(directory, ignored);
@@ -568,7 +396,7 @@ class ProcessHost::Impl {
     if (!any) return false;
     for (auto& [ref, server] : servers_)
       std::erase_if(server.dying, [](const auto& one) { return has_ended(one.second); });
-    for (MarkedProcess& process : marked_processes(servers_path_)) {
+    for (MarkedProcess& process : marked_processes(planner_.servers_path())) {
       Server* server = find({process.server, process.epoch});
       if (!server || server->phase != Phase::sweeping) continue;
       signal_pidfd(process.pidfd, SIGKILL);
@@ -642,8 +470,7 @@ class ProcessHost::Impl {
   ProcessHostConfig config_;
   Handlers handlers_;
   std::string boot_id_;
-  std::map<std::string, ShimUser> users_;
-  std::string shims_path_ = config_.data_dir + "/run/shims", servers_path_ = config_.data_dir + "/run/agent";
+  SpawnPlanner planner_{config_};
   Fd shims_socket_, servers_socket_;
   std::deque<Call> calls_;
   EventPtr shims_event_, servers_event_, post_event_, sweep_event_, tick_event_;

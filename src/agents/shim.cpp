@@ -246,11 +246,12 @@ class Shim {
   // The server is a zombie: until it is waited for, its number is nobody else's.
   void on_server_end() {
     hear_server();  // what it said last
-    const auto left = descendants_of(getpid());
+    siginfo_t info{};
+    waitid(P_PID, static_cast<id_t>(state_.pid), &info, WEXITED | WNOHANG | WNOWAIT);
+    went_away_ = info.si_code == CLD_EXITED && info.si_status == 0 && state_.phase == ShimState::Phase::starting &&
+                 !killed_ && !descendants_of(getpid()).empty();
     kill(-state_.pid, SIGKILL);
     waitpid(state_.pid, &exit_status_, 0);
-    went_away_ = !left.empty() && WIFEXITED(exit_status_) && WEXITSTATUS(exit_status_) == 0 &&
-                 state_.phase == ShimState::Phase::starting && !killed_;
     sweeping_ = true;
     sweep_at_ = now_;
     sweep_until_ = now_ + sweep_limit;

@@ -1,0 +1,204 @@
+#include "agents/spawn_plan.h"
+
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+#include <filesystem>
+#include <fstream>
+
+#include "agents/run_dir.h"
+#include "agents/text.h"
+#include "agents/unix_datagram.h"
+
+namespace orrery::agents {
+namespace {
+
+Error failed(const std::string& what, int code = errno) {
+  return {what + ": " + std::strerror(code), strerrorname_np(code) ? strerrorname_np(code) : ""};
+}
+
+// What may stand in a file name; the rest becomes '_'.
+std::string file_word(const std::string& text) {
+  std::string word = text.substr(0, 64);
+  for (char& c : word) {
+    if (!isalnum(static_cast<unsigned char>(c)) && c != '-' && c != '.') c = '_';
+  }
+  return word;
+}
+
+// Others than its owner can reach what lies in it.
+Status check_searchable(std::filesystem::path path) {
+  for (; !path.empty(); path = path.parent_path()) {
+    struct stat info {};
+    if (stat(path.c_str(), &info) != 0) return failed(path);
+    if ((info.st_mode & S_IXOTH) == 0) {
+      return Error{
+          "servers of another user could not reach the data directory: " + path.string() + " is closed to them",
+          "EACCES", "chmod o+x " + path.string()};
+    }
+    if (path == path.root_path()) break;
+  }
+  return ok();
+}
+
+}  // namespace
+
+Result<std::string> read_credential(const std::string& path) {
+  struct stat info {};
+  if (stat(path.c_str(), &info) != 0) return failed("credential file " + path);
+  if ((info.st_mode & 077) != 0) {
+    return Error{"credential file " + path + " is open to others than its owner", "EACCES", "chmod 600 " + path};
+  }
+  std::ifstream file(path);
+  std::string line;
+  if (!std::getline(file, line) || line.empty()) return Error{"credential file " + path + " has no line of conninfo"};
+  return line;
+}
+
+Status SpawnPlanner::open() {
+  if (Status users = take_users(); !users) return users;
+  std::error_code error;
+  for (const char* name : {"/run", "/log", "/work"}) {
+    const std::string path = config_.data_dir + name;
+    std::filesystem::create_directories(path, error);
+    if (error) return Error{"cannot make " + path + ": " + error.message()};
+    if (chmod(path.c_str(), has_users() ? 0711 : 0700) != 0) return failed("chmod " + path);
+  }
+  const std::string longest = server_socket(run_path({ServerId{INT64_MAX}, Epoch{UINT32_MAX}}), true);
+  if (longest.size() > socket_path_max) {
+    return Error{"data directory " + config_.data_dir + " has too long a path: sockets in it would need " +
+                     std::to_string(longest.size()) + " bytes, " + std::to_string(socket_path_max) + " is the limit",
+                 "ENAMETOOLONG", "choose a --data-dir with a shorter path"};
+  }
+  return has_users() ? check_searchable(config_.data_dir) : ok();
+}
+
+std::string SpawnPlanner::run_path(ServerRef ref) const {
+  return config_.data_dir + "/run/" + run_name(ref.server, ref.epoch);
+}
+
+// One of another user binds in a directory of its own.
+std::string SpawnPlanner::server_socket(const std::string& run_path, bool has_user) {
+  return run_path + (has_user ? std::string("/") + own_directory_name : "") + "/" + server_socket_name;
+}
+
+Status SpawnPlanner::take_users() {
+  for (const auto& [cluster, name] : config_.users) {
+    if (geteuid() != 0) {
+      return Error{"cluster " + cluster + " has an OS user of its own: only root can start servers as another user",
+                   "EPERM"};
+    }
+    Result<ShimUser> user = user_of(name);
+    if (!user) return Error{"cluster " + cluster + ": " + user.error().message, user.error().code};
+    users_[cluster] = std::move(*user);
+  }
+  return ok();
+}
+
+Result<std::string> SpawnPlanner::resolve(const std::string& command) const {
+  if (command.empty()) return Error{"ENOENT: no command", "ENOENT"};
+  if (command.find('/') != std::string::npos) {
+    if (command.front() != '/')
+      return Error{"ENOENT: command '" + command + "' is neither a name nor an absolute path", "ENOENT"};
+    return command;
+  }
+  std::string path = config_.bin_dir;
+  if (const char* more = getenv("PATH")) path += std::string(":") + more;
+  for (std::size_t from = 0; from <= path.size();) {
+    const std::size_t colon = std::min(path.find(':', from), path.size());
+    const std::string candidate = path.substr(from, colon - from) + "/" + command;
+    if (candidate.front() == '/' && access(candidate.c_str(), X_OK) == 0) return candidate;
+    from = colon + 1;
+  }
+  return Error{"ENOENT: no executable '" + command + "' in " + config_.bin_dir + " or PATH", "ENOENT"};
+}
+
+Result<Fd> SpawnPlanner::credential(const Spawn& spawn) const {
+  const auto file = config_.credentials.find(spawn.cluster);
+  if (file == config_.credentials.end()) return Error{"this agent holds no credential of cluster " + spawn.cluster};
+  const Result<std::string> conninfo = read_credential(file->second);
+  if (!conninfo) return conninfo.error();
+  return memory_file(to_text(Json{{"conninfo", *conninfo}, {"token", spawn.token}}));
+}
+
+Result<ShimPlan> SpawnPlanner::plan_for(const Spawn& spawn) const {
+  const Result<std::string> command = resolve(spawn.command);
+  if (!command) return command.error();
+  ShimPlan plan;
+  if (const auto user = users_.find(spawn.cluster); user != users_.end()) {
+    plan.user = user->second;
+  } else if (geteuid() == 0 && !config_.allow_root) {
+    return Error{
+        "EPERM: this agent is root and has no OS user for cluster " + spawn.cluster + ": servers do not run as root",
+        "EPERM"};
+  }
+  for (const auto& [name, value] : spawn.limits.items()) {
+    if (!limit_of(name)) return Error{"EINVAL: no such limit: " + one_line(name), "EINVAL"};
+    if (value.is_null()) continue;
+    if (!value.is_number_integer() || value < 0) return Error{"EINVAL: limit " + name + " is no number", "EINVAL"};
+    plan.limits[name] = value.get<std::uint64_t>();
+  }
+  const std::string place = file_word(spawn.cluster) + "-" + file_word(spawn.kind) + "-" + file_word(spawn.key) + "-" +
+                            std::to_string(spawn.ref.server.value);
+  plan.server = spawn.ref.server;
+  plan.epoch = spawn.ref.epoch;
+  plan.cluster = spawn.cluster;
+  plan.kind = spawn.kind;
+  plan.key = spawn.key;
+  plan.path = *command;
+  plan.args.push_back(*command);
+  plan.args.insert(plan.args.end(), spawn.args.begin(), spawn.args.end());
+  plan.directory = config_.data_dir + "/work/" + place;
+  plan.log = config_.data_dir + "/log/" + place + ".log";
+  plan.log_bytes_max = spawn.log_bytes_max;
+  plan.log_files = spawn.log_files;
+  plan.hold = spawn.hold;
+  plan.ready_limit = spawn.ready_limit;
+  plan.grace = spawn.grace;
+  plan.watchdog = spawn.watchdog;
+  plan.agent_socket = shims_path();
+  plan.lease_until = spawn.lease_until;
+  plan.env = environment(spawn, plan.user.has_value());
+  return plan;
+}
+
+std::vector<std::string> SpawnPlanner::environment(const Spawn& spawn, bool has_user) const {
+  const std::string directory = run_path(spawn.ref);
+  std::map<std::string, std::string> env;
+  for (const char* name : {"PATH", "LANG", "TZ"}) {
+    if (const char* value = getenv(name)) env[name] = value;
+  }
+  for (const auto& [name, value] : spawn.env) env[name] = value;
+  env["ORRERY_CLUSTER"] = spawn.cluster;
+  env["ORRERY_KIND"] = spawn.kind;
+  env["ORRERY_KEY"] = spawn.key;
+  env["ORRERY_SERVER_ID"] = std::to_string(spawn.ref.server.value);
+  env["ORRERY_EPOCH"] = std::to_string(spawn.ref.epoch.value);
+  env["ORRERY_PUBLIC_BIND"] = spawn.public_bind.to_string();
+  env["ORRERY_PUBLIC_ADVERTISE"] = spawn.public_advertise.to_string();
+  env["ORRERY_PRIVATE_BIND"] = spawn.private_bind.to_string();
+  env["ORRERY_PRIVATE_ADVERTISE"] = spawn.private_advertise.to_string();
+  env["ORRERY_CREDENTIAL_FD"] = std::to_string(shim_credential_fd);
+  env["ORRERY_AGENT_SOCKET"] = servers_path();
+  env["ORRERY_SERVER_SOCKET"] = server_socket(directory, has_user);
+  env["NOTIFY_SOCKET"] = directory + "/" + notify_socket_name;
+  if (spawn.watchdog) {
+    env["WATCHDOG_USEC"] =
+        std::to_string(std::chrono::duration_cast<std::chrono::microseconds>(*spawn.watchdog).count());
+  }
+  std::vector<std::string> words;
+  words.reserve(env.size());
+  for (const auto& [name, value] : env) words.push_back(name + "=" + value);
+  return words;
+}
+
+Status make_work_directory(const ShimPlan& plan) {
+  const std::string& path = plan.directory;
+  if (mkdir(path.c_str(), 0700) != 0 && errno != EEXIST) return failed("mkdir " + path);
+  if (plan.user && chown(path.c_str(), plan.user->uid, plan.user->gid) != 0) return failed("chown " + path);
+  return ok();
+}
+
+}  // namespace orrery::agents
