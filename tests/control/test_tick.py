@@ -206,7 +206,7 @@ def two_at_once(database, watcher):
 
 
 def idle(watcher):
-    """CPU of the loop that ticks, and WAL but for what PostgreSQL writes by itself. A hand-over writes one record."""
+    """CPU of the loop that ticks, and WAL but for what PostgreSQL writes by itself (who reads a page prunes it). A hand-over writes one record."""
     watcher.connection.cursor().execute("create extension if not exists pg_walinspect")
     pids = watcher.value("select array_agg(pid) from pg_stat_activity where usename = 'orrery_cron'")
     before, holders = {pid: cpu_s(pid) for pid in pids}, [watcher.holder()]
@@ -219,7 +219,7 @@ def idle(watcher):
     percent = {pid: (cpu_s(pid) - before[pid]) / took * 100 for pid in pids}
     records = [] if watcher.value("select pg_current_wal_lsn() = %s", lsn) else watcher.value(
         "select coalesce(array_agg(resource_manager || ' ' || record_type), '{}') from pg_get_wal_records_info_till_end_of_wal(%s)"
-        " where resource_manager not in ('Standby', 'XLOG')", lsn)
+        " where resource_manager not in ('Standby', 'XLOG') and record_type <> 'PRUNE'", lsn)
     say(f"idle for {took:.0f} s: the loop that ticks costs {max(percent.values()):.2f} % of a core, the spare {min(percent.values()):.2f} %; "
         f"{len(records)} WAL records, {len(holders) - 1} hand-overs")
     check("idle, the loop that ticks costs 2 % of a core at most", max(percent.values()) < 2.0, str(percent))
