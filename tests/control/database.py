@@ -1,6 +1,7 @@
 """A PostgreSQL of a test's own with Orrery installed and nothing that ticks by itself; clusters and logins made in it.
 
-Stopped and removed at exit. Environment: ORRERY_BUILD, the build tree; ORRERY_KEEP keeps the directory.
+Stopped and removed at exit. Environment: ORRERY_BUILD, the build tree; ORRERY_SQL_DIR, the SQL (default: this checkout's);
+ORRERY_KEEP keeps the directory.
 """
 
 import atexit
@@ -49,7 +50,7 @@ class Database:
         (self.dir / "s").mkdir()
         (self.dir / "bin").mkdir()
         shutil.copy(BUILD / "bin" / "orrery", self.dir / "bin")
-        shutil.copytree(ROOT / "sql", self.dir / "sql")
+        shutil.copytree(os.environ.get("ORRERY_SQL_DIR") or ROOT / "sql", self.dir / "sql")
         if os.getuid() == 0:
             self.dir.chmod(0o755)
             subprocess.run(["chown", "-R", f"{USER}:", self.dir], check=True)

@@ -7,6 +7,7 @@ open before their commit, answers are lost, doubled and late. Everything is judg
 goes on, and at a barrier every 2,000 operations. In the end all heals without help, and a shutdown leaves nothing.
 
 --seed, --operations, --workers; the seed is printed. It fixes what each worker draws, not how they interleave.
+--until-broken ends at the first thing that is broken (tests/defects).
 """
 
 import argparse
@@ -410,11 +411,15 @@ def tick(number, shared, database, seed):
             raise
 
 
+class Enough(Exception):
+    """Something is broken, and nobody wants to know what else is."""
+
+
 class Judge:
     """Gathers what is broken, and shows each invariant once."""
 
-    def __init__(self, database, workers):
-        self.database = database
+    def __init__(self, database, workers, until_broken):
+        self.database, self.until_broken = database, until_broken
         self.connection = database.connect()
         self.connection.autocommit = True
         self.cursor = self.connection.cursor(cursor_factory=psycopg2.extras.RealDictCursor)
@@ -430,6 +435,8 @@ class Judge:
             if name not in self.found:
                 self.found[name] = f"{when}: {why}"
                 say(f"BROKEN {when}: {name}: {why[:600]}")
+        if self.found and self.until_broken:
+            raise Enough
 
     def glance(self, when):
         self.looks += 1
@@ -522,6 +529,7 @@ def main():
     parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(10 ** 6))
     parser.add_argument("--operations", type=int, default=20000)
     parser.add_argument("--workers", type=int, default=8)
+    parser.add_argument("--until-broken", action="store_true")
     options = parser.parse_args()
     say(f"seed {options.seed}, {options.operations} operations, {options.workers} workers")
     database = Database()
@@ -538,7 +546,7 @@ def main():
     children += [multiprocessing.Process(target=tick, args=(n, shared, database, options.seed), daemon=True) for n in range(2)]
     for child in children:
         child.start()
-    judge = Judge(database, options.workers)
+    judge = Judge(database, options.workers, options.until_broken)
     began = time.monotonic()
 
     def pause():
@@ -623,11 +631,17 @@ def main():
                 stats[name].update(counts)
         for child in children:
             child.join(20)
-    except threading.BrokenBarrierError:
-        judge.read_journals()
-        check("no worker fails", False, "see its traceback above")
+    except (threading.BrokenBarrierError, Enough) as error:
+        if isinstance(error, Enough):
+            for name, why in judge.found.items():
+                check(name, False, why)
+        else:
+            judge.read_journals()
+            check("no worker fails", False, "see its traceback above")
         for child in children:
             child.terminate()
+        for child in children:
+            child.join()
         finish()
 
     show(stats)
