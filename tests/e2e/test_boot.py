@@ -10,6 +10,7 @@ import contextlib
 import ctypes
 import os
 import pathlib
+import re
 import shutil
 import signal
 import subprocess
@@ -89,8 +90,9 @@ class Machine:
         self.cgroups.mkdir()
         subprocess.run(["mount", "-t", "cgroup2", "cgroup2", self.cgroups], check=True)
 
-    def install(self, config):
-        """What docs/operations.md says under "A machine", with --root where a person would be on the machine."""
+    def install(self, values):
+        """What docs/operations.md says under "A machine", with --root where a person would be on the machine; the example's
+        configuration with these values."""
         deploy, etc = ROOT / "deploy", self.root / "etc"
         self.install_programs()
         for source, target in (("orrery-agentd.service", "systemd/system"), ("sysusers.d/orrery.conf", "sysusers.d"),
@@ -100,6 +102,11 @@ class Machine:
         for command in (["systemd-sysusers"], ["systemd-tmpfiles", "--create", "orrery.conf"],
                         ["systemctl", "enable", UNIT]):
             subprocess.run([command[0], f"--root={self.root}", *command[1:]], check=True, capture_output=True)
+        config = (deploy / "orrery-agentd.conf.example").read_text()
+        for name, value in values.items():
+            config, count = re.subn(f"(?m)^{name}=.*$", f"{name}={value}", config)
+            if count != 1:
+                raise RuntimeError(f"the example sets {name} {count} times")
         (etc / "orrery/agentd.conf").write_text(config)
         override = etc / "systemd/system" / f"{UNIT}.d" / "test.conf"
         override.parent.mkdir()
@@ -236,15 +243,7 @@ def status_of(pid):
 
 
 def tests():
-    machine.install("""
-name=m1
-data-dir=/var/lib/orrery
-db-file=/etc/orrery/cred/agent
-cluster=test=/etc/orrery/cred/test
-public-bind=127.74.0.1
-private-bind=127.74.1.1
-ports=20000-20999
-""")
+    machine.install({"name": "m1", "cluster": "test=/etc/orrery/cred/test", "public-bind": "127.74.0.1", "private-bind": "127.74.1.1"})
     say("the machine boots for the first time")
     machine.boot()
     check("the agent registers and is up", stack.agents_up("m1"))
