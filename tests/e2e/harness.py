@@ -164,6 +164,7 @@ class Stack:
         self.processes = []
         self.postmaster = None
         self.closed = False
+        self.at_stop = []  # called when all that was started here has stopped
         self.data = "pg"
         self.agent_password, self.session_password = secrets.token_hex(16), secrets.token_hex(16)
         _stacks.append(self)
@@ -430,6 +431,8 @@ local all all peer map=orrery
         for agent in agents:
             agent.stop()
         self.stop_database()
+        while self.at_stop:
+            self.at_stop.pop()()
         wait_until("the last processes' end", lambda: not self.alive(), 5)
         return self.alive()
 

@@ -4,7 +4,6 @@
 Rootless: the namespaces belong to a user namespace of the unprivileged user that everything runs as.
 """
 
-import atexit
 import json
 import shutil
 import subprocess
@@ -19,7 +18,7 @@ for script in ("lab.sh", "probe.py"):
 lab = subprocess.Popen(
     unprivileged(["unshare", "--user", "--map-root-user", "--net", "--fork", "--kill-child", "bash", stack.dir / "lab.sh"]),
     stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd="/")
-atexit.register(lambda: (lab.stdin.close(), lab.wait(10)))
+stack.at_stop.append(lambda: (lab.stdin.close(), lab.wait(10)))
 hosts = {}
 for line in lab.stdout:
     if line.strip() == "ready":
@@ -29,10 +28,11 @@ for line in lab.stdout:
 check("namespaces a1, a2 and client exist", set(hosts) == {"a1", "a2", "client"}, str(hosts))
 
 
-def within(name):
-    """Wraps a command so that it runs in the namespace `name`."""
+def within(name, user=None):
+    """Wraps a command so that it runs in the namespace `name`, as its root or as `user`."""
+    become = ["unshare", "--user", f"--map-user={user}", "--"] if user else []
     return lambda argv: unprivileged(["nsenter", "--target", hosts[name], "--user", "--net", "--preserve-credentials", "--",
-                                      *argv])
+                                      *become, *argv])
 
 
 def run_within(name, *argv):
@@ -41,7 +41,7 @@ def run_within(name, *argv):
 
 agents = {}
 for number in (1, 2):
-    agents[f"a{number}"] = stack.start_agent(f"a{number}", f"192.0.2.1{number}", f"10.77.0.1{number}", wrap=within(f"a{number}"))
+    agents[f"a{number}"] = stack.start_agent(f"a{number}", f"192.0.2.1{number}", f"10.77.0.1{number}", wrap=within(f"a{number}", user=1000))
 check("both agents are up, each in its namespace", stack.agents_up("a1", "a2"))
 check("the cluster starts", stack.start_cluster())
 places = [(row["kind"], row["key"]) for row in

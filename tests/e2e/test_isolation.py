@@ -45,8 +45,8 @@ while time.monotonic() - away_from < LEASE_S + MARGIN_S and len(ended) < len(bef
             ended[ref] = time.monotonic() - away_from
     time.sleep(0.02)
 check("servers that stop on isolation are dead", set(ended) == set(before) - holds, f"{ended}")
-# The lease counts from when the last answered heartbeat was sent, which is half a second before the kill at most.
-check("at the end of their lease, not before", bool(ended) and LEASE_S - 1 < min(ended.values()) and max(ended.values()) < LEASE_S + 0.5,
+# The lease counts from when the last answered heartbeat was sent, half a second before at most, and shims hear of it each second.
+check("at the end of their lease, not before", bool(ended) and LEASE_S - 1.8 < min(ended.values()) and max(ended.values()) < LEASE_S + 0.5,
       str({ref: round(after, 2) for ref, after in ended.items()}))
 say("they ended after " + ", ".join(f"{after:.2f}" for after in sorted(ended.values())) + f" s of silence; the lease is {LEASE_S} s")
 check("those that hold go on", set(running()) == holds, str(running()))
@@ -58,7 +58,8 @@ check("always-on servers are started again", wait_until("login and chat", lambda
 check("the holder is the same", bool(holds) and holds <= known() and all(running().get(ref) == before[ref].pid for ref in holds))
 reasons = [event["reason"] for ref in ended for event in stack.events(since, f"server {ref[0]}")]
 check("the end by the lease is told", any("lease" in reason for reason in reasons), str(reasons))
-check("and is nobody's failure", not stack.owner("select 1 from orrery.server where failures > 0"), str(stack.owner("select kind, failures, reason from orrery.server")))
+check("and is nobody's failure", not stack.owner("select 1 from orrery.server where failures > 0"), str([
+    (event["what"], event["change"], event["reason"]) for event in stack.events(since, "server ")]))
 
 say("the agent is cut off (SIGSTOP) while another machine is there")
 a2 = stack.start_agent("a2", *A2)
@@ -81,7 +82,7 @@ while time.monotonic() - stopped_at < LEASE_S + MARGIN_S + 6 and (lost_after is 
         lost_after = time.monotonic() - stopped_at
     time.sleep(0.02)
 check("shims end by themselves what stops on isolation", set(ended) == set(before) - holds, str(ended))
-check("at the end of the lease", bool(ended) and LEASE_S - 1 < min(ended.values()) and max(ended.values()) < LEASE_S + 0.5,
+check("at the end of the lease", bool(ended) and LEASE_S - 1.8 < min(ended.values()) and max(ended.values()) < LEASE_S + 0.5,
       str({ref: round(after, 2) for ref, after in ended.items()}))
 check("before the database judges the agent lost", lost_after is not None and bool(ended) and max(ended.values()) < lost_after, f"lost after {lost_after}")
 check("not before lease and margin", lost_after is not None and lost_after > LEASE_S + MARGIN_S - 1, f"lost after {lost_after}")
@@ -116,25 +117,39 @@ check("and ends the process that it held", wait_until("its end", lambda: not hol
 check("the new holder goes on", stack.row("holder")["epoch"] == fenced["epoch"] and stack.row("holder")["state"] == "ready")
 
 say("agent_drain and agent_resume")
-check("a1 runs nothing", not a1.servers(), str([server.key for server in a1.servers()]))
-stack.sql("select agent_drain('a2')")
-check("agent_status says so", "drain" in str(stack.sql("select * from agent_status where name = 'a2'")).lower(), str(stack.sql("select * from agent_status where name = 'a2'")))
+stack.accounts("bot", 1, [("grid", stack.owner("select key from space.place where kind = 'grid' and cluster = %s order by key", stack.cluster)[0]["key"])])
+player = stack.start_bots("player", 1, "--for", "0")
+check("a player plays", wait_until("him to play", lambda: player.bots_with(event="sees"), 20), player.tail())
+grid = stack.sql("select server_id, agent from server_status where kind = 'grid'")[0]
+x, y = (a1, a2) if grid["agent"] == "a1" else (a2, a1)
 stack.stub_kind("heavy", "ready", cpu_millis=300)
+stack.request("heavy", "before")
+check("there are more servers", bool(stack.ready("heavy", "before")))
+stack.sql("select agent_drain(%s)", x.name)
+check("agent_status says so", "drain" in str(stack.sql("select * from agent_status where name = %s", x.name)).lower(), str(stack.sql("select * from agent_status")))
 for number in range(4):
     stack.request("heavy", f"while draining {number}")
 placed = [stack.ready("heavy", f"while draining {number}") for number in range(4)]
-check("nothing is placed on a draining agent", all(row and row["agent"] == "a1" for row in placed), str(placed))
-check("what is there goes on", {server.ref for server in a2.servers()} >= {(fenced["server_id"], fenced["epoch"])})
-stack.sql("select agent_resume('a2')")
+check("nothing is placed on a draining agent", all(row and row["agent"] == y.name for row in placed), str(placed))
+
+
+def on(agent):
+    return stack.sql("select server_id, kind, key, state, sessions, reason from server_status where agent = %s", agent.name)
+
+
+check("what is empty leaves it", wait_until("all that is empty to leave", lambda: all(row["sessions"] > 0 for row in on(x)), 20), str(on(x)))
+check("what has players stays, and they with it", grid["server_id"] in {row["server_id"] for row in on(x)} and not player.events(event="logged_out"), str(on(x)))
+check("what left is ready elsewhere", bool(stack.ready("holder") and stack.ready("heavy", "before")) and stack.row("holder")["agent"] == y.name)
+stack.sql("select agent_resume(%s)", x.name)
 stack.request("heavy", "after resuming")
 row = stack.ready("heavy", "after resuming")
-check("resumed, it is used again, being the less loaded", bool(row) and row["agent"] == "a2", str(row))
-stack.sql("select agent_drain('a2', 0)")
-check("drained with a deadline, it is empty soon", wait_until("a2 to be empty", lambda: not a2.servers(), 30),
-      str(stack.sql("select kind, key, state, agent, reason from server_status where agent = 'a2'")))
+check("resumed, it is used again, being the less loaded", bool(row) and row["agent"] == x.name, str(row))
+stack.sql("select agent_drain(%s, 2)", x.name)
+check("drained with a deadline, it is empty soon after", wait_until("it to be empty", lambda: not x.servers() and not on(x), 20), str(on(x)))
 check("always-on servers are ready elsewhere", wait_until("login and chat", lambda: stack.value(
-    "select count(*)::int from server_status where kind in ('login', 'chat') and state = 'ready' and agent = 'a1'") == 2, 20))
-stack.sql("select agent_resume('a2')")
+    "select count(*)::int from server_status where kind in ('login', 'chat') and state = 'ready' and agent = %s", y.name) == 2, 20))
+stack.sql("select agent_resume(%s)", x.name)
+player.stop()
 
 say("an agent that drains as it stops")
 check("a2 stops with status 0", a2.stop(signum=signal.SIGTERM) == 0, a2.tail())
