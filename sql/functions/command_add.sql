@@ -1,7 +1,8 @@
--- command_add: tell the agent of a server something about its present epoch, and ring. Null when it is on no agent.
+-- command_add: tell the agent of a server something about its present epoch, and ring. Null when it is on no agent, or when
+-- another transaction changes it just now: it may be gone when that commits, and a command would be left over.
 -- A tell is of use for tell_ttl_ms; a start until the server's deadline, unless it was fetched by then (command_claim); a
 -- stop until the process is gone.
--- Writes: command, event.   Locks: none.
+-- Writes: command, event.   Locks: server, shared, never waiting for it: the caller may hold sessions.
 -- Errors: none.             Called by: server_place, server_stop_now, server_tell_waiting, session_end_all, tick_servers.
 create or replace function orrery.command_add(p_server_id bigint, p_verb text, p_payload jsonb, p_rule text) returns bigint
 language plpgsql
@@ -13,7 +14,7 @@ declare
   v_command_id bigint;
 begin
   select * into v_server from orrery.server s
-  where s.server_id = p_server_id and s.state in ('starting', 'ready', 'stopping');
+  where s.server_id = p_server_id and s.state in ('starting', 'ready', 'stopping') for share skip locked;
   if not found then
     return null;
   end if;
