@@ -142,7 +142,7 @@ class Worker:
         self.sessions_seen = collections.deque(maxlen=20)
         weights = {
             "request": 16, "stop": 3, "start": 1.5, "shutdown": 0.2, "cancel": 0.5, "kill": 5, "lose": 0.15, "crash": 0.5, "halt": 0.12,
-            "open": 30, "select": 60, "end": 16, "sync": 12, "tick": 0.4, "drain": 0.3, "resume": 1.2, "fence": 0.15, "kick": 1, "why": 2,
+            "open": 30, "select": 60, "end": 16, "sync": 12, "tick": 0.4, "drain": 0.3, "resume": 1.2, "fence": 0.15, "kick": 2.5, "why": 2,
             "forged": 1.5, "over": 2,
         }
         needs = {"drain": "agent_drain", "resume": "agent_resume", "fence": "agent_fence", "kick": "session_kick", "why": "server_why"}
@@ -199,18 +199,19 @@ class Worker:
         if self.odd(0.3):
             self.caller.call("fence", "dba", "select orrery.agent_fence(%s)", "nobody")
             return
-        self.agent.kill_all("its machine was unplugged", True)
-        self.agent.crash()
-        self.agent.exits.clear()
-        self.agent.directories.clear()
-        self.agent.outbox = []
+        self.agent.crash(reboot=True)
         self.agent.silence(self.rng.uniform(0.5, 3))
         self.caller.call("fence", "dba", "select orrery.agent_fence(%s)", self.agent.name)
 
     def kick(self):
-        live = [session for process in self.agent.processes.values() for session in process.sessions]
-        session = self.rng.choice([*live, *self.sessions_seen, 10 ** 12])
-        self.caller.call("kick", "dba", "select orrery.session_kick(%s)", session)
+        """Of anybody, and open for a while, so that it meets what the session is just doing."""
+        if self.odd(0.3):
+            session = self.rng.choice([*self.sessions_seen, 10 ** 12])
+        else:
+            with self.caller.connection("dba") as connection, connection.cursor() as cursor:
+                cursor.execute("select session_id from orrery.session_status")
+                session = self.rng.choice([row[0] for row in cursor.fetchall()] or [10 ** 12])
+        self.caller.call("kick", "dba", "select orrery.session_kick(%s)", session, hold=0.04)
 
     def why(self):
         self.caller.call("why", "dba", "select orrery.server_why(%s)", self.rng.choice([*self.known, 10 ** 12]))
@@ -226,8 +227,10 @@ class Worker:
     def kill(self):
         """A server exits by itself."""
         self.agent.settle()
-        if self.agent.processes:
-            self.agent.kill(self.rng.choice(list(self.agent.processes.values())))
+        processes = list(self.agent.processes.values())
+        played = [process for process in processes if process.sessions]
+        if processes:
+            self.agent.kill(self.rng.choice(played if played and self.odd(0.4) else processes))
 
     def lose(self):
         self.caller.stats["lose"]["succeeded"] += 1
@@ -255,8 +258,8 @@ class Worker:
         token = self.rng.choice([*agent.old_tokens, "00"])
         which = self.rng.randrange(4)
         if which == 0:
-            outcome, _ = self.caller.call("register", login, "select orrery.agent_register(%s, %s, %s)", self.rng.choice(self.agents),
-                                          "f" * 64, json.dumps(agent.machine))
+            outcome, _ = self.caller.call("register", login, "select orrery.agent_register(%s, %s, %s)", agent.name, "f" * 64,
+                                          json.dumps(agent.machine))
         elif which == 1:
             operation = "return" if agent.silent_until else "heartbeat"
             outcome, _ = self.caller.call(operation, login, "select orrery.agent_heartbeat(%s, %s, %s, %s, %s)", agent.agent_id, token, "{}", "0", "[]")
