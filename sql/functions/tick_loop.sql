@@ -1,8 +1,8 @@
 -- tick_loop: tick many times a second, as the one loop that holds the lease (tick_lease). pg_cron calls it each minute: the
 -- main one ends as the minute does, the spare half past it, so that one always stands by. Who does not hold the lease looks
--- every tick_spare_ms whether the holder is gone, and cancels it when it has been in one step for tick_step_ms_max (and ends
--- its backend when that does not help): statement_timeout does not reach inside a CALL. Who took over from a loop that
--- hangs leaves out the step where it does, and watches it in turn.
+-- every tick_spare_ms whether the holder is gone. Each watches the others: one that has been in a step for tick_step_ms_max is
+-- cancelled (and its backend ended, when that does not help), since statement_timeout does not reach inside a CALL; who
+-- ticks meanwhile leaves that step out.
 -- It commits after each step that wrote, so that no step waits for a lock while it holds those of another; hence it can be
 -- neither definer nor pinned, and every name is qualified.
 -- Writes: what tick_lease and tick_step write.   Locks: theirs.
@@ -11,7 +11,6 @@ create or replace procedure orrery.tick_loop(p_spare boolean default false)
 language plpgsql
 as $$
 declare
-  c_each   constant text[] := array['timers', 'clusters', 'commands', 'servers', 'doorbell'];
   c_second constant text[] := array['identity', 'timers', 'clusters', 'agents', 'commands', 'servers', 'idle', 'doorbell', 'note'];
   v_me_at  timestamptz := (select g.backend_start from pg_catalog.pg_stat_get_activity(pg_catalog.pg_backend_pid()) g);
   v_now    timestamptz := orrery.clock();
@@ -27,17 +26,18 @@ declare
   v_purged timestamptz;
   v_due    timestamptz;
   v_next   timestamptz;
+  v_steps  text[];
   v_step   text;
   v_tick   interval;
   v_spare  interval;
   v_most   interval;
-  -- the backend that is watched, what it does, since when that is seen, what it was cancelled in
+  -- another loop that is in a step: its backend, the step, since when that is seen, and whether it was cancelled
+  v_me     oid := (select r.oid from pg_catalog.pg_roles r where r.rolname = current_user);
   v_pid    integer;
-  v_pid_at timestamptz;
   v_name   text;
   v_doing  text;
   v_saw_at timestamptz;
-  v_told   text;
+  v_told   boolean;
 begin
   loop
     v_now := orrery.clock();
@@ -52,54 +52,53 @@ begin
 
     if v_noted is null or not v_holds then
       v_lease := orrery.tick_lease(v_me_at);
-      v_holds := v_holds and v_lease.since_at is not null;
-      if v_lease.holder <> pg_catalog.pg_backend_pid() then
-        v_pid := v_lease.holder;
-        v_pid_at := v_lease.holder_at;
+      if v_lease.since_at is null and not exists (
+        select from pg_catalog.pg_stat_get_activity(v_lease.holder) g where g.backend_start = v_lease.holder_at) then
+        v_lease := orrery.tick_lease(v_me_at, v_lease.holder, v_lease.holder_at);
+      end if;
+      if v_lease.since_at is null then
+        v_holds := false;
+      elsif not v_holds then
+        v_holds := true;
+        v_noted := null;
+        v_since := v_lease.since_at;
+        v_last := v_now;
+        -- another loop may wait for the row
+        commit;
       end if;
     end if;
 
-    v_name := null;
-    if v_pid is not null then
-      select case when g.application_name like 'orrery tick: %' then g.application_name || ' ' || g.xact_start end
-      into v_name
-      from pg_catalog.pg_stat_get_activity(v_pid) g where g.backend_start = v_pid_at;
-      if not found and not v_holds then
-        v_lease := orrery.tick_lease(v_me_at, v_pid, v_pid_at);
-      end if;
+    if v_noted is null or not v_holds or v_doing is not null then
+      v_name := null;
+      select g.pid, g.application_name || ' ' || g.xact_start into v_pid, v_name
+      from pg_catalog.pg_stat_get_activity(null) g
+      where g.usesysid = v_me and g.pid <> pg_catalog.pg_backend_pid() and g.application_name like 'orrery tick: %'
+      order by g.xact_start limit 1;
       if v_name is distinct from v_doing then
         v_doing := v_name;
         v_saw_at := v_now;
-        v_told := null;
+        v_told := false;
       elsif v_name is not null and v_now - v_saw_at > v_most then
-        perform case when v_told is null then pg_catalog.pg_cancel_backend(v_pid) else pg_catalog.pg_terminate_backend(v_pid) end;
-        v_told := v_doing;
+        perform case when v_told then pg_catalog.pg_terminate_backend(v_pid) else pg_catalog.pg_cancel_backend(v_pid) end;
         v_saw_at := v_now;
+        v_told := true;
       end if;
-    end if;
-
-    if v_lease.since_at is not null and not v_holds then
-      v_holds := true;
-      v_noted := null;
-      v_since := v_lease.since_at;
-      v_last := v_now;
-      -- another loop may wait for the row
-      commit;
-    end if;
-    if v_holds and v_name is null then
-      v_pid := null;
-      v_doing := null;
     end if;
 
     v_next := v_now + v_spare;
     if v_holds then
+      if v_now < v_last or v_now - v_last > interval '1 second' then
+        v_since := v_now;
+      end if;
+      v_last := v_now;
       v_next := v_now + v_tick;
-      foreach v_step in array
-        case when v_noted is not null then c_each
-          when v_purged = pg_catalog.date_trunc('minute', v_now) then c_second
-          else c_second || array['purge'] end
-      loop
-        continue when v_pid is not null and v_step = pg_catalog.split_part(v_doing, ' ', 3);
+      if v_noted is null then
+        v_steps := c_second || case when v_purged = pg_catalog.date_trunc('minute', v_now) then array[]::text[] else array['purge'] end;
+      else
+        select d.steps, least(v_next, d.due_at) into v_steps, v_next from orrery.tick_due() d;
+      end if;
+      foreach v_step in array v_steps loop
+        continue when v_step = pg_catalog.split_part(v_doing, ' ', 3);
         -- a slow step is a gap as well
         v_now := orrery.clock();
         if v_now < v_last or v_now - v_last > interval '1 second' then
