@@ -145,11 +145,13 @@ class Shim {
     return at;
   }
 
+  bool is_lease_over() const { return !plan_.hold && wish_.lease_until && now_ >= *wish_.lease_until; }
+
   void act_on_time() {
     if (now_ >= tell_at_) tell();
     if (sweeping_) return sweep();
     if (killed_) return;
-    if (!plan_.hold && wish_.lease_until && now_ >= *wish_.lease_until) {
+    if (is_lease_over()) {
       state_.by_lease = true;
       return kill_all("the lease has run out");
     }
@@ -250,6 +252,8 @@ class Shim {
     waitid(P_PID, static_cast<id_t>(state_.pid), &info, WEXITED | WNOHANG | WNOWAIT);
     went_away_ = info.si_code == CLD_EXITED && info.si_status == 0 && state_.phase == ShimState::Phase::starting &&
                  !killed_ && !descendants_of(getpid()).empty();
+    // It looks at its lease too, and may leave a moment before it would have been killed.
+    if (is_lease_over()) state_.by_lease = true;
     kill(-state_.pid, SIGKILL);
     waitpid(state_.pid, &exit_status_, 0);
     sweeping_ = true;
