@@ -8,7 +8,6 @@ set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_incarnation bigint;
-  v_count       bigint;
 begin
   update orrery.incarnation i
   set incarnation = p_above + 1, lineage = orrery.random_bytes(32),
@@ -19,13 +18,15 @@ begin
   if not found then
     return (select i.incarnation from orrery.incarnation i);
   end if;
-  -- a new database has given none; the doorbell's is a time
-  with ours as materialized (
+  -- a new database has given none; the doorbell's and the tick's are times
+  perform setval(o.seqrelid, pg_sequence_last_value(o.seqrelid) + 1048576)
+  from (
     select q.seqrelid from pg_sequence q join pg_class c on c.oid = q.seqrelid
-    where p_above > 0 and c.relnamespace = 'orrery'::regnamespace and c.relname <> 'doorbell_seq'
-  )
-  select count(setval(o.seqrelid, pg_sequence_last_value(o.seqrelid) + 1048576)) into v_count
-  from ours o where pg_sequence_last_value(o.seqrelid) is not null;
+    where p_above > 0 and c.relnamespace = 'orrery'::regnamespace and c.relname not in ('doorbell_seq', 'tick_seq')
+    -- a fence: the last value of others may not be asked for
+    offset 0
+  ) o
+  where pg_sequence_last_value(o.seqrelid) is not null;
   perform orrery.event_add(null, 'incarnation', v_incarnation::text, p_rule, p_reason);
   return v_incarnation;
 end

@@ -20,6 +20,8 @@ create table if not exists orrery.cluster (
 );
 comment on table orrery.cluster is 'A named deployment, e.g. production; its name decides which data its servers see.';
 comment on column orrery.cluster.rule is 'Rule that made the last change of state.';
+comment on column orrery.cluster.shutdown_at is 'When its servers are told to stop, of one that is shut down.';
+comment on column orrery.cluster.public_key is 'X25519 key of its login handshake, as its login server published it; null before.';
 comment on column orrery.cluster.notice_id is 'Number of the last announcement to players; the event that made it.';
 
 create table if not exists orrery.cluster_secret (

@@ -32,6 +32,8 @@ create table if not exists orrery.server_kind (
   constraint server_kind_log_valid check (log_bytes_max >= 4096 and log_files between 1 and 100 and watchdog_ms > 0)
 );
 comment on table orrery.server_kind is 'What can be started in a cluster: an executable, what it needs, how it is judged.';
+comment on column orrery.server_kind.args is 'Arguments of the command.';
+comment on column orrery.server_kind.env is 'Object of names and values, set beside what the spawn contract sets.';
 comment on column orrery.server_kind.always_on_key is 'Set: one server of this key runs as long as the cluster does.';
 comment on column orrery.server_kind.public_port is 'Fixed public UDP port; null takes one from the agent''s range.';
 comment on column orrery.server_kind.idle_stop_ms is 'Stopped when without sessions for so long; null never.';

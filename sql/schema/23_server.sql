@@ -34,6 +34,16 @@ create index if not exists server_agent_idx on orrery.server (agent_id) where st
 create index if not exists server_waiting_idx on orrery.server (try_at) where state = 'requested';
 create index if not exists server_deadline_idx on orrery.server (deadline_at) where state in ('starting', 'stopping');
 comment on table orrery.server is 'One instance of a kind; each start of it has a new epoch.';
+comment on column orrery.server.agent_id is 'Where it is, or was last; null while it waits to be placed.';
+comment on column orrery.server.try_at is 'When it is placed next, of one that is requested.';
+comment on column orrery.server.deadline_at is 'When its agent is asked about it next, of one that starts or stops.';
+comment on column orrery.server.empty_since is 'Since when nobody is on it, of a kind that stops when empty; null: somebody is.';
+comment on column orrery.server.token_hash is 'SHA-256 of the secret of its epoch; null on no agent.';
+comment on column orrery.server.pid is 'What its agent said at READY; null before.';
+comment on column orrery.server.public_host is 'What clients reach it by; as last placed.';
+comment on column orrery.server.public_port is 'UDP; as last placed.';
+comment on column orrery.server.private_host is 'What other servers reach it by; as last placed.';
+comment on column orrery.server.private_port is 'UDP; as last placed.';
 comment on column orrery.server.failures is 'Starts and runs that ended by themselves in a row.';
 comment on column orrery.server.token is 'Secret of the epoch, kept only until the start command is reported; token_hash is what calls are checked against.';
 
@@ -67,3 +77,4 @@ create table if not exists orrery.placement (
 );
 create index if not exists placement_server_idx on orrery.placement (server_id);
 comment on table orrery.placement is 'Which server owns a key, and the highest epoch ever given for it.';
+comment on column orrery.placement.server_id is 'The owner; null: none.';

@@ -25,5 +25,7 @@ create index if not exists command_open_idx on orrery.command (agent_id, command
 create index if not exists command_expires_idx on orrery.command (expires_at) where state in ('pending', 'claimed');
 create index if not exists command_server_idx on orrery.command (server_id);
 comment on table orrery.command is 'What an agent is told to do; delivered again until reported.';
+comment on column orrery.command.payload is 'start: its specification without the token; stop: {"grace_ms"}; tell: the message.';
+comment on column orrery.command.claimed_at is 'When it was handed out last; null never.';
 comment on column orrery.command.expires_at is 'When it is of no use any more; null: never.';
 comment on column orrery.command.attempts is 'How often it was handed out.';

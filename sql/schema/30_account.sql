@@ -16,6 +16,8 @@ create table if not exists orrery.account (
 );
 create unique index if not exists account_name_key on orrery.account (cluster, name_key);
 comment on table orrery.account is 'A player''s account in one cluster.';
+comment on column orrery.account.password_hash is 'Argon2id string; null: it was not set yet.';
+comment on column orrery.account.code_expires_at is 'Until when the one-time code is good; null without one.';
 comment on column orrery.account.name_key is 'Names differ by more than case. A column, since lower() is not leakproof and row-level security would keep it from an index.';
 comment on column orrery.account.code_hash is 'SHA-256 of the one-time code with which the player sets a password.';
 
@@ -38,6 +40,7 @@ create unique index if not exists character_name_key on orrery.character (cluste
 create index if not exists character_account_idx on orrery.character (account_id);
 create index if not exists character_kind_idx on orrery.character (cluster, kind, key);
 comment on table orrery.character is 'Who an account plays, and the (kind, key) it is at.';
+comment on column orrery.character.name_key is 'As of account.';
 comment on column orrery.character.state is 'What its server last saved; opaque to the control plane.';
 -- The game shows whose its rows are; row-level security binds it as everyone.
 grant select (character_id, cluster, name, name_key) on orrery.character to orrery_space_owner;

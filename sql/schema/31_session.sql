@@ -26,10 +26,14 @@ create unique index if not exists session_account_key on orrery.session (account
 create index if not exists session_account_idx on orrery.session (account_id);
 create index if not exists session_character_idx on orrery.session (character_id);
 create index if not exists session_server_idx on orrery.session (server_id) where state <> 'ended';
+-- for the purge of servers
+create index if not exists session_server_all_idx on orrery.session (server_id);
 create index if not exists session_login_idx on orrery.session (state_at) where state in ('selecting', 'waiting');
 create index if not exists session_orphaned_idx on orrery.session (state_at) where state = 'orphaned';
 create index if not exists session_server_news_idx on orrery.session (server_id) where not taken;
 comment on table orrery.session is 'A login; owned by one server at every moment; its epoch grows at each change of owner.';
+comment on column orrery.session.character_id is 'Whom it plays; null before it has selected one.';
+comment on column orrery.session.client_address is 'Where the player logged in from, as its login server saw it.';
 comment on column orrery.session.taken is 'The owner knows what this row says (its arrival, or its end).';
 comment on column orrery.session.end_told is 'Its end stood in an answer of server_sync: only then does taken mean the end, not the arrival.';
 comment on column orrery.session.payload is 'Serialised state that is handed to the next owner.';

@@ -23,6 +23,8 @@ create table if not exists orrery.timer (
 ) with (autovacuum_vacuum_scale_factor = 0.01, autovacuum_vacuum_threshold = 1000, autovacuum_vacuum_cost_delay = 0);
 create index if not exists timer_due_idx on orrery.timer (cluster, due_at);
 comment on table orrery.timer is 'Timers that are due some time; never updated, deleted when they fire.';
+comment on column orrery.timer.payload is 'For the handler.';
+comment on column orrery.timer.attempt is 'How often it failed.';
 
 create table if not exists orrery.timer_parked (
   timer_id   bigint      not null,
@@ -38,3 +40,4 @@ create table if not exists orrery.timer_parked (
 );
 create index if not exists timer_parked_cluster_idx on orrery.timer_parked (cluster, timer_kind);
 comment on table orrery.timer_parked is 'Timers given up after too many failures, with the error.';
+comment on column orrery.timer_parked.payload is 'As of timer.';

@@ -29,5 +29,6 @@ create unlogged sequence if not exists orrery.tick_seq minvalue 0 start 0;
 comment on sequence orrery.tick_seq is 'When the tick last ran, in ms of the epoch; written once a second, gone after a crash.';
 
 create sequence if not exists orrery.epoch_seq;
+comment on sequence orrery.epoch_seq is 'Lower half of the epochs.';
 create sequence if not exists orrery.doorbell_seq minvalue 0 start 0;
 comment on sequence orrery.doorbell_seq is 'When the next doorbell would be due at the steady rate, in ms of the epoch: bounds notifying commits without a lock.';
