@@ -16,6 +16,8 @@ begin
     on conflict (cluster, timer_kind, key) do nothing;
     return;
   end if;
+  -- the last word of its key only, so that one that is set and fails for ever does not fill the table
+  delete from orrery.timer_parked p where p.cluster = p_timer.cluster and p.timer_kind = p_timer.timer_kind and p.key = p_timer.key;
   insert into orrery.timer_parked (timer_id, cluster, timer_kind, key, due_at, payload, attempt, error, parked_at)
   values (p_timer.timer_id, p_timer.cluster, p_timer.timer_kind, p_timer.key, p_timer.due_at, p_timer.payload, v_attempt, p_error, p_now);
   perform orrery.event_add(p_timer.cluster, 'timer', p_timer.timer_id::text, 'timer_attempts_max',

@@ -38,6 +38,6 @@ create table if not exists orrery.timer_parked (
   parked_at  timestamptz not null,
   constraint timer_parked_pkey primary key (timer_id)
 );
-create index if not exists timer_parked_cluster_idx on orrery.timer_parked (cluster, timer_kind);
+create index if not exists timer_parked_cluster_idx on orrery.timer_parked (cluster, timer_kind, key);
 comment on table orrery.timer_parked is 'Timers given up after too many failures, with the error.';
 comment on column orrery.timer_parked.payload is 'As of timer.';

@@ -10,7 +10,12 @@ select is((select tableoid::regclass::text from orrery.event where noun = 'test'
 select lives_ok('select orrery.event_partitions()', 'again');
 update orrery.setting set value = 2 where name = 'event_days_kept';
 select orrery_test.clock_advance('10 days');
+create function pg_temp.days() returns bigint language sql as $$ select count(*) from pg_inherits where inhparent = 'orrery.event'::regclass $$;
+select pg_temp.days() as before \gset
 select orrery.event_partitions();
+-- ten days later ten are made
+select is(pg_temp.days(), :before::bigint + 10 - 7, 'seven at once');
+select orrery.event_partitions() from generate_series(1, 6);
 select is((select count(*) from pg_inherits i join pg_class c on c.oid = i.inhrelid where inhparent = 'orrery.event'::regclass
   and relname ~ '\d{8}$' and relname < 'event_' || to_char(orrery.clock() at time zone 'UTC' - interval '2 days', 'YYYYMMDD')), 0::bigint, 'old ones are dropped');
 select is((select count(*) from orrery.event where noun = 'test'), 0::bigint, 'with what they held');

@@ -1,7 +1,7 @@
 -- Catches a failed timer that is lost, tried again at once, or for ever.
 begin;
 set local client_min_messages = warning;
-select plan(9);
+select plan(13);
 select orrery_test.cluster_running('t');
 select orrery.timer_kind_set('note', 'orrery_test.note_fired', 'notes');
 select orrery.setting_set('timer_attempts_max', 3);
@@ -19,7 +19,19 @@ select pg_temp.failed('third', 2);
 select is((select count(*) from orrery.timer where key = 'third'), 0::bigint, 'not after timer_attempts_max');
 select is((select (timer_id, cluster, timer_kind, key, due_at, payload, attempt, error, parked_at)::text from orrery.timer_parked where key = 'third'),
   (4242::bigint, 't'::text, 'note'::text, 'third'::text, '2026-01-01 00:00:00Z'::timestamptz, '{"n":1}'::jsonb, 3::smallint, 'P0001: cannot'::text, '2026-01-02 00:00:00Z'::timestamptz)::text, 'it is parked with all it was, and the error');
-select is((select reason from orrery.event where cluster = 't' and noun = 'timer'), 'note third failed 3 times: P0001: cannot', 'with an event');
+select is((select reason from orrery.event where cluster = 't' and noun = 'timer' and noun_id = '4242'), 'note third failed 3 times: P0001: cannot', 'with an event');
+select orrery.timer_failed((0, '2026-01-03Z'::timestamptz, 4343, 't', 'note', 'third', '{}', 2)::orrery.timer, 'P0001: again', '2026-01-04Z');
+select is((select array_agg(timer_id) from orrery.timer_parked where key = 'third'), '{4343}', 'parked again under its key only the last is kept');
+create function pg_temp.hung(p_attempt integer) returns void language sql as $$
+  select orrery.timer_failed((0, '2026-01-01Z'::timestamptz, 4444, 't', 'note', 'hung', '{}', p_attempt)::orrery.timer, '57014: cancelled', '2026-01-02Z')
+$$;
+select orrery.setting_set('timer_attempts_max', 9);
+select pg_temp.hung(0);
+select is((select attempt from orrery.timer where key = 'hung'), 1::smallint, 'one that hung among others is tried again, alone');
+delete from orrery.timer where key = 'hung';
+select pg_temp.hung(1);
+select is((select count(*) from orrery.timer where key = 'hung'), 0::bigint, 'one that hung alone is not');
+select is((select attempt from orrery.timer_parked where key = 'hung'), 2::smallint, 'it is parked at once');
 select orrery.timer_schedule('note', 'moved', '2030-01-01 00:00:00Z', '{"n":2}', 't') as moved \gset
 select lives_ok($$select pg_temp.failed('moved', 0)$$, 'one that was set anew meanwhile is no error');
 select is((select (timer_id, payload, attempt)::text from orrery.timer where key = 'moved'), (:moved::bigint, '{"n":2}'::jsonb, 0::smallint)::text, 'and stays as it was set');
