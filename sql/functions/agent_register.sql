@@ -57,6 +57,10 @@ begin
 
   select * into v_old from orrery.agent a where a.name = p_name for no key update;
   if found then
+    if orrery.login_cluster() <> '*' and v_old.clusters <> array[orrery.login_cluster()] then
+      perform orrery.fail('OR010', format('agent name %s is held in another cluster', p_name),
+        format('Login %s sees cluster %s.', session_user, orrery.login_cluster()), 'Give this agent a name of its own.');
+    end if;
     if v_old.identity_hash <> v_hash then
       perform orrery.fail('OR004', format('agent name %s is held by another machine', p_name),
         format('It was registered first at host %s.', v_old.host),

@@ -1,4 +1,5 @@
--- agent_waits_for: what an agent waits for, or what is awaited of it, in words; null when that is nothing.
+-- agent_waits_for: what an agent waits for, or what is awaited of it, in words; null when that is nothing, or when the login
+-- sees no cluster of the agent's.
 -- Writes: nothing.   Locks: none.
 -- Errors: none.      Called by: agent_status.
 create or replace function orrery.agent_waits_for(p_agent_id bigint) returns text
@@ -15,7 +16,11 @@ declare
   v_servers  bigint;
   v_words    text;
 begin
-  select * into v_agent from orrery.agent a where a.agent_id = p_agent_id;
+  select * into v_agent from orrery.agent a
+  where a.agent_id = p_agent_id and (select orrery.login_cluster()) = any (a.clusters || '*'::text);
+  if not found then
+    return null;
+  end if;
   select b.beat_at into v_heard from orrery.agent_heartbeat b where b.agent_id = p_agent_id;
   select count(*) into v_servers from orrery.server s where s.agent_id = p_agent_id and s.state in ('starting', 'ready', 'stopping');
   select count(*) into v_commands from orrery.command c

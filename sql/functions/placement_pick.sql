@@ -29,7 +29,6 @@ begin
         when a.state <> 'up' then 'is ' || a.state
         when a.drain_at is not null then 'is draining'
         when b.beat_at is null or b.beat_at < v_now - v_lease then 'is not heard of'
-        when not p_cluster = any (a.clusters) then 'holds no credential of ' || p_cluster
         when coalesce(h.memory_bytes, 0) + v_kind.memory_bytes > a.memory_bytes then 'has no memory left'
         when coalesce(h.cpu_millis, 0) + v_kind.cpu_millis > a.cpus * 1000 then 'has no cpu left'
         when exists (select from orrery.port p where p.agent_id = a.agent_id and p.protocol = 'udp' and p.port = v_kind.public_port)
@@ -41,6 +40,8 @@ begin
     from orrery.agent a
     left join orrery.agent_heartbeat b on b.agent_id = a.agent_id
     left join held h on h.agent_id = a.agent_id
+    -- the others are none of this cluster's business, nor are their names
+    where p_cluster = any (a.clusters)
   )
   select (array_agg(j.agent_id order by j.reserved, j.cpu, j.agent_id) filter (where j.no is null))[1],
     (array_agg(j.reserved order by j.reserved, j.cpu, j.agent_id) filter (where j.no is null))[1],
@@ -50,7 +51,8 @@ begin
   from judged j;
   reason := case
     when placement_pick.agent_id is null then 'no agent with room: ' || coalesce(array_to_string(v_no[1:5], ', ')
-      || case when cardinality(v_no) > 5 then format(' and %s more', cardinality(v_no) - 5) else '' end, 'none is registered')
+      || case when cardinality(v_no) > 5 then format(' and %s more', cardinality(v_no) - 5) else '' end,
+      case when exists (select from orrery.agent) then 'none holds a credential of ' || p_cluster else 'none is registered' end)
     when v_yes = 1 then case when v_all = 1 then 'the only agent' else format('the only one of %s with room', v_all) end
     else format('least loaded of %s', v_yes) end
     || case when placement_pick.agent_id is null then '' else format(': %s %% reserved', round((v_reserved * 100)::numeric)) end;

@@ -7,7 +7,7 @@ delete from orrery.port;
 select orrery.cluster_create('t');
 create function pg_temp.why() returns text language sql as $$ select reason from orrery.placement_pick('t', 'login') $$;
 select orrery_test.agent_up('a', '{"clusters":["u"]}') is not null as up \gset
-select matches(pg_temp.why(), 'a holds no credential of t', 'no credential');
+select matches(pg_temp.why(), 'none holds a credential of t', 'no credential');
 select orrery_test.agent_up('a', '{"cpus":1}') as a \gset
 select orrery.server_kind_set('login', '{"cpu_millis":1001}', 't');
 select matches(pg_temp.why(), 'a has no cpu left', 'no cpu');

@@ -1,0 +1,207 @@
+"""Two things that tests over the catalog share: a cluster with a row of everything, and arguments found by name and type.
+
+Every text of such a cluster begins with its marks, and its numbers are high, so that each is known wherever it turns up.
+"""
+
+import datetime
+import json
+
+from database import machine
+
+ID_BASE = 7007000000
+IDENTITY_TABLES = ("agent", "server", "command", "account", "character", "session", "timer")
+SCHEMAS = ("orrery", "space")
+
+
+class World:
+    """A cluster `name` that runs, played by calls of its agent: servers, players, sessions in each state, a timer, commands."""
+
+    def __init__(self, database, name, mark, high_numbers=False):
+        self.database, self.cluster, self.mark = database, name, mark
+        if high_numbers:
+            self._count_from(ID_BASE)
+        database.sql("select orrery.cluster_create(%s)", name, user="dba")
+        for role in ("admin", "viewer", "agent", "session", "space_owner"):
+            database.login(f"{role}_{name}", f"orrery_{role}", name)
+        database.login(f"bare_{name}", None, name)
+        self._populate()
+        if high_numbers:
+            self._count_from(1)
+
+    def _count_from(self, number):
+        for table in IDENTITY_TABLES:
+            self.database.sql(f"alter table orrery.{table} alter {table}_id restart with {number + 1}")
+
+    def dba(self, statement, *params):
+        return self.database.value(statement, *params, user="dba")
+
+    def _populate(self):
+        mark, cluster, dba = self.mark, self.cluster, self.dba
+        self.kind, self.key = f"{mark}kind", f"{mark}key"
+        dba("select orrery.server_kind_set(%s, %s, %s)", self.kind, json.dumps(
+            {"role": "zone", "command": f"{mark}command", "args": [f"{mark}arg"], "env": {"WORD": f"{mark}env"}, "on_isolation": "hold"}), cluster)
+        self.agent, self.identity = f"{mark}agent", (mark.encode().hex() + "0" * 64)[:64]
+        self.machine = machine([cluster], host=f"{mark}host", version=f"{mark}version", public_address=f"{mark}.public", private_address=f"{mark}.private")
+        login = f"agent_{cluster}"
+        answer = self.database.value("select orrery.agent_register(%s, %s, %s)", self.agent, self.identity, json.dumps(self.machine), user=login)
+        self.agent_id, self.agent_token = answer["agent_id"], answer["token"]
+        dba("select orrery.cluster_start(%s)", cluster)
+        dba("select orrery.server_request(%s, %s, %s)", self.kind, self.key, cluster)
+        # one that no machine has room for: why it waits is told in words
+        dba("select orrery.server_kind_set(%s, %s, %s)", f"{mark}big", json.dumps(
+            {"role": "other", "command": "big", "memory_bytes": 1 << 50}), cluster)
+        dba("select orrery.server_request(%s, %s, %s)", f"{mark}big", self.key, cluster)
+        self.servers = {}
+        self._carry_out()
+        self.call("cluster_key_publish", "login", "cd" * 32)
+        self.one_time_code = dba("select orrery.account_create(%s, null, %s)", f"{mark}newcomer", cluster)
+        self.accounts = {}
+        for who in ("player", "waiter", "leaver", "absent"):
+            dba("select orrery.account_create(%s, %s, %s)", mark + who, f"$argon2id${mark}hash", cluster)
+            dba("select orrery.character_create(%s, %s, %s, %s, %s)", mark + who, f"{mark}hero {who}",
+                *((self.kind, self.key) if who != "waiter" else ("grid", "aldra-1")), cluster)
+            self.accounts[who] = self.database.sql("select a.account_id, c.character_id, c.name from orrery.account a join orrery.character c "
+                                                   "using (account_id) where a.cluster = %s and a.name = %s", cluster, mark + who)[0]
+        dba("select space.skill_train(%s, 'navigation', %s)", f"{mark}hero player", cluster)
+        self.sessions = {}
+        for who in ("player", "waiter", "leaver"):
+            self.sessions[who] = self.call("session_open", "login", self.accounts[who]["account_id"], f"{mark}.address:1")
+        for who in ("player", "waiter"):
+            answer = self.call("session_select", "login", *self.session(who), self.accounts[who]["character_id"])
+            if answer["status"] == "ready":
+                self.sessions[who]["epoch"] = answer["owner"]["epoch"]
+        self.call("server_sync", self.kind, "[]")
+        self.call("session_end", "login", json.dumps([{"session_id": self.sessions["leaver"]["session_id"], "epoch": self.sessions["leaver"]["epoch"],
+                                                       "reason": "logout", "detail": f"{mark}detail", "state": {"at": f"{mark}state"}}]))
+        self.sessions["open"] = self.call("session_open", "login", self.accounts["leaver"]["account_id"], f"{mark}.address:2")
+        self.timer_key = f"{mark}timer"
+        dba("select orrery.timer_schedule('skill_training', %s, '2100-01-01', %s, %s)", self.timer_key, json.dumps({"word": f"{mark}payload"}), cluster)
+        self.database.sql("insert into orrery.timer_parked values (%s, %s, 'skill_training', %s, now(), '{}', 5, %s, now())",
+                          self.session("player")[0] + 999, cluster, f"{mark}parked", f"{mark}error")
+        # one command that was fetched, one that was not
+        dba("select orrery.server_request(%s, %s, %s)", self.kind, f"{mark}second", cluster)
+        self.command_id = self.beat()["commands"][-1]["command_id"]
+        dba("select orrery.server_request(%s, %s, %s)", self.kind, f"{mark}third", cluster)
+
+    def beat(self, inventory=None):
+        return self.database.value("select orrery.agent_heartbeat(%s, %s, %s, '00', %s)", self.agent_id, self.agent_token,
+                                   '{"cpu":0.1,"memory_used_bytes":1}', inventory, user=f"agent_{self.cluster}")
+
+    def _carry_out(self):
+        reports = []
+        for command in self.beat()["commands"]:
+            reports.append({"command_id": command["command_id"], "ok": True})
+            if command["verb"] == "start":
+                self.servers[command["spec"]["kind"]] = (command["server_id"], command["epoch"], command["spec"]["token"])
+                reports.append({"server_id": command["server_id"], "epoch": command["epoch"], "state": "ready", "pid": 1})
+        self.database.sql("select orrery.agent_report(%s, %s, %s)", self.agent_id, self.agent_token, json.dumps(reports), user=f"agent_{self.cluster}")
+
+    def call(self, function, kind, *more):
+        me = [*self.servers[kind], *more]
+        return self.database.value(f"select orrery.{function}({', '.join(['%s'] * len(me))})", *me, user=f"session_{self.cluster}")
+
+    def session(self, who):
+        return self.sessions[who]["session_id"], self.sessions[who]["epoch"]
+
+    # Arguments
+
+    def groups(self):
+        """Sets of arguments that belong together, each as a list of choices: who calls, and about which session."""
+        servers = [dict(zip(("p_server_id", "p_epoch", "p_token"), self.servers[kind])) for kind in ("login", self.kind, "chat")]
+        sessions = [dict(zip(("p_session_id", "p_session_epoch"), self.session(who))) for who in ("open", "waiter", "player")]
+        return servers, sessions
+
+    def by_name(self, function):
+        """Parameter -> values that mean something in this world, the most telling first."""
+        mark = self.mark
+        soon = datetime.datetime(2099, 1, 1, tzinfo=datetime.timezone.utc)
+        refs = [{"session_id": s["session_id"], "epoch": s["epoch"], "role": "owner", "reason": "logout", "state": {}} for s in self.sessions.values()]
+        running = [{"server_id": s, "epoch": e, "state": "ready"} for s, e, _ in self.servers.values()]
+        name = {"agent_register": self.agent, "setting": "lease_ms", "setting_set": "lease_ms",
+                "character_create": f"{mark}new hero", "account_create": f"{mark}new"}.get(function)
+        names = [name] if name else [f"{mark}player", f"{mark}newcomer", self.agent, f"{mark}hero player"]
+        kinds = ["skill_training"] if function.startswith("timer_") else [self.kind, "grid"]
+        keys = [self.timer_key, f"{mark}parked"] if function.startswith("timer_") else [self.key, f"{mark}fourth", "aldra-1"]
+        return {
+            "p_cluster": [self.cluster, f"{mark}made"] if function == "cluster_create" else [self.cluster, None],
+            "p_name": names, "p_agent": [self.agent], "p_agent_id": [self.agent_id], "p_identity": [self.identity],
+            "p_machine": [self.machine, {**self.machine, "host": "elsewhere"}, *({**self.machine, "clusters": list(c)} for c in ("b", "ab"))], "p_load": [{"cpu": 0.2}], "p_digest": ["11"],
+            "p_inventory": [[], running, None],
+            "p_reports": [[{"command_id": self.command_id, "ok": True}], [{**running[0], "state": "exited", "reason": "x"}], [{"state": "stopping"}]],
+            "p_account_id": [self.accounts["absent"]["account_id"], self.accounts["player"]["account_id"]],
+            "p_character_id": [self.accounts[who]["character_id"] for who in ("leaver", "waiter", "player")],
+            "p_taken": [refs], "p_ends": [refs, refs[:1]], "p_kind": kinds, "p_key": keys,
+            "p_spec": [{"role": "zone", "command": "changed"}], "p_password_hash": ["$argon2id$changed"],
+            "p_one_time_code": [self.one_time_code], "p_public_key": ["ab" * 32], "p_client_address": ["192.0.2.7:7"],
+            "p_seconds": [0, 60], "p_active": [False], "p_account_name": [f"{mark}player"], "p_character": [f"{mark}hero player", f"{mark}hero waiter"],
+            "p_skill": ["navigation", "mining"], "p_due_at": [soon], "p_payload": [{"changed": True}], "p_reason": ["changed"],
+            "p_login": [f"agent_{self.cluster}", f"bare_{self.cluster}"], "p_value": [20000], "p_hook": ["character_details"],
+            "p_handler": ["space.skill_training_fire" if function == "timer_kind_set" else "space.character_details"], "p_comment": ["changed"],
+            "p_above": [5], "p_noun": ["server"], "p_noun_id": ["1"], "p_rule": ["changed"], "p_detail": [{}], "p_statement": [None], "p_stopped": [False],
+            "p_schema": ["orrery"], "p_count": [2], "p_step": ["agents", "servers"], "p_continuous_since": [None],
+            "p_backend_at": [soon], "p_gone": [None], "p_gone_at": [None], "p_code": ["OR001"], "p_message": ["changed"], "p_hint": ["changed"],
+        }
+
+    def by_type(self, type_name):
+        """Values for a parameter that no name above tells anything of."""
+        if type_name.endswith("[]"):
+            return ["{}"]
+        if type_name in ("bigint", "integer", "smallint", "numeric"):
+            return [1] if type_name == "smallint" else [*(s[0] for s in self.servers.values()), self.agent_id, self.command_id,
+                                                        self.session("open")[0], self.accounts["player"]["account_id"]][:1 if type_name == "integer" else None]
+        if type_name in ("text", "name", "character varying"):
+            return [self.cluster, self.agent, self.kind, self.key, f"{self.mark}player", f"{self.mark}hero player"]
+        return {"jsonb": [{}], "json": [{}], "boolean": [True, False], "bytea": ["\\x00"]}.get(type_name, [None])
+
+    def arguments(self, routine, rng=None):
+        """Arguments that point at rows of this world: the plainest, or with `rng` any."""
+        def choose(values):
+            return rng.choice(values) if rng else values[0]
+
+        named = self.by_name(routine.name)
+        chosen = {name: choose(named.get(name) or self.by_type(type_name)) for name, type_name in routine.parameters}
+        for group in self.groups():
+            chosen.update({name: value for name, value in choose(group).items() if name in chosen})
+        if "p_agent_id" in chosen and "p_token" in chosen:
+            chosen["p_token"] = self.agent_token
+        return chosen
+
+    def argument_sets(self, routine, limit, rng):
+        """The plainest arguments, and others, `limit` at most."""
+        sets = {repr(chosen): chosen for chosen in [self.arguments(routine), *(self.arguments(routine, rng) for _ in range(2 * limit))]}
+        return list(sets.values())[:limit]
+
+
+class Routine:
+    """A function or procedure of the catalog."""
+
+    def __init__(self, row):
+        self.oid, self.schema, self.name, self.kind, self.returns = row["oid"], row["nspname"], row["proname"], row["prokind"], row["returns"]
+        names = row["proargnames"] or []
+        modes = row["proargmodes"] or ["i"] * len(names)
+        self.names = [name or f"arg{n}" for n, (name, mode) in enumerate(zip(names, modes)) if mode in "iv"]
+        self.parameters = list(zip(self.names, row["types"]))
+
+    def __str__(self):
+        return f"{self.schema}.{self.name}({', '.join(type_name for _, type_name in self.parameters)})"
+
+    def statement(self):
+        """A call with named arguments, each cast to its type."""
+        arguments = ", ".join(f"{name} => %({name})s::{type_name}" for name, type_name in self.parameters)
+        return f"{'call' if self.kind == 'p' else 'select * from'} {self.schema}.\"{self.name}\"({arguments})"
+
+    def values(self, arguments):
+        return {name: json.dumps(value) if type_name in ("jsonb", "json") and value is not None and not isinstance(value, str) else value
+                for (name, type_name), value in ((p, arguments[p[0]]) for p in self.parameters)}
+
+
+def routines(database):
+    """All of both schemas but trigger functions, which nobody can call."""
+    return [Routine(row) for row in database.sql("""
+        select p.oid, n.nspname, p.proname, p.prokind, p.prorettype::regtype::text as returns, p.proargnames, p.proargmodes::text[],
+          array(select t.type::regtype::text from unnest(p.proargtypes) with ordinality t (type, n) order by t.n) as types
+        from pg_proc p join pg_namespace n on n.oid = p.pronamespace
+        where n.nspname = any(%s) and p.prorettype <> 'trigger'::regtype and not exists (
+          select from pg_depend d where d.objid = p.oid and d.deptype = 'e')
+        order by n.nspname, p.proname, p.oid""", list(SCHEMAS))]
+
