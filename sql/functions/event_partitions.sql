@@ -3,7 +3,7 @@
 -- for its lock no longer than partition_lock_ms, three times, and is left for the next hour when somebody reads for long;
 -- an event tells. Seven at most are dropped at once.
 -- Writes: catalog, event.   Locks: event_default, then event, briefly.
--- Errors: none.             Called by: sql/cron/event_partitions.sql, tests.
+-- Errors: OR010 login of one cluster.   Called by: sql/cron/event_partitions.sql, tests.
 create or replace function orrery.event_partitions() returns void
 language plpgsql
 security definer
@@ -17,6 +17,7 @@ declare
   v_tries integer := 0;
   v_done  boolean;
 begin
+  perform orrery.login_everywhere('event_partitions');
   perform set_config('lock_timeout', orrery.setting('partition_lock_ms')::text || 'ms', true);
   for v_day in select v_today + n from generate_series(0, orrery.setting('event_days_ahead')::integer) n loop
     v_name := 'event_' || to_char(v_day, 'YYYYMMDD');
