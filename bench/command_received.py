@@ -69,7 +69,7 @@ def measure(runs):
     fleet.run(10, alongside=lambda now: now + 0.1 if stack.cluster_state() != "running" else None)
     server = stack.owner("select min(server_id) as id from orrery.server where state = 'ready'")[0]["id"]
     tick_s = float(stack.value("select value from setting_status where name = 'tick_ms'")) / 1000
-    sender = Connection(f"host={stack.dir / 's'} dbname=orrery user=postgres")
+    sender = Connection(f"host={stack.dir / 's'} dbname=orrery user=postgres options='-c client_min_messages=error'")
     sender.call(b"listen bench_back")
     rates = (("4 a second", 0.25), ("20 a second", 0.05), ("back to back", 0))
     floors, times = {what: [] for what, _ in rates}, {what: [] for what, _ in rates}

@@ -113,7 +113,7 @@ def shutdown_run(stack, fleet, servers, sessions):
         "select count(*)::int as n from orrery.server where kind = 'arena' and state = 'ready'")[0]["n"] == ZONES)
     log_all_in(stack, servers, sessions)
     fleet.run(1.5)
-    dba = Connection(f"host={stack.dir / 's'} dbname=orrery user=dba")
+    dba = Connection(f"host={stack.dir / 's'} dbname=orrery user=dba options='-c client_min_messages=error'")
     looker = stack.connect()
     looker.autocommit = True
     cursor = looker.cursor()

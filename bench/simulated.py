@@ -357,7 +357,7 @@ class CommandFlow:
     """So many commands a second to random servers of the fleet, each committed by itself."""
 
     def __init__(self, stack, per_s, rng):
-        self.connection = Connection(f"host={stack.dir / 's'} dbname=orrery user=postgres")
+        self.connection = Connection(f"host={stack.dir / 's'} dbname=orrery user=postgres options='-c client_min_messages=error'")
         self.servers = [row["server_id"] for row in stack.owner("select server_id from orrery.server where kind = 'room'")]
         self.every_s, self.rng, self.next, self.sent = 1 / per_s, rng, time.monotonic(), 0
 
