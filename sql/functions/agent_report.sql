@@ -44,6 +44,9 @@ begin
         v_fresh := true;
       elsif v_report.command_id is not null then
         v_fresh := orrery.command_done(p_agent_id, v_report.command_id, v_report.ok, v_report.error);
+      elsif v_report.server_id is null then
+        perform orrery.fail('OR003', format('agent %s: a report is about nothing', v_agent.name), format('Got %s.', left(v_json::text, 200)),
+          'It names a command_id, a server_id, or has the state stopping.');
       else
         select * into v_server from orrery.server s
         where s.server_id = v_report.server_id and s.agent_id = p_agent_id and s.epoch = v_report.epoch;

@@ -1,6 +1,6 @@
 -- character_create: a character of an account, at a place that exists. Returns its id.
 -- Writes: character, event.
--- Errors: OR001 unknown account, kind or key; OR003 bad name; OR008 the name is taken; those of cluster_resolve.
+-- Errors: OR001 unknown account, kind or key; OR003 bad name or key; OR008 the name is taken; those of cluster_resolve.
 -- Called by: DBA; cli.
 create or replace function orrery.character_create(
   p_account_name text, p_name text, p_kind text, p_key text, p_cluster text default null)
@@ -20,6 +20,9 @@ begin
   if p_name is null or length(p_name) not between 1 and 64 or p_name ~ '[[:cntrl:]]' then
     perform orrery.fail('OR003', format('%L is no character name', left(p_name, 64)), 'A name has 1 to 64 characters, none of them a control character.',
       'Choose another name.');
+  end if;
+  if length(p_key) not between 1 and 200 then
+    perform orrery.fail('OR003', 'a key has 1 to 200 characters', format('Got %s.', length(p_key)), 'Name a place that exists.');
   end if;
   select a.account_id into v_account_id from orrery.account a where a.cluster = v_cluster and a.name_key = lower(p_account_name);
   if not found then

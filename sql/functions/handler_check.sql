@@ -12,7 +12,7 @@ declare
 begin
   begin
     select p.* into v_proc from pg_catalog.pg_proc p where p.oid = to_regprocedure(p_handler || p_arguments);
-  exception when syntax_error or invalid_name then
+  exception when syntax_error or invalid_name or invalid_text_representation then
     null;  -- what is no name names no function
   end;
   if v_proc.oid is null then

@@ -1,7 +1,7 @@
 -- server_sync: what changed for this server: sessions that arrive at it, and ends that it did not cause itself.
 -- p_taken: [{"session_id","epoch","role"}], arrivals it now holds and ends it has heard of; stale entries are ignored.
 -- Writes: session, attachment (taken, end_told).   Locks: session, attachment, in key order.
--- Errors: those of server_identity; OR003 p_taken is no array.
+-- Errors: those of server_identity; OR003 p_taken is no array of such.
 -- Called by: src/pg/control_api.
 create or replace function orrery.server_sync(p_server_id bigint, p_epoch bigint, p_token text, p_taken jsonb default '[]')
 returns jsonb
@@ -18,6 +18,11 @@ begin
   end if;
 
   if p_taken <> '[]' then
+    begin
+      perform from jsonb_to_recordset(p_taken) t (session_id bigint, epoch bigint, role text);
+    exception when data_exception then
+      perform orrery.fail('OR003', 'an entry of p_taken is malformed', sqlerrm, 'An entry has session_id, epoch and role.');
+    end;
     with taken as (
       select t.session_id, t.epoch from jsonb_to_recordset(p_taken) t (session_id bigint, epoch bigint, role text)
       where t.role = 'owner'

@@ -1,7 +1,7 @@
 -- session_end: their owner ends sessions. Its saved state is kept with the character; chat hears of it by server_sync.
 -- p_ends: [{"session_id","epoch","reason","detail","state"}]; entries that are stale (ended, moved, older epoch) are ignored.
 -- Writes: session, attachment, session_secret, character.state.   Locks: session in key order, then character.
--- Errors: those of server_identity; OR003 no array, or an unknown reason.
+-- Errors: those of server_identity; OR003 no array of such, or an unknown reason.
 -- Called by: src/pg/control_api.
 create or replace function orrery.session_end(p_server_id bigint, p_epoch bigint, p_token text, p_ends jsonb) returns void
 language plpgsql security definer
@@ -15,6 +15,11 @@ begin
   if p_ends is null or jsonb_typeof(p_ends) <> 'array' then
     perform orrery.fail('OR003', 'p_ends is an array', format('Got %L.', p_ends), 'Pass [] when none ended.');
   end if;
+  begin
+    perform from jsonb_to_recordset(p_ends) e (session_id bigint, epoch bigint, reason text, detail text, state jsonb);
+  exception when data_exception then
+    perform orrery.fail('OR003', 'an entry of p_ends is malformed', sqlerrm, 'An entry has session_id, epoch and reason.');
+  end;
   for v_end in
     select distinct e.reason from jsonb_to_recordset(p_ends) e (reason text)
     where coalesce(e.reason, '') not in ('lapse', 'logout', 'shutdown', 'login_timeout')

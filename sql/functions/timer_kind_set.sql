@@ -1,7 +1,7 @@
 -- timer_kind_set: name the handler of a kind of timer: a set-based function fn(orrery.timer[]), called in the transaction
 -- that deletes the timers, so that its effect in the database happens exactly once.
 -- Writes: timer_kind.
--- Errors: those of handler_check; OR003 null; OR010 login of one cluster.
+-- Errors: those of handler_check; OR003 null, a name too long; OR010 login of one cluster.
 -- Called by: installation of games; DBA.
 create or replace function orrery.timer_kind_set(p_kind text, p_handler text, p_comment text) returns void
 language plpgsql security definer
@@ -9,8 +9,8 @@ set search_path = pg_catalog, pg_temp
 as $$
 begin
   perform orrery.login_everywhere('timer_kind_set');
-  if p_kind is null or p_handler is null or p_comment is null then
-    perform orrery.fail('OR003', 'a timer kind needs a name, a handler and a comment', 'One of them is null.',
+  if p_kind is null or length(p_kind) not between 1 and 64 or p_handler is null or p_comment is null then
+    perform orrery.fail('OR003', 'a timer kind needs a name of 1 to 64 characters, a handler and a comment', 'The name is not so, or one of them is null.',
       'SELECT timer_kind_set(''kind'', ''schema.function'', ''what it does'');');
   end if;
   perform orrery.handler_check(p_handler, '(orrery.timer[])');

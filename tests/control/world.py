@@ -187,7 +187,7 @@ class Routine:
 
     def statement(self):
         """A call with named arguments, each cast to its type."""
-        arguments = ", ".join(f"{name} => %({name})s::{type_name}" for name, type_name in self.parameters)
+        arguments = ", ".join(f"{name} => cast(%({name})s as {type_name})" for name, type_name in self.parameters)
         return f"{'call' if self.kind == 'p' else 'select * from'} {self.schema}.\"{self.name}\"({arguments})"
 
     def values(self, arguments):
