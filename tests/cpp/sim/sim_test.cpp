@@ -33,7 +33,8 @@ std::string report(std::uint64_t seed, const Outcome& outcome) {
                      seed, outcome.failure, lines_of(outcome), seed);
 }
 
-// ORRERY_SIM_SEED: that seed alone, ORRERY_SIM_TRACE=1 with all its steps. ORRERY_SIM_SEEDS: how many, from 1 on.
+// ORRERY_SIM_SEED: that seed alone, ORRERY_SIM_TRACE=1 with all its steps. ORRERY_SIM_SEEDS: how many, from 1 on;
+// ORRERY_SIM_UNTIL_BROKEN=1: none after the first that fails.
 TEST(Simulation, HoldsUnderFaults) {
   Database::prepare();
   if (const std::uint64_t seed = number_of("ORRERY_SIM_SEED", 0)) {
@@ -46,6 +47,7 @@ TEST(Simulation, HoldsUnderFaults) {
     return;
   }
   const std::uint64_t seeds = number_of("ORRERY_SIM_SEEDS", seeds_default);
+  const bool until_broken = number_of("ORRERY_SIM_UNTIL_BROKEN", 0) != 0;
   std::atomic<std::uint64_t> next{1};
   std::mutex mutex;
   std::map<std::string, std::uint64_t> counts;
@@ -55,7 +57,9 @@ TEST(Simulation, HoldsUnderFaults) {
       const Outcome outcome = simulate(seed, slot);
       const std::lock_guard lock(mutex);
       for (const auto& [what, count] : outcome.counts) counts[what] += count;
-      if (!outcome.failure.empty()) failures.push_back(report(seed, outcome));
+      if (outcome.failure.empty()) continue;
+      failures.push_back(report(seed, outcome));
+      if (until_broken) next = seeds + 1;
     }
   };
   std::vector<std::thread> threads;
