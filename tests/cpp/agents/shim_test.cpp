@@ -210,7 +210,9 @@ TEST_F(ShimTest, AShimKilledWithoutAnAgentIsToldToTheNext) {
   start_ready(spawn);
   ASSERT_TRUE(until([&] { return servers_in(dir_).size() == 2; }));
   agent_goes();
-  kill(shim_pid(spawn), SIGKILL);
+  const int shim = shim_pid(spawn);
+  kill(shim, SIGKILL);
+  ASSERT_TRUE(until([&] { return !is_alive(shim); }));
   const auto events = agent_returns();
   const auto* exited = only<ProcessExited>(events);
   ASSERT_TRUE(exited);
