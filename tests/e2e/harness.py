@@ -164,6 +164,9 @@ class Stack:
         self.processes = []
         self.postmaster = None
         self.closed = False
+        # Loopback addresses of this process alone, so that stacks do not meet.
+        self.net = f"127.{64 + os.getpid() % 16000 // 128}.{os.getpid() % 128 * 2}", f"127.{64 + os.getpid() % 16000 // 128}.{os.getpid() % 128 * 2 + 1}"
+        self.hosts = {}
         self.at_stop = []  # called when all that was started here has stopped
         self.data = "pg"
         self.agent_password, self.session_password = secrets.token_hex(16), secrets.token_hex(16)
@@ -307,12 +310,18 @@ local all all peer map=orrery
             raise RuntimeError(f"orrery {' '.join(map(str, arguments))}: {done.returncode}\n{done.stdout}{done.stderr}")
         return done
 
-    def start_agent(self, name, public, private, wrap=None, extra=(), data=None, on_stop="drain", binary=None, env=None):
-        """An agent; on_stop: what SIGTERM does, drain or hand-over."""
+    def addresses(self, host):
+        """Public and private address of a machine, named by its data directory."""
+        number = self.hosts.setdefault(host, len(self.hosts) + 1)
+        return f"{self.net[0]}.{number}", f"{self.net[1]}.{number}"
+
+    def start_agent(self, name, public=None, private=None, wrap=None, extra=(), data=None, on_stop="drain", binary=None, env=None):
+        """An agent; its addresses are those of its data directory's name; on_stop: what SIGTERM does, drain or hand-over."""
+        own = self.addresses(data or name)
         agent = Agent(self, name, data or name, [
             binary or self.dir / "bin" / "orrery-agentd", "--name", name, "--data-dir", self.dir / (data or name),
             "--db-file", self.dir / "agent.cred", "--cluster", f"{self.cluster}={self.dir / 'session.cred'}",
-            "--public-bind", public, "--private-bind", private, "--on-stop", on_stop, *extra], env=env, wrap=wrap)
+            "--public-bind", public or own[0], "--private-bind", private or own[1], "--on-stop", on_stop, *extra], env=env, wrap=wrap)
         self.processes.append(agent)
         return agent
 

@@ -9,8 +9,6 @@ import time
 
 from harness import Stack, check, finish, say, unprivileged, wait_until
 
-A1 = ("127.76.0.1", "127.76.1.1")
-
 stack = Stack(settings={"start_backoff_ms": 200})
 
 
@@ -40,7 +38,7 @@ def killed_agent(agent):
 
 
 say("an agent with servers and players")
-a1 = stack.start_agent("a1", *A1)
+a1 = stack.start_agent("a1")
 check("the agent is up", stack.agents_up("a1"))
 check("the cluster starts", stack.start_cluster())
 places = [("grid", row["key"]) for row in stack.owner("select key from space.place where cluster = 'test' and kind = 'grid' order by key limit 2")]
@@ -85,7 +83,7 @@ same_as(before, "after crashes in a row", since)
 say("SIGTERM with --on-stop hand-over, and another copy of the programs: an upgrade")
 killed_agent(a1)
 shutil.copytree(stack.dir / "bin", stack.dir / "bin2")
-a1 = stack.start_agent("a1", *A1, on_stop="hand-over")
+a1 = stack.start_agent("a1", on_stop="hand-over")
 check("an agent that hands over is up", bool(a1.settled()))
 began = time.monotonic()
 check("it ends with status 0", a1.stop(signum=signal.SIGTERM) == 0, a1.tail())
@@ -93,7 +91,7 @@ check("at once", time.monotonic() - began < 3, f"{time.monotonic() - began:.1f} 
 check("servers go on", running() == before)
 check("the database does not take it for drained", stack.value("select state from agent_status where name = 'a1'") == "up",
       str(stack.sql("select * from agent_status")))
-a1 = stack.start_agent("a1", *A1, on_stop="hand-over", binary=stack.dir / "bin2" / "orrery-agentd")
+a1 = stack.start_agent("a1", on_stop="hand-over", binary=stack.dir / "bin2" / "orrery-agentd")
 check("the upgraded agent is up", bool(a1.settled()))
 same_as(before, "after an upgrade", since)
 players_undisturbed("after an upgrade")
@@ -113,7 +111,7 @@ stack.write("go", "")
 check("it exits", wait_until("its end", lambda: not process.alive(), 10))
 check("and so does its shim", wait_until("the shim's end", lambda: not any(shim.pid == process.ppid for shim in stack.shims()), 5))
 check("nobody has told the database", stack.row("leaver")["state"] == "ready")
-a1 = stack.start_agent("a1", *A1)
+a1 = stack.start_agent("a1")
 check("the next agent reports it", bool(a1.settled()) and wait_until("the report", lambda: stack.row("leaver")["state"] != "ready", 10))
 told = stack.events(since, f"server {leaver['server_id']}")[-1]
 check("with its exit status and its last words", "exit status 7" in told["reason"] and "so it ends" in told["reason"], str(told))
@@ -124,10 +122,10 @@ check("its run directory is removed", wait_until("the removal", lambda: not any(
 
 say("a second agent of the same name, and one on the same data directory")
 before, since = running(), stack.last_event()
-other = stack.start_agent("a1", "127.76.0.9", "127.76.1.9", data="a1-other")
+other = stack.start_agent("a1", data="a1-other")
 check("another identity under its name is refused", other.wait(10) == 3, other.tail())
 check("and the message says so", "a1" in other.tail() and "held by another" in other.tail(), other.tail())
-twin = stack.start_agent("a1", *A1)
+twin = stack.start_agent("a1")
 check("a second process on its data directory is refused", twin.wait(10) not in (None, 0), twin.tail())
 same_as(before, "after both", since)
 check("the first goes on", a1.running() and bool(a1.settled()))
@@ -142,7 +140,7 @@ if os.getuid() == 0:
     for path in (clone_dir, *clone_dir.iterdir()):
         shutil.chown(path, "postgres", "postgres")
     stack.write("boot_id", "00000000-0000-4000-8000-000000000001\n")
-    clone = stack.start_agent("a1", "127.76.0.8", "127.76.1.8", data="clone", wrap=lambda argv: [
+    clone = stack.start_agent("a1", data="clone", wrap=lambda argv: [
         "unshare", "--mount", "--propagation", "private", "sh", "-c",
         'mount --bind "$0" /proc/sys/kernel/random/boot_id && exec "$@"', stack.dir / "boot_id", *unprivileged(argv)])
     check("the clone is refused", clone.wait(15) == 3, clone.tail())
@@ -178,7 +176,7 @@ time_t time(time_t *t) { struct timespec s; clock_gettime(CLOCK_REALTIME, &s); i
     before, since = running(), stack.last_event()
     stack.write("shift", "86400\n")
     killed_agent(a1)
-    a1 = stack.start_agent("a1", *A1, env={"LD_PRELOAD": str(library)})
+    a1 = stack.start_agent("a1", env={"LD_PRELOAD": str(library)})
     check("a day ahead it is up", bool(a1.settled()))
     check("its clock is wrong indeed", time.strftime("%Y-%m-%d", time.gmtime(time.time() + 86400)) in a1.tail(40), a1.tail(3))
     for shift in (-86400, 0, 3600):
@@ -192,7 +190,7 @@ time_t time(time_t *t) { struct timespec s; clock_gettime(CLOCK_REALTIME, &s); i
     check("and stops them", wait_until("the stop", lambda: stack.row("stopper", "by the wrong clock")["state"] == "stopped", 10))
     players_undisturbed("a wrong clock")
     killed_agent(a1)
-    a1 = stack.start_agent("a1", *A1)
+    a1 = stack.start_agent("a1")
     a1.settled()
 else:
     say("skipped: no C compiler to make a wrong clock with")

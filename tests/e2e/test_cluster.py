@@ -9,8 +9,8 @@ from harness import Stack, check, finish, say, wait_until
 BOTS = 100
 
 stack = Stack()
-a1 = stack.start_agent("a1", "127.71.0.1", "127.71.1.1")
-a2 = stack.start_agent("a2", "127.71.0.2", "127.71.1.2")
+a1 = stack.start_agent("a1")
+a2 = stack.start_agent("a2")
 check("two agents register and are up", stack.agents_up("a1", "a2"))
 check("the cluster starts: login and chat are ready", stack.start_cluster())
 check("nothing but login and chat runs before players come",

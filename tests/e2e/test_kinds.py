@@ -8,7 +8,7 @@ import time
 from harness import USER, Stack, check, finish, say, unprivileged, wait_until
 
 stack = Stack(settings={"start_backoff_ms": 300, "start_slack_ms": 1000})
-a1 = stack.start_agent("a1", "127.78.0.1", "127.78.1.1")
+a1 = stack.start_agent("a1")
 check("the agent is up", stack.agents_up("a1"))
 check("the cluster starts", stack.start_cluster())
 
@@ -145,7 +145,7 @@ if os.getuid() == 0:
     say("a full disk")
     small = stack.dir / "small"
     small.mkdir()
-    full = stack.start_agent("full", "127.78.0.2", "127.78.1.2", data="small", wrap=lambda argv: [
+    full = stack.start_agent("full", data="small", wrap=lambda argv: [
         "unshare", "--mount", "--propagation", "private", "sh", "-c",
         f'mount -t tmpfs -o size=8m,mode=700,uid=$(id -u {USER}),gid=$(id -g {USER}) none "$0" && exec "$@"', small, *unprivileged(argv)])
     check("an agent on a disk of 8 MiB is up", stack.agents_up("full"))
