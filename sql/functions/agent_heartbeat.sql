@@ -23,12 +23,16 @@ begin
   begin
     v_cpu := coalesce((p_load ->> 'cpu')::real, 0);
     v_memory := coalesce((p_load ->> 'memory_used_bytes')::bigint, 0);
-    perform from jsonb_to_recordset(p_inventory) as i(server_id bigint, epoch bigint, state text);
+    perform from jsonb_to_recordset(p_inventory) as i(server_id bigint, epoch bigint, state text) where i.server_id is null or i.epoch is null;
+    if found or jsonb_typeof(p_load) <> 'object' then
+      perform orrery.fail('OR003', format('agent %s: malformed load or inventory', v_agent.name), format('Got load %s.', left(p_load::text, 200)),
+        'The load is an object; each of the inventory has server_id and epoch.');
+    end if;
   exception when data_exception then
     perform orrery.fail('OR003', format('agent %s: malformed load or inventory', v_agent.name), sqlerrm, null);
   end;
-  if p_digest is null then
-    perform orrery.fail('OR003', format('agent %s: no digest', v_agent.name), null, null);
+  if p_digest is null or p_digest !~ '^[0-9a-f]{1,64}$' then
+    perform orrery.fail('OR003', format('agent %s: no digest', v_agent.name), format('Got %L.', left(p_digest, 64)), 'It is 16 hex digits.');
   end if;
   if v_agent.state = 'lost' then
     -- its servers were given to others; the inventory will show which it must stop, and what became of those that held

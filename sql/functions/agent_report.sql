@@ -9,6 +9,7 @@ security definer
 set search_path = pg_catalog, pg_temp
 as $$
 declare
+  c_words_max constant integer := 1000;
   v_agent  orrery.agent := orrery.agent_check(p_agent_id, p_token);
   v_json   jsonb;
   v_report record;
@@ -43,7 +44,7 @@ begin
         where a.agent_id = p_agent_id and a.state <> 'stopped';
         v_fresh := true;
       elsif v_report.command_id is not null then
-        v_fresh := orrery.command_done(p_agent_id, v_report.command_id, v_report.ok, v_report.error);
+        v_fresh := orrery.command_done(p_agent_id, v_report.command_id, v_report.ok, left(v_report.error, c_words_max));
       elsif v_report.server_id is null then
         perform orrery.fail('OR003', format('agent %s: a report is about nothing', v_agent.name), format('Got %s.', left(v_json::text, 200)),
           'It names a command_id, a server_id, or has the state stopping.');
@@ -55,14 +56,15 @@ begin
           when v_report.state = 'ready' then orrery.server_ready(v_report.server_id, v_report.epoch, v_report.pid)
           when v_report.state = 'exited' then v_server.state in ('stopped', 'failed')
             or orrery.server_exited(v_report.server_id, v_report.epoch,
-              case when v_report.by_agent then 'agent_ended_server' else 'agent_report' end, coalesce(v_report.reason, 'exited'))
+              case when v_report.by_agent then 'agent_ended_server' else 'agent_report' end, coalesce(left(v_report.reason, c_words_max), 'exited'))
           else false end;
       end if;
       if not v_fresh then
         perform orrery.event_add((
           select coalesce((select c.cluster from orrery.command c where c.command_id = v_report.command_id),
             (select s.cluster from orrery.server s where s.server_id = v_report.server_id))), 'agent', p_agent_id::text,
-          'agent_report_stale', 'ignored: not known or not any more', v_json);
+          'agent_report_stale', 'ignored: not known or not any more',
+          case when length(v_json::text) <= c_words_max then v_json end);
       end if;
     end loop;
   exception when data_exception then

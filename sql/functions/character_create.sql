@@ -21,8 +21,8 @@ begin
     perform orrery.fail('OR003', format('%L is no character name', left(p_name, 64)), 'A name has 1 to 64 characters, none of them a control character.',
       'Choose another name.');
   end if;
-  if length(p_key) not between 1 and 200 then
-    perform orrery.fail('OR003', 'a key has 1 to 200 characters', format('Got %s.', length(p_key)), 'Name a place that exists.');
+  if length(p_key) not between 1 and 200 or p_key ~ '[[:cntrl:]]' then
+    perform orrery.fail('OR003', 'a key has 1 to 200 characters, none of them a control character', format('Got %L.', left(p_key, 200)), 'Name a place that exists.');
   end if;
   select a.account_id into v_account_id from orrery.account a where a.cluster = v_cluster and a.name_key = lower(p_account_name);
   if not found then

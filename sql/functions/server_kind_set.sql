@@ -45,6 +45,11 @@ begin
     perform orrery.fail('OR003', format('kind %s cannot have such limits', p_kind), v_message,
       format('Each is one of %s with a non-negative integer.', array_to_string(c_limits, ', ')));
   end if;
+  if p_spec ? 'command' and (jsonb_typeof(p_spec -> 'command') <> 'string' or length(p_spec ->> 'command') not between 1 and 4096
+      or p_spec ->> 'command' ~ '[[:cntrl:]]') then
+    perform orrery.fail('OR003', format('kind %s cannot have such a command', left(p_kind, 64)), format('Got %s.', left(p_spec ->> 'command', 200)),
+      'It is the file name or path of an executable.');
+  end if;
   select to_jsonb(k) into v_old from orrery.server_kind k where k.cluster = v_cluster and k.kind = p_kind;
   if p_spec ->> 'world_function' is distinct from v_old ->> 'world_function' and p_spec ->> 'world_function' is not null then
     perform orrery.login_everywhere('naming a world_function');

@@ -1,6 +1,6 @@
 -- server_stop: stop one server; its players are logged out. One that is always on is replaced while its cluster is up.
 -- Writes: what server_stop_now writes.   Locks: cluster, placement, server.
--- Errors: OR001 unknown, OR002 stops already.   Called by: DBA.
+-- Errors: OR001 unknown, OR002 stops already, OR003 such a reason.   Called by: DBA.
 create or replace function orrery.server_stop(p_server_id bigint, p_reason text default null) returns text
 language plpgsql
 security definer
@@ -9,6 +9,9 @@ as $$
 declare
   v_server orrery.server;
 begin
+  if length(p_reason) > 200 or p_reason ~ '[[:cntrl:]]' then
+    perform orrery.fail('OR003', 'a reason has 200 characters at most, none of them a control character', format('Got %L.', left(p_reason, 200)), null);
+  end if;
   select * into v_server from orrery.server s where s.server_id = p_server_id;
   if not found then
     perform orrery.fail('OR001', format('no server %s', coalesce(p_server_id::text, 'null')), null, 'SELECT * FROM server_status');

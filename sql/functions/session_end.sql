@@ -37,7 +37,7 @@ begin
     for no key update of s
   loop
     update orrery.session s
-    set state = 'ended', rule = 'session_end', reason = concat_ws(': ', v_end.reason, v_end.detail), state_at = v_now,
+    set state = 'ended', rule = 'session_end', reason = left(concat_ws(': ', v_end.reason, v_end.detail), 1000), state_at = v_now,
         payload = '{}', taken = true
     where s.session_id = v_end.session_id and s.state <> 'ended';
     continue when not found;

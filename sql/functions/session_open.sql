@@ -1,7 +1,7 @@
 -- session_open: a player has logged in: a session owned by this login server, its root secret, the account's characters.
 -- An orphaned session of the account, whose server died, is ended first.
 -- Writes: session, session_secret; what session_end_all writes.   Reads: account, character; calls hook character_details.
--- Errors: those of server_identity; OR001 unknown account; OR002 account not active or cluster stopping; OR006 server full;
+-- Errors: those of server_identity; OR001 unknown account; OR003 no address; OR002 account not active or cluster stopping; OR006 server full;
 -- OR008 the account is in play already.
 -- Called by: src/pg/control_api (role login).
 create or replace function orrery.session_open(
@@ -19,6 +19,10 @@ declare
   v_session_id bigint;
   v_orphans bigint[];
 begin
+  if length(p_client_address) > 100 or p_client_address ~ '[[:cntrl:]]' then
+    perform orrery.fail('OR003', 'a client''s address has 100 characters at most, none of them a control character',
+      format('Got %L.', left(p_client_address, 100)), 'It is host:port.');
+  end if;
   select a.* into v_account from orrery.account a where a.account_id = p_account_id and a.cluster = v_me.cluster;
   if not found then
     perform orrery.fail('OR001', format('no account %s in %s', p_account_id, v_me.cluster), 'The id is unknown in this cluster.',

@@ -115,7 +115,7 @@ class World:
         """Parameter -> values that mean something in this world, the most telling first."""
         mark = self.mark
         soon = datetime.datetime(2099, 1, 1, tzinfo=datetime.timezone.utc)
-        refs = [{"session_id": s["session_id"], "epoch": s["epoch"], "role": "owner", "reason": "logout", "state": {}} for s in self.sessions.values()]
+        refs = [{"session_id": s["session_id"], "epoch": s["epoch"], "role": "owner", "reason": "logout", "detail": "x", "state": {}} for s in self.sessions.values()]
         running = [{"server_id": s, "epoch": e, "state": "ready"} for s, e, _ in self.servers.values()]
         name = {"agent_register": self.agent, "setting": "lease_ms", "setting_set": "lease_ms",
                 "character_create": f"{mark}new hero", "account_create": f"{mark}new"}.get(function)
