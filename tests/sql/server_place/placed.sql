@@ -1,7 +1,7 @@
 -- Catches a server placed without its ports, its token or its command, twice, or in a cluster that is not up.
 begin;
 set local client_min_messages = warning;
-select plan(16);
+select plan(17);
 delete from orrery.agent_heartbeat;
 select orrery.cluster_create('t');
 select orrery.server_kind_set('plain', '{"role":"other","command":"run","args":["-x"],"env":{"A":"b"},"public_port":7999,"ready_deadline_ms":2000,"stop_grace_ms":300,"memory_bytes":1000,
@@ -12,7 +12,9 @@ create function pg_temp.state_of(p_id bigint) returns text language sql as $$ se
 select is(orrery.server_place(:id), false, 'not while its cluster is stopped');
 select is(pg_temp.state_of(:id), 'requested', 'it goes on waiting');
 update orrery.cluster set state = 'starting', rule = 'test' where cluster = 't';
+update orrery.server set empty_since = '-infinity' where server_id = :id;
 select is(orrery.server_place(:id), true, 'placed');
+select is((select empty_since from orrery.server where server_id = :id), null, 'it has not been empty before it was there');
 select is((select (state, agent_id, rule, reason, public_host, public_port, private_host, private_port)::text from orrery.server where server_id = :id),
   ('starting'::text, :agent::bigint, 'placement_pick'::text, (select s.reason from orrery.server s where s.server_id = :id), '192.0.2.1'::text, 7999, '10.0.0.1'::text, 21000)::text, 'where, with its addresses');
 select matches((select reason from orrery.event where noun = 'server' and noun_id = :'id' and to_state = 'starting'), '^starting on agent-t: the only .*: \d+ % reserved$', 'its event says why there');
