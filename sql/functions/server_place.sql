@@ -1,8 +1,9 @@
 -- server_place: put a requested server on the agent that placement_pick names: ports, a token, a start command. When
--- there is no room it goes on waiting, with the reason, and is tried again after place_retry_ms.
--- Writes: server, port, command, event.
--- Locks: cluster, agent, server. Cluster and agent are not waited for, since the caller may hold others: when one is busy,
--- the server stays due for the next tick.
+-- there is no room it goes on waiting, with the reason, and is tried again after place_retry_ms. An epoch of an earlier
+-- incarnation is replaced: it may have been started already, after the backup that this database was restored from.
+-- Writes: server, placement, port, command, event.
+-- Locks: cluster, agent, server; the cluster's keeps others from the placement. Cluster and agent are not waited for, since
+-- the caller may hold others: when one is busy, the server stays due for the next tick.
 -- Errors: none.   Called by: server_request, tick_servers.
 create or replace function orrery.server_place(p_server_id bigint) returns boolean
 language plpgsql
@@ -60,6 +61,10 @@ begin
       raise notice '% % waits: %', v_server.kind, v_server.key, v_pick.reason;
     end if;
     return false;
+  end if;
+  if v_server.epoch >> 32 < orrery.incarnation_current() then
+    update orrery.server s set epoch = orrery.epoch_next() where s.server_id = p_server_id returning s.* into v_server;
+    update orrery.placement p set epoch = v_server.epoch where p.server_id = p_server_id;
   end if;
   v_token := encode(orrery.random_bytes(32), 'hex');
   update orrery.server s
