@@ -37,6 +37,35 @@ std::vector<Key> keys_of(const std::string& cluster, bool small) {
   return keys;
 }
 
+// Blows that are of one kind; a seed has some of them only, or no database would ever be well for long enough to judge.
+enum class Blow {
+  crash,
+  cut,
+  cut_long,
+  reboot,
+  shim,
+  process,
+  hand_over,
+  drain,
+  freeze,
+  weather,
+  clock,
+  restart,
+  database_crash,
+  fail_over,
+  no_tick,
+  elsewhere,
+  set_back
+};
+
+const std::vector<std::pair<Blow, double>> blows{
+    {Blow::crash, 0.8},           {Blow::cut, 0.8},        {Blow::cut_long, 0.8},
+    {Blow::reboot, 0.7},          {Blow::shim, 0.8},       {Blow::process, 0.9},
+    {Blow::hand_over, 0.5},       {Blow::drain, 0.4},      {Blow::freeze, 0.6},
+    {Blow::weather, 0.8},         {Blow::clock, 0.35},     {Blow::restart, 0.35},
+    {Blow::database_crash, 0.35}, {Blow::fail_over, 0.35}, {Blow::no_tick, 0.35},
+    {Blow::elsewhere, 1},         {Blow::set_back, 1}};
+
 class Simulation {
  public:
   Simulation(std::uint64_t seed, unsigned slot)
@@ -75,10 +104,11 @@ class Simulation {
 
   void blow();
   void operate();
-  void database_down(bool crashed, bool failed_over, Duration how_long);
+  void database_down(bool crashed, bool failed_over, bool set_back, Duration how_long);
+  void take_snapshot();
+  bool can_lead_elsewhere();
   void database_elsewhere(Duration how_long);
-  void snapshot();
-  void set_back();
+  void lead_back();
   void step_clock();
   void heal();
   void wish();
@@ -106,6 +136,10 @@ class Simulation {
   std::vector<Key> red_ = keys_of("red", false), blue_ = keys_of("blue", true);
   bool blue_stays_ = true, asked_last_ = false, done_ = false;
   std::int64_t snapshot_incarnation_ = 0;
+  Time snapshot_at_{};
+  int copies_ = 0;
+  bool other_is_backup_ = false;
+  std::vector<Blow> blows_;
   std::string not_yet_;
   Time good_since_ = Time::max();
 };
@@ -113,7 +147,7 @@ class Simulation {
 // Statements
 
 void Simulation::carried_out(Service& service, const std::string& who, const std::string& what, const Called& called) {
-  world_.trace.add(fmt::format("{} {}", who, what));
+  if (!what.empty()) world_.trace.add(fmt::format("{} {}", who, what));
   // Every refusal that is meant has a code of class OR; OR009 would be an edge that no table has.
   if (!called.value && (!called.value.error().code.starts_with("OR") || called.value.error().code == "OR009")) {
     throw Broken{fmt::format("{} {}", who, what)};
@@ -195,16 +229,21 @@ void Simulation::power(std::size_t n, Duration off) {
 
 // The database
 
-void Simulation::database_down(bool crashed, bool failed_over, Duration how_long) {
-  if (!main_.is_up) return;
+void Simulation::database_down(bool crashed, bool failed_over, bool set_back, Duration how_long) {
   main_.is_up = false;
   ++main_.made;
   for (const auto& agent : agents_) {
     if (agent) agent->connection_lost("the database shut down");
   }
-  world_.timeline.in(how_long, [this, crashed, failed_over] {
+  world_.timeline.in(how_long, [this, crashed, failed_over, set_back] {
     world_.trace.add("the database is back");
-    if (crashed || failed_over) main_.database->crash();
+    if (set_back && snapshot_) {
+      database_ = std::move(snapshot_);
+      main_.database = database_.get();
+      checker_.watch(*main_.database, true);
+    }
+    if (crashed) main_.database->crash();
+    // Another timeline than the one noted: what a promotion, and the recovery from a backup, leave.
     if (failed_over) main_.database->rows("update orrery.incarnation set timeline = timeline - 1");
     main_.is_up = true;
     main_ticker_.last.reset();
@@ -213,35 +252,61 @@ void Simulation::database_down(bool crashed, bool failed_over, Duration how_long
   });
 }
 
-void Simulation::step_clock() {
-  const bool small = world_.chance.happens(0.3);
-  Duration step = small ? world_.chance.between(10ms, 700ms) : world_.chance.scale(1500ms, 90s);
-  if (world_.chance.happens(0.5)) step = -step;
-  main_.wall.shows += step;
-  world_.trace.add(fmt::format("the database's clock jumps by {} ms", step / 1ms));
+void Simulation::take_snapshot() {
+  world_.trace.add("a backup is made");
+  snapshot_at_ = world_.timeline.now();
+  snapshot_ = std::make_unique<Database>(fmt::format("sim_{}_{}", slot_, ++copies_), database_.get());
+  snapshot_incarnation_ =
+      std::stoll(snapshot_->rows("select coalesce(max(incarnation), 0) from orrery.incarnation")[0][0]);
+}
+
+// A blank database, or a backup of before the last failover. What is of the same lineage, or an heir, would rightly be
+// obeyed.
+bool Simulation::can_lead_elsewhere() {
+  if (leads_elsewhere_ || !main_.is_up || (other_is_backup_ && !snapshot_)) return false;
+  for (const Machine& machine : machines_) {
+    if (machine.pin.is_null()) return false;
+    if (other_is_backup_ && machine.pin.at("incarnation").get<std::int64_t>() <= snapshot_incarnation_) return false;
+  }
+  return true;
 }
 
 void Simulation::database_elsewhere(Duration how_long) {
-  if (leads_elsewhere_ || !main_.is_up || !other_.database) return;
-  // One of the same lineage, or an heir, would rightly be obeyed.
-  for (const Machine& machine : machines_) {
-    if (machine.pin.is_null() || machine.pin.at("incarnation").get<std::int64_t>() <= snapshot_incarnation_) return;
+  if (!other_.database) {
+    other_database_ =
+        other_is_backup_ ? std::move(snapshot_) : std::make_unique<Database>(fmt::format("sim_{}_other", slot_));
+    other_.database = other_database_.get();
+    other_.is_foreign = true;
+    other_.wall = main_.wall;
+    if (other_is_backup_) other_.database->rows("update orrery.incarnation set timeline = timeline - 1");
+    tick(other_, other_ticker_);
   }
-  world_.count("another database answers");
   leads_elsewhere_ = true;
   ++main_.made;
   for (const auto& agent : agents_) {
     if (agent) agent->connection_lost("the connection was reset");
   }
-  world_.timeline.in(how_long, [this] {
-    if (!leads_elsewhere_) return;
-    leads_elsewhere_ = false;
-    world_.trace.add("the right database answers again");
-    ++other_.made;
-    for (const auto& agent : agents_) {
-      if (agent) agent->connection_lost("the connection was reset");
-    }
-  });
+  world_.timeline.in(how_long, [this] { lead_back(); });
+}
+
+void Simulation::lead_back() {
+  if (!leads_elsewhere_) return;
+  leads_elsewhere_ = false;
+  world_.trace.add("the right database answers again");
+  ++other_.made;
+  for (const auto& agent : agents_) {
+    if (agent) agent->connection_lost("the connection was reset");
+  }
+}
+
+void Simulation::step_clock() {
+  const bool small = world_.chance.happens(0.3);
+  // What was to be done at a time waits for that time: set back for long, all takes as much longer.
+  const bool back = world_.chance.happens(0.5);
+  Duration step = small ? world_.chance.between(10ms, 700ms) : world_.chance.scale(1500ms, back ? 12s : 90s);
+  if (back) step = -step;
+  main_.wall.shows += step;
+  world_.trace.add(fmt::format("the database's clock jumps by {} ms", step / 1ms));
 }
 
 // Trouble
@@ -255,55 +320,65 @@ void Simulation::blow() {
   const auto hit = [&](const std::string& what) {
     world_.count("blow: " + what);
     world_.trace.add(fmt::format("BLOW on a{}: {}", n + 1, what));
+    return true;
   };
-  switch (chance.below(20)) {
-    case 0:
-    case 1:
-      if (!agent_runs) break;
-      hit("the agent crashes");
+  switch (chance.pick(blows_)) {
+    case Blow::crash:
+      if (!agent_runs || !hit("the agent crashes")) break;
       crash_agent(n);
       restart(n, chance.scale(20ms, 20s));
       break;
-    case 2:
-    case 3:
-    case 4: {
-      if (!agent_runs) break;
-      const Duration how_long = chance.scale(100ms, 40s);
-      hit(fmt::format("cut off"));
-      world_.trace.add(fmt::format("for {} ms", how_long / 1ms));
-      agent->cut_off(how_long);
+    case Blow::cut:
+      if (agent_runs && hit("cut off")) agent->cut_off(chance.scale(100ms, 10s));
       break;
-    }
-    case 5:
-      if (!machines_[n].is_on()) break;
-      hit("reboots");
-      power(n, chance.scale(1s, 30s));
+    case Blow::cut_long:
+      if (agent_runs && hit("cut off for long")) agent->cut_off(chance.between(8s, 40s));
       break;
-    case 6:
+    case Blow::reboot:
+      if (machines_[n].is_on() && hit("reboots")) power(n, chance.scale(1s, 30s));
+      break;
+    case Blow::shim:
       if (machines_[n].kill_shim(chance.below(100))) hit("a shim is killed");
       break;
-    case 7:
-    case 8:
+    case Blow::process:
       if (machines_[n].kill_process(chance.below(100))) hit("a server is killed");
       break;
-    case 9:
+    case Blow::hand_over:
+      if (agent_runs && hit("the agent hands over")) agent->stop(false);
+      break;
+    case Blow::drain:
+      if (agent_runs && hit("the agent drains")) agent->stop(true);
+      break;
+    case Blow::freeze:
+      if (agent_runs && hit("the agent freezes")) agent->freeze(chance.scale(200ms, 30s));
+      break;
+    case Blow::weather:
+      hit("weather");
+      weather_ = Weather{chance.happens(0.5) ? 0.03 : 0, chance.happens(0.5) ? 0.05 : 0, chance.happens(0.5) ? 0.08 : 0,
+                         chance.happens(0.5) ? 0.05 : 0, chance.happens(0.5) ? 0.3 : 0};
+      break;
+    case Blow::clock:
       hit("the clock of the database");
       step_clock();
       break;
-    case 10:
-      hit("the database restarts");
-      database_down(false, false, chance.scale(100ms, 20s));
+    case Blow::restart:
+      if (main_.is_up && hit("the database restarts")) database_down(false, false, false, chance.scale(100ms, 20s));
       break;
-    case 11:
-      hit("the database crashes");
-      database_down(true, false, chance.scale(100ms, 20s));
+    case Blow::database_crash:
+      if (main_.is_up && hit("the database crashes")) database_down(true, false, false, chance.scale(100ms, 20s));
       break;
-    case 12:
-      hit("the database fails over");
-      database_down(true, true, chance.scale(1s, 8s));
+    case Blow::fail_over:
+      if (main_.is_up && hit("the database fails over")) database_down(true, true, false, chance.scale(1s, 8s));
       break;
-    case 13:
-    case 14: {
+    case Blow::set_back:
+      if (!main_.is_up) break;
+      if (!snapshot_) {
+        take_snapshot();
+      } else if (world_.timeline.now() - snapshot_at_ > 2s && hit("the database is set back to a backup")) {
+        database_down(true, true, true, chance.scale(1s, 8s));
+      }
+      break;
+    case Blow::no_tick: {
       hit("no tick");
       const bool killed = chance.happens(0.5);
       main_ticker_.runs = false;
@@ -313,30 +388,10 @@ void Simulation::blow() {
       });
       break;
     }
-    case 15:
-      if (!agent_runs) break;
-      hit("the agent hands over");
-      agent->stop(false);
+    case Blow::elsewhere:
+      if (!snapshot_ && other_is_backup_) take_snapshot();
+      if (can_lead_elsewhere() && hit("another database answers")) database_elsewhere(chance.scale(500ms, 15s));
       break;
-    case 16:
-      if (!agent_runs) break;
-      hit("the agent drains");
-      agent->stop(true);
-      break;
-    case 17: {
-      if (!agent_runs) break;
-      hit("the agent freezes");
-      agent->freeze(chance.scale(200ms, 30s));
-      break;
-    }
-    case 18:
-      hit("another database answers");
-      database_elsewhere(chance.scale(500ms, 15s));
-      break;
-    default:
-      hit("weather");
-      weather_ = Weather{chance.happens(0.5) ? 0.03 : 0, chance.happens(0.5) ? 0.05 : 0, chance.happens(0.5) ? 0.08 : 0,
-                         chance.happens(0.5) ? 0.05 : 0, chance.happens(0.5) ? 0.3 : 0};
   }
   world_.timeline.in(chance.scale(blow_every_ / 8, blow_every_ * 2), [this] { blow(); });
 }
@@ -393,7 +448,7 @@ void Simulation::heal() {
   world_.trace.add("everything heals");
   world_.calm = true;
   weather_ = Weather{};
-  leads_elsewhere_ = false;
+  lead_back();
   main_ticker_.runs = true;
   for (std::size_t n = 0; n < machine_count; ++n) {
     if (!machines_[n].is_on()) machines_[n].power_on();
@@ -505,12 +560,15 @@ void Simulation::prepare() {
   blue_stays_ = chance.happens(0.5);
   weather_ = Weather{chance.happens(0.5) ? 0.01 : 0, chance.happens(0.5) ? 0.02 : 0, chance.happens(0.5) ? 0.03 : 0,
                      chance.happens(0.5) ? 0.02 : 0, chance.happens(0.5) ? 0.1 : 0};
-  if (chance.happens(0.3)) {
-    other_database_ = std::make_unique<Database>(fmt::format("sim_{}_other", slot_));
-    other_.database = other_database_.get();
-    other_.is_foreign = true;
-    other_.wall = main_.wall;
+  for (const auto& [blow, share] : blows) {
+    if (chance.happens(share)) blows_.push_back(blow);
   }
+  // Another database, or an earlier state of this one, in some seeds only: they are rare, and end much.
+  const std::size_t databases = chance.below(6);
+  other_is_backup_ = databases == 1;
+  if (databases > 1) std::erase(blows_, Blow::elsewhere);
+  if (databases != 2) std::erase(blows_, Blow::set_back);
+  if (other_is_backup_) blows_.push_back(Blow::fail_over);
   checker_.watch(*main_.database);
   dba("setting", "orrery.setting_set('lease_ms', $2::numeric)", {std::to_string(lease_ / 1ms)});
   dba("setting", "orrery.setting_set('lease_margin_ms', $2::numeric)", {std::to_string(margin_ / 1ms)});
@@ -528,7 +586,6 @@ void Simulation::prepare() {
     });
   }
   world_.timeline.in(50ms, [this] { tick(main_, main_ticker_); });
-  if (other_.database) world_.timeline.in(70ms, [this] { tick(other_, other_ticker_); });
   world_.timeline.in(4s, [this] { blow(); });
   world_.timeline.in(4s, [this] { operate(); });
   world_.timeline.at(trouble_until, [this] { heal(); });

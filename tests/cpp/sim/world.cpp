@@ -222,6 +222,7 @@ void Machine::watch_lease(ServerRef ref) {
     Run* run = find(ref);
     if (boots != boots_ || !run || !run->shim || !run->lease_until) return;
     if (now() < *run->lease_until) return watch_lease(ref);
+    if (run->plan.hold) throw Broken{fmt::format("{}, which holds on isolation, ended by its lease", words(ref))};
     world_.count("ended by their lease");
     end(*run, std::nullopt, 9, "killed by signal 9 (Killed): its lease has run out", true);
   });
