@@ -123,7 +123,7 @@ class Trial:
         self.calls = 0
         self.wrong, self.succeeded = [], []
 
-    def call(self, what, parameter, arguments):
+    def call(self, what, parameter, arguments, again=False):
         if parameter in arguments and len(str(arguments[parameter])) > HUGE:
             parameter += ", huge"
         self.calls += 1
@@ -135,10 +135,12 @@ class Trial:
         except psycopg2.Error as error:
             self.judge(what, error)
         took = time.monotonic() - began
-        if took > CALL_S_MAX:
-            self.wrong.append(f"{self.routine.name}({what}) took {took:.1f} s")
         self.cursor.execute("rollback to savepoint s")
         del self.connection.notices[:]
+        if took > CALL_S_MAX and not again:
+            self.call(what, parameter, arguments, again=True)  # the machine may have been busy
+        elif took > CALL_S_MAX:
+            self.wrong.append(f"{self.routine.name}({what}) took {took:.1f} s")
 
     def judge(self, what, error):
         diag = error.diag

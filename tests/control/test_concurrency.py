@@ -31,7 +31,7 @@ CLUSTERS = ("a", "b")
 ACCOUNTS = 24
 ROUND = 2000
 LEASE_S, MARGIN_S, RETRY_S = 2.0, 0.5, 0.4
-CONVERGE_S = 20
+CONVERGE_S = 30
 # Leases end by the clock, so what is done while they do must not be over sooner.
 OPERATIONS_PER_S = 330
 SETTINGS = {
