@@ -4,7 +4,7 @@ set local client_min_messages = warning;
 select no_plan();
 select orrery_test.cluster_up('t') as a \gset
 select orrery_test.agent_up('agent-t2', '{"public_address":"192.0.2.2"}') as b \gset
-select orrery.server_kind_set('plain', '{"role":"other","command":"true","ready_deadline_ms":100}', 't');
+select orrery.server_kind_set('plain', '{"role":"other","command":"true","ready_deadline_ms":1000}', 't');
 select server_id as chat from orrery.server where cluster = 't' and kind = 'chat' \gset
 select orrery.command_add(:chat, 'tell', '{"tell":"sync"}', 'test') as unfetched \gset
 select orrery_test.beat(:'a') is not null as fetched \gset
@@ -17,7 +17,7 @@ create function pg_temp.command(p_id bigint) returns text language sql as $$ sel
 select orrery_test.clock_advance('5 s');
 select orrery.tick_commands();
 select is(pg_temp.command(:start), 'pending by placement_pick', 'not before its time');
-select orrery_test.clock_advance('0.2 s');
+select orrery_test.clock_advance('1.1 s');
 select is((select count(*) from jsonb_array_elements(orrery.command_claim(:first)) c where (c ->> 'command_id')::bigint = :start), 0::bigint, 'what is late is not handed out any more');
 select orrery.tick_commands();
 select is(pg_temp.command(:start), 'expired by tick_commands', 'a start that nobody fetched expires');
