@@ -46,6 +46,7 @@ begin
   v_event := orrery.event_add(null, 'agent', v_agent.agent_id::text, 'agent_fence', v_words,
     jsonb_build_object('servers', coalesce(to_jsonb(v_gone), '[]'), 'heard_at', v_heard, 'login', session_user));
   perform orrery.servers_lock(v_gone);
+  perform orrery.sessions_lock(v_gone);
   for v_server in
     select s.* from orrery.server s where s.server_id = any(v_gone) order by s.server_id
   loop

@@ -15,6 +15,10 @@ begin
   order by c.cluster for no key update;
   perform orrery.servers_lock((
     select array_agg(s.server_id) from orrery.server s where s.agent_id = p_agent_id and s.state in ('starting', 'ready', 'stopping')));
+  perform orrery.sessions_lock((
+    select array_agg(s.server_id) from orrery.server s
+    where s.agent_id = p_agent_id and s.state in ('starting', 'ready', 'stopping') and not exists (
+      select from jsonb_to_recordset(p_inventory) as i(server_id bigint, epoch bigint) where i.server_id = s.server_id and i.epoch = s.epoch)));
   for v_server in
     select s.server_id, s.epoch, i.state
     from orrery.server s

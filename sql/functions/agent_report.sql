@@ -35,6 +35,9 @@ begin
         select r.server_id from jsonb_to_recordset(p_reports) as r(server_id bigint)
         union all
         select d.server_id from jsonb_to_recordset(p_reports) as r(command_id bigint) join orrery.command d on d.command_id = r.command_id)));
+    perform orrery.sessions_lock((
+      select array_agg(s.server_id) from jsonb_to_recordset(p_reports) as r(server_id bigint, epoch bigint, state text)
+      join orrery.server s on s.server_id = r.server_id and s.epoch = r.epoch and s.agent_id = p_agent_id where r.state = 'exited'));
     for v_json in select r.value from jsonb_array_elements(p_reports) with ordinality r(value, n) order by r.n loop
       select * into v_report from jsonb_to_record(v_json)
         as r(command_id bigint, ok boolean, error text, server_id bigint, epoch bigint, state text, pid integer, reason text,

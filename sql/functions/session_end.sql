@@ -27,6 +27,10 @@ begin
     perform orrery.fail('OR003', format('%L is no reason for an end', v_end.reason),
       'A server ends sessions by lapse, logout, shutdown or login_timeout.', 'Pass one of them; words go into detail.');
   end loop;
+  -- all of them before the first attachment
+  perform from orrery.session s
+  where s.server_id = v_me.server_id and s.session_id in (select e.session_id from jsonb_to_recordset(p_ends) e (session_id bigint))
+  order by s.session_id for no key update;
   for v_end in
     select s.session_id, s.character_id, e.reason, e.detail, e.state
     from orrery.session s
@@ -34,7 +38,6 @@ begin
       using (session_id, epoch)
     where s.server_id = v_me.server_id and s.state <> 'ended'
     order by s.session_id
-    for no key update of s
   loop
     update orrery.session s
     set state = 'ended', rule = 'session_end', reason = left(concat_ws(': ', v_end.reason, v_end.detail), 1000), state_at = v_now,

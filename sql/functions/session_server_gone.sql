@@ -10,7 +10,8 @@ as $$
 declare
   v_ids bigint[];
 begin
-  perform from orrery.session s where s.server_id = p_server_id and s.state <> 'ended' order by s.session_id for no key update;
+  perform from orrery.session s where s.server_id = p_server_id and (s.state <> 'ended' or not s.taken)
+  order by s.session_id for no key update;
   select array_agg(s.session_id order by s.session_id) into v_ids
   from orrery.session s
   where s.server_id = p_server_id and s.state <> 'ended' and not (p_died and s.state in ('playing', 'orphaned'));

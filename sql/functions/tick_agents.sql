@@ -15,7 +15,7 @@ declare
   v_silent timestamptz := v_now - make_interval(secs => (orrery.setting('lease_ms') + orrery.setting('lease_margin_ms'))::float8 / 1000);
   v_agent  bigint;
   v_locked bigint;
-  v_gone   bigint[];
+  v_gone   bigint[] := '{}'::bigint[];
   v_server orrery.server;
 begin
   perform orrery.agent_listeners();
@@ -49,18 +49,21 @@ begin
     update orrery.agent a set state = 'lost', rule = 'tick_agents',
       reason = format('not heard of for %s s', round((orrery.setting('lease_ms') + orrery.setting('lease_margin_ms')) / 1000, 1))
     where a.agent_id = v_agent;
-    select array_agg(s.server_id order by s.server_id) into v_gone
-    from orrery.server s join orrery.server_kind k on k.cluster = s.cluster and k.kind = s.kind
-    where s.agent_id = v_agent and s.state in ('starting', 'ready', 'stopping')
-      and (k.on_isolation = 'stop' or s.state = 'starting' and exists (
-        select from orrery.command c
-        where c.server_id = s.server_id and c.epoch = s.epoch and c.verb = 'start' and c.state = 'pending' and c.claimed_at is null));
-    perform orrery.servers_lock(v_gone);
-    for v_server in
-      select s.* from orrery.server s where s.server_id = any(v_gone) order by s.server_id
-    loop
-      perform orrery.server_exited(v_server.server_id, v_server.epoch, 'tick_agents', 'its agent is lost');
-    end loop;
+    v_gone := v_gone || coalesce((
+      select array_agg(s.server_id)
+      from orrery.server s join orrery.server_kind k on k.cluster = s.cluster and k.kind = s.kind
+      where s.agent_id = v_agent and s.state in ('starting', 'ready', 'stopping')
+        and (k.on_isolation = 'stop' or s.state = 'starting' and exists (
+          select from orrery.command c
+          where c.server_id = s.server_id and c.epoch = s.epoch and c.verb = 'start' and c.state = 'pending' and c.claimed_at is null))), '{}');
+  end loop;
+  -- those of all agents together, in the order of locks
+  perform orrery.servers_lock(v_gone);
+  perform orrery.sessions_lock(v_gone);
+  for v_server in
+    select s.* from orrery.server s where s.server_id = any(v_gone) order by s.server_id
+  loop
+    perform orrery.server_exited(v_server.server_id, v_server.epoch, 'tick_agents', 'its agent is lost');
   end loop;
 end
 $$;

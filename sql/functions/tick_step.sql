@@ -11,8 +11,9 @@ as $$
 declare
   v_next timestamptz;
   v_why  text;
+  v_more text;
 begin
-  perform set_config('application_name', 'orrery tick: ' || p_step, false);
+  perform set_config('application_name', 'orrery tick: ' || p_step, true);
   case p_step
     when 'identity' then perform orrery.tick_identity();
     when 'timers' then v_next := orrery.tick_timers();
@@ -27,11 +28,12 @@ begin
   end case;
   return v_next;
 exception when query_canceled or others then
+  get stacked diagnostics v_more = pg_exception_context;
   v_why := case sqlstate when '57014' then 'cancelled: it did not end in its time' else sqlerrm end;
   if not exists (
     select from orrery.event e
     where e.noun = 'tick' and e.noun_id = p_step and e.rule = 'tick_failed' and e.recorded_at > orrery.clock() - interval '1 minute') then
-    perform orrery.event_add(null, 'tick', p_step, 'tick_failed', v_why, jsonb_build_object('code', sqlstate));
+    perform orrery.event_add(null, 'tick', p_step, 'tick_failed', v_why, jsonb_build_object('code', sqlstate, 'context', left(v_more, 1000)));
     raise warning 'tick step % failed: % (%)', p_step, v_why, sqlstate;
   end if;
   return null;

@@ -12,7 +12,7 @@ begin
   if v_handler is null then
     return format('no timer kind %s', p_kind);
   end if;
-  perform set_config('application_name', left(format('orrery tick: timers %s+%s %s', p_timers[1].timer_id, cardinality(p_timers) - 1, p_kind), 63), false);
+  perform set_config('application_name', left(format('orrery tick: timers %s+%s %s', p_timers[1].timer_id, cardinality(p_timers) - 1, p_kind), 63), true);
   execute format('select %s($1)', v_handler::regproc) using p_timers;
   return null;
 exception when query_canceled or others then
