@@ -13,6 +13,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import time
 
 import psycopg2
 import psycopg2.extras
@@ -63,7 +64,7 @@ class Database:
         self._run([self.dir / "bin" / "orrery", "--db", f"host={self.dir / 's'} dbname=orrery user=postgres", "db", "install",
                    "--sql-dir", self.dir / "sql"])
         self.sql("update cron.job set active = false")
-        self.sql("select pg_terminate_backend(pid) from pg_stat_activity where usename = 'orrery_cron'")
+        wait_until("pg_cron's end", self._no_job, 10, every=0.2)
         self.login("dba", "orrery_admin", "*")
 
     def _run(self, command):
@@ -71,6 +72,12 @@ class Database:
                               env={"PATH": os.environ["PATH"], "LANG": "C.UTF-8"})
         if done.returncode != 0:
             raise RuntimeError(f"{' '.join(map(str, command))}: {done.returncode}\n{done.stdout}{done.stderr}")
+
+    def _no_job(self):
+        """Ends pg_cron's jobs; true when there was none for a moment, since one may just be starting."""
+        ended = self.sql("select pg_terminate_backend(pid) from pg_stat_activity where usename = 'orrery_cron'")
+        time.sleep(0.2)
+        return not ended and not self.sql("select 1 from pg_stat_activity where usename = 'orrery_cron'")
 
     def _up(self):
         with contextlib.suppress(psycopg2.Error):

@@ -39,7 +39,8 @@ SETTINGS = {
     "tell_ttl_ms": 1000, "start_slack_ms": 300, "start_backoff_ms": 10, "start_backoff_max_ms": 200, "server_stable_ms": 500,
     "place_retry_ms": 50, "lapse_ms": 500, "login_timeout_ms": 1000, "login_stale_ms": 1500, "ready_wait_ms": 1000, "orphan_ms": 3000,
 }
-CONFLICTS = {"40001", "55P03"}
+# A lock_timeout that runs out just as the lock is granted is told as a statement that was cancelled (57014).
+CONFLICTS = {"40001", "55P03", "57014"}
 # What each operation can be refused for is asked for now and then; these two are done to a machine, not asked of the database.
 NEVER_REFUSED = {"lose"}
 
@@ -89,7 +90,7 @@ class Caller:
         except psycopg2.Error as error:
             connection.rollback()
             code = error.pgcode or "none"
-            if code in CONFLICTS:
+            if code in CONFLICTS and (code != "57014" or self.lock_timeout_ms):
                 self.stats[operation]["conflicted"] += 1
                 return "conflict", None
             wrong = None
