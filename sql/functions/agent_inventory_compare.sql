@@ -8,6 +8,7 @@ set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_server  record;
+  v_gone    bigint[];
   v_unknown jsonb;
 begin
   perform from orrery.cluster c
@@ -15,10 +16,12 @@ begin
   order by c.cluster for no key update;
   perform orrery.servers_lock((
     select array_agg(s.server_id) from orrery.server s where s.agent_id = p_agent_id and s.state in ('starting', 'ready', 'stopping')));
-  perform orrery.sessions_lock((
+  v_gone := (
     select array_agg(s.server_id) from orrery.server s
     where s.agent_id = p_agent_id and s.state in ('starting', 'ready', 'stopping') and not exists (
-      select from jsonb_to_recordset(p_inventory) as i(server_id bigint, epoch bigint) where i.server_id = s.server_id and i.epoch = s.epoch)));
+      select from jsonb_to_recordset(p_inventory) as i(server_id bigint, epoch bigint) where i.server_id = s.server_id and i.epoch = s.epoch));
+  perform orrery.sessions_lock(v_gone);
+  perform orrery.commands_lock(p_agent_id, null, v_gone);
   for v_server in
     select s.server_id, s.epoch, i.state
     from orrery.server s

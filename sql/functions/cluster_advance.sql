@@ -38,8 +38,13 @@ begin
     loop
       perform orrery.server_stop_now(v_server, 'its cluster is shut down', 'cluster_shutdown');
     end loop;
+    with open as (
+      select c.command_id from orrery.command c
+      where c.cluster = p_cluster and c.state in ('pending', 'claimed')
+      order by c.command_id for no key update
+    )
     update orrery.command c set state = 'void', rule = 'cluster_shutdown', reason = 'its cluster has stopped'
-    where c.cluster = p_cluster and c.state in ('pending', 'claimed');
+    from open o where c.command_id = o.command_id;
     update orrery.cluster c set state = 'stopped', rule = 'cluster_advance', reason = 'no server is left', shutdown_at = null
     where c.cluster = p_cluster;
   end if;

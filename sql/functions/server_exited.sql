@@ -36,8 +36,12 @@ begin
   end if;
   select * into v_kind from orrery.server_kind k where k.cluster = v_server.cluster and k.kind = v_server.kind;
   delete from orrery.port p where p.server_id = p_server_id;
-  update orrery.command c set state = 'void', rule = p_rule, reason = p_reason
-  where c.server_id = p_server_id and c.state in ('pending', 'claimed');
+  with open as (
+    select c.command_id from orrery.command c
+    where c.server_id = p_server_id and c.state in ('pending', 'claimed')
+    order by c.command_id for no key update
+  )
+  update orrery.command c set state = 'void', rule = p_rule, reason = p_reason from open o where c.command_id = o.command_id;
 
   perform orrery.session_server_gone(p_server_id, v_server.state <> 'stopping', p_rule, p_reason);
   v_wanted := v_server.state <> 'stopping' and v_owner and v_cluster.state in ('starting', 'running', 'shutting_down')

@@ -1,6 +1,6 @@
--- tick_loop: tick many times a second, as the one loop that holds the lease (tick_lease). pg_cron calls it each minute: the
--- main one ends as the minute does, the spare half past it, so that one always stands by. Who does not hold the lease looks
--- every tick_spare_ms whether the holder is gone. Each watches the others: one that has been in a step for tick_step_ms_max is
+-- tick_loop: tick many times a second, as the one loop that holds the lease (tick_lease). pg_cron calls it each minute, once
+-- as the main one and once as the spare, which do not end together (tick_until). Who does not hold the lease looks every
+-- tick_spare_ms whether the holder is gone. Each watches the others: one that has been in a step for tick_step_ms_max is
 -- cancelled (and its backend ended, when that does not help), since statement_timeout does not reach inside a CALL; who
 -- ticks meanwhile leaves that step out.
 -- It commits after each step that wrote, so that no step waits for a lock while it holds those of another; hence it can be
@@ -14,9 +14,7 @@ declare
   c_second constant text[] := array['identity', 'timers', 'clusters', 'agents', 'commands', 'servers', 'idle', 'doorbell', 'note'];
   v_me_at  timestamptz := (select g.backend_start from pg_catalog.pg_stat_get_activity(pg_catalog.pg_backend_pid()) g);
   v_now    timestamptz := orrery.clock();
-  v_until  timestamptz := case when p_spare
-    then pg_catalog.date_trunc('minute', v_now + interval '30 seconds') + interval '30 seconds'
-    else pg_catalog.date_trunc('minute', v_now) + interval '60 seconds' end;
+  v_until  timestamptz := orrery.tick_until(p_spare, v_now);
   v_holds  boolean := false;
   v_lease  record;
   v_last   timestamptz;

@@ -371,8 +371,8 @@ def main():
     check("each of them did something", all(done[name] > 0 for pair in pairs for name in pair), str(done))
     if wrong["deadlock"]:
         lines = database.log.read_text(errors="replace").splitlines()
-        first = next(number for number, line in enumerate(lines) if "deadlock detected" in line)
-        say("the first:\n" + "\n".join(lines[first:first + 30]))
+        first = next(number for number, line in enumerate(lines) if "ERROR:  deadlock detected" in line or "(40P01)" in line)
+        say("the first:\n" + "\n".join(lines[first:first + 10]))
     if not arguments.pair:
         partitions(database)
     finish()
