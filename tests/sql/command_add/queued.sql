@@ -1,7 +1,7 @@
 -- Catches a command for an epoch that is over, for no agent, or one that nobody is woken for.
 begin;
 set local client_min_messages = warning;
-select plan(7);
+select plan(8);
 select orrery_test.cluster_running('t');
 select orrery_test.server_made('t', 'chat', 'main') as up, orrery_test.server_made('t', 'login', 'main', 'requested') as waits \gset
 select orrery.command_add(:up, 'tell', '{"tell":"sync"}', 'test') as id \gset
@@ -12,6 +12,11 @@ select is((select count(*) from orrery.event e where e.noun = 'command' and e.no
 select is(current_setting('orrery.rung', true), 'yes', 'its agent is rung');
 select orrery.command_add(:up, 'stop', null, 'test') as stop \gset
 select is((select payload from orrery.command where command_id = :stop), '{}', 'nothing to say is {}');
+update orrery.server set deadline_at = orrery.clock() + interval '7 s' where server_id = :up;
+select orrery.command_add(:up, 'start', null, 'test') as start \gset
+select results_eq(format('select verb, round(extract(epoch from expires_at - orrery.clock())) from orrery.command where cluster = ''t'' order by command_id'),
+  $$values ('tell', 30::numeric), ('stop', null), ('start', 7)$$, 'a tell expires after tell_ttl_ms, a start at its server''s deadline, a stop never');
+delete from orrery.command where command_id = :start;
 select is(orrery.command_add(:waits, 'stop', '{}', 'test'), null, 'one that no agent runs');
 select is(orrery.command_add(-1, 'stop', '{}', 'test'), null, 'an unknown one');
 select is((select count(*) from orrery.command where cluster = 't'), 2::bigint, 'make none');

@@ -1,7 +1,7 @@
 -- Catches a command that is lost on its way, comes too often or out of order, and a start without its token.
 begin;
 set local client_min_messages = warning;
-select plan(13);
+select plan(17);
 select orrery_test.agent_up('agent-t') as a \gset
 select (:'a'::jsonb ->> 'agent_id')::bigint as agent \gset
 select is(orrery.command_claim(:agent), '[]', 'nothing to do');
@@ -27,6 +27,12 @@ select orrery.setting_set('commands_per_heartbeat', 1);
 select orrery_test.clock_advance('3.1 s');
 select is((select array_agg(x ->> 'verb') from jsonb_array_elements(orrery.command_claim(:agent)) x), '{start}', 'commands_per_heartbeat at most');
 select is((select array_agg(x ->> 'verb') from jsonb_array_elements(orrery.command_claim(:agent)) x), '{stop}', 'the rest next time');
+select is((select array_agg(attempts order by command_id) from orrery.command where server_id = :id), '{3,1,3}', 'each time is counted');
+select is((select count(*) from orrery.event e where e.noun = 'command' and e.noun_id::bigint = :stop), 2::bigint, 'and leaves no event but for the first');
+select is((select array_agg(verb || ' ' || (expires_at is null) order by command_id) from orrery.command where server_id = :id), '{"start true","tell false","stop true"}', 'what its agent may have begun expires no more');
+select orrery.command_add(:id, 'tell', '{}', 'test') as late \gset
+update orrery.command set expires_at = orrery.clock() where command_id = :late;
+select is((select count(*) from jsonb_array_elements(orrery.command_claim(:agent)) x where (x ->> 'command_id')::bigint = :late), 0::bigint, 'what is too late is not handed out');
 select is(orrery.command_claim((orrery_test.agent_up('agent-x') ->> 'agent_id')::bigint), '[]', 'another agent gets none of them');
 select * from finish();
 rollback;
