@@ -27,9 +27,9 @@ using Phase = ShimState::Phase;
 
 class ShimTest : public HostTest {
  protected:
-  /// Waits, without an agent, until the state file says that it ended.
+  /// Waits, without an agent, until its end is written down and its shim is gone.
   ShimState ends_alone(const Spawn& spawn) {
-    EXPECT_TRUE(until([&] { return state(spawn).phase == Phase::exited; }));
+    EXPECT_TRUE(until([&] { return state(spawn).phase == Phase::exited && !is_alive(shim_pid(spawn)); }));
     return state(spawn);
   }
   int shim_pid(const Spawn& spawn) const { return state(spawn).shim_pid; }
@@ -273,13 +273,13 @@ TEST_F(ShimTest, ALeaseEndsAServerWithoutAnAgent) {
 TEST_F(ShimTest, ALeaseIsProlongedAndOneThatHoldsHasNone) {
   Spawn held = server("plain", 2);
   held.hold = true;
-  held.lease_until = BootClock::now() + 300ms;
+  held.lease_until = BootClock::now() + 1s;
   start_ready(held);
   Spawn spawn = server("plain");
-  spawn.lease_until = BootClock::now() + 500ms;
+  spawn.lease_until = BootClock::now() + 1500ms;
   start_ready(spawn);
-  host_->steer({spawn.ref, BootClock::now() + 1500ms, std::nullopt});
-  pass(900ms);
+  host_->steer({spawn.ref, BootClock::now() + 3500ms, std::nullopt});
+  pass(2s);
   EXPECT_TRUE(exited_.empty());
   EXPECT_EQ(exit_once().ref, spawn.ref);
 }
@@ -287,11 +287,11 @@ TEST_F(ShimTest, ALeaseIsProlongedAndOneThatHoldsHasNone) {
 // What prolongs it lay in the queue while the shim did not run.
 TEST_F(ShimTest, AShimThatWasStoppedReadsItsLeaseBeforeItJudges) {
   Spawn spawn = server("plain");
-  spawn.lease_until = BootClock::now() + 600ms;
+  spawn.lease_until = BootClock::now() + 1500ms;
   start_ready(spawn);
   kill(shim_pid(spawn), SIGSTOP);
   host_->steer({spawn.ref, BootClock::now() + 60s, std::nullopt});
-  pass(900ms);
+  pass(2s);
   kill(shim_pid(spawn), SIGCONT);
   pass(300ms);
   EXPECT_TRUE(exited_.empty());
