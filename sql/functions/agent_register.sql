@@ -104,8 +104,6 @@ begin
     when unique_violation then
       perform orrery.fail('OR004', format('agent name %s was just registered by another', p_name), null, 'Give this agent a name of its own.');
   end;
-  insert into orrery.agent_heartbeat (agent_id, beat_at, cpu, memory_used_bytes) values (v_id, v_now, 0, 0)
-  on conflict (agent_id) do update set beat_at = excluded.beat_at, digest = null;
   with open as (
     select c.command_id from orrery.command c
     where c.agent_id = v_id and c.state = 'claimed'
@@ -113,6 +111,9 @@ begin
   )
   update orrery.command c set state = 'pending', rule = 'agent_register', reason = 'the agent registered anew'
   from open o where c.command_id = o.command_id;
+  -- after the commands, as agent_heartbeat, whose inventory may settle some
+  insert into orrery.agent_heartbeat (agent_id, beat_at, cpu, memory_used_bytes) values (v_id, v_now, 0, 0)
+  on conflict (agent_id) do update set beat_at = excluded.beat_at, digest = null;
   perform orrery.event_add(null, 'agent', v_id::text, 'agent_register', format('%s registered from host %s', p_name, v_m.host),
     p_machine);
   -- two at once must not both be the last that may; last, so that it is held briefly
