@@ -237,7 +237,7 @@ class AgentCore {
   void handle(const StopAsked&);
   void handle(const Timer&) {}
 
-  // Database (agent_core.cpp)
+  // Database (agent_core_database.cpp)
   void obey(const Json& registered);
   void refuse(const Error& error);
   void register_anew();
@@ -251,12 +251,6 @@ class AgentCore {
   void heartbeat_if_due();
   void forget_told();
   Json inventory() const;
-  std::optional<Instant> lease_end() const;
-  std::string lease_words() const;
-  void say_periodically();
-  void quit(int status);
-  void say(Level level, std::string text) { out_.push_back(Say{level, std::move(text)}); }
-  void complain(const std::string& about, const Error& error, const std::string& text);
 
   // Servers (agent_core_servers.cpp)
   void carry_out(const Json& command);
@@ -273,7 +267,14 @@ class AgentCore {
   Server* find(ServerRef ref);
   std::size_t count(State state) const;
 
+  // All of it (agent_core.cpp)
   void run_due();
+  std::optional<Instant> lease_end() const;
+  std::string lease_words() const;
+  void say_periodically();
+  void quit(int status);
+  void say(Level level, std::string text) { out_.push_back(Say{level, std::move(text)}); }
+  void complain(const std::string& about, const Error& error, const std::string& text);
 
   AgentIdentity self_;
   Instant now_{};

@@ -1,11 +1,13 @@
-// Time and counts as the agent's sources write them.
+// Time, counts and errors as AgentCore's sources write them.
 #pragma once
 
 #include <chrono>
 #include <cstdint>
 #include <string>
 
+#include "agents/text.h"
 #include "base/clock.h"
+#include "base/result.h"
 
 namespace orrery::agents {
 
@@ -17,6 +19,11 @@ inline std::string seconds_text(Duration d) {
 /// "1 server", "2 servers".
 inline std::string counted(std::size_t number, const std::string& noun) {
   return std::to_string(number) + " " + noun + (number == 1 ? "" : "s");
+}
+/// An error on one line, with its code and hint.
+inline std::string words_of(const Error& error) {
+  return one_line(error.message + (error.code.empty() ? "" : " [" + error.code + "]") +
+                  (error.hint.empty() ? "" : " Hint: " + error.hint));
 }
 
 }  // namespace orrery::agents

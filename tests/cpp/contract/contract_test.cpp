@@ -44,6 +44,15 @@ class Agent {
     }
     giving_ = false;
   }
+  // Lets time pass for this agent; the database's goes its own way.
+  void pass(Duration duration) {
+    const Instant end = now_ + duration;
+    for (auto at = core_.next_deadline(); at && *at <= end; at = core_.next_deadline()) {
+      now_ = std::max(now_, *at);
+      give(agents::Timer{});
+    }
+    now_ = end;
+  }
   // All actions of one type since the last asking.
   template <class T>
   std::vector<T> take() {
@@ -352,6 +361,42 @@ TEST_F(ContractTest, OneListensAndPassesDoorbellsOnToTheOther) {
   EXPECT_TRUE(listener.connection().until([&] { return listener.connection().notified().size() > heard; }));
   EXPECT_TRUE(other.connection().notified().empty());
   db_.rows("select orrery.setting_set('listeners_max', 64)");
+}
+
+// Catches two processes of one identity that both act, that take the name from each other for ever, or that both end.
+TEST_F(ContractTest, OfTwoAgentsOfOneIdentityTheLaterTakesOver) {
+  Agent earlier("twin");
+  earlier.connect();
+  earlier.pass(31s);
+  Agent later("twin");
+  later.connect();
+  earlier.pass(2s);
+  auto quits = earlier.take<agents::Quit>();
+  ASSERT_EQ(quits.size(), 1u) << earlier.said();
+  EXPECT_EQ(quits[0].status, agents::status_refused);
+  later.pass(60s);
+  EXPECT_TRUE(later.take<agents::Quit>().empty()) << later.said();
+  later.take<agents::Heartbeat>();
+  later.beat();
+  EXPECT_EQ(later.take<agents::Heartbeat>().size(), 1u);
+}
+
+// The same of two that begin together: each may take a lost token for a late registration of its own, once.
+TEST_F(ContractTest, OfTwoAgentsOfOneIdentityThatBeginTogetherOneIsLeft) {
+  Agent first("pair"), second("pair");
+  first.connect();
+  second.connect();
+  std::size_t ended = 0, registrations = 0;
+  for (int i = 0; i < 120; ++i) {
+    for (Agent* agent : {&first, &second}) {
+      agent->pass(500ms);
+      ended += agent->take<agents::Quit>().size();
+      registrations += agent->take<agents::Register>().size();
+    }
+  }
+  EXPECT_EQ(ended, 1u);
+  EXPECT_LE(registrations, 5u);
+  EXPECT_EQ(db_.value("select state from orrery.agent where name = 'pair'"), "up");
 }
 
 struct Call {
