@@ -56,7 +56,7 @@ begin
   values (p_agent_id, v_now, v_cpu, v_memory, case when p_inventory is not null then p_digest end)
   on conflict (agent_id) do update
     set beat_at = excluded.beat_at, cpu = excluded.cpu, memory_used_bytes = excluded.memory_used_bytes,
-        digest = coalesce(excluded.digest, b.digest)
+        digest = coalesce(excluded.digest, case when v_agent.state <> 'lost' then b.digest end)
   returning b.digest into v_digest;
   return jsonb_build_object(
     'want_inventory', v_digest is distinct from p_digest,

@@ -1,7 +1,7 @@
--- agent_returned: an agent is heard of anew: it is asked what it runs, and has start_slack_ms to say what became of its
--- servers before they are judged late.
--- Writes: agent_heartbeat, server.deadline_at.   Locks: agent_heartbeat, server; the caller holds the agent's.
--- Errors: none.                                  Called by: agent_heartbeat, agent_register.
+-- agent_returned: an agent is heard of anew: it has start_slack_ms to say what became of its servers before they are judged
+-- late. The caller asks it what it runs.
+-- Writes: server.deadline_at.   Locks: server; the caller holds the agent's.
+-- Errors: none.                 Called by: agent_heartbeat, agent_register.
 create or replace function orrery.agent_returned(p_agent_id bigint) returns void
 language plpgsql
 set search_path = pg_catalog, pg_temp
@@ -9,7 +9,6 @@ as $$
 declare
   v_later timestamptz := orrery.clock() + make_interval(secs => orrery.setting('start_slack_ms')::float8 / 1000);
 begin
-  update orrery.agent_heartbeat b set digest = null where b.agent_id = p_agent_id;
   with late as (
     select s.server_id from orrery.server s
     where s.agent_id = p_agent_id and s.state in ('starting', 'stopping') and s.deadline_at < v_later
@@ -18,4 +17,4 @@ begin
   update orrery.server s set deadline_at = v_later from late l where s.server_id = l.server_id;
 end
 $$;
-comment on function orrery.agent_returned(bigint) is 'Asks an agent that is heard of anew what it runs.';
+comment on function orrery.agent_returned(bigint) is 'Gives an agent that is heard of anew time to say what it runs.';
