@@ -168,7 +168,7 @@ class Runs:
                 self.violations.append(("4 a (server, epoch) is started once", f"{rest} and {self.starts[ref]}"))
             self.starts[ref] = rest[2:]
         elif what == "end":
-            self.ends[tuple(rest[:2])] = rest[2]
+            self.ends[tuple(rest[:2])] = rest[2:]
         elif what == "beat":
             self.beats[rest[0]].append(tuple(rest[1:]))
         elif what == "target":
@@ -194,13 +194,15 @@ class Runs:
             found.setdefault(name, why)
         runs = collections.defaultdict(list)
         for (server, epoch), (began, agent, *_) in self.starts.items():
-            runs[server].append((began, self.ends.get((server, epoch), now), epoch, agent))
+            ended, reason = self.ends.get((server, epoch), (now, "runs on"))
+            runs[server].append((began, ended, epoch, agent, reason))
         for server, of_server in runs.items():
             of_server.sort()
             for before, after in zip(of_server, of_server[1:]):
                 if after[0] < before[1]:
                     found.setdefault("4 a server runs once at a time",
-                                     f"server {server}: epoch {before[2]} on {before[3]} ended {before[1] - after[0]:.3f} s after {after[2]} began on {after[3]}")
+                                     f"server {server}: epoch {before[2]} on {before[3]} began at {before[0]:.3f}, ended at {before[1]:.6f}: {before[4]}; "
+                                     f"epoch {after[2]} began on {after[3]} at {after[0]:.6f}")
                 if after[2] <= before[2]:
                     found.setdefault("2 later starts have higher epochs", f"server {server}: {before} and {after}")
         owners = collections.defaultdict(set)

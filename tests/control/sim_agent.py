@@ -90,7 +90,7 @@ class Agent:
 
     def die(self, process):
         del self.processes[process.ref]
-        self.caller.journal("end", process.server_id, process.epoch, process.end_at)
+        self.caller.journal("end", process.server_id, process.epoch, process.end_at, process.end_reason)
         report = {"server_id": process.server_id, "epoch": process.epoch, "state": "exited", "exit_code": 1, "signal": None,
                   "reason": process.end_reason, "by_agent": process.by_agent, "token": process.token}
         self.exits[process.ref] = report
@@ -179,8 +179,9 @@ class Agent:
         draw = self.rng.random() if self.caller.faults else 0.5
         operation = "return" if self.silent_until else "heartbeat"
         params = self.beat_params()
-        # what a process that was cut off and its successor do: two at the same time, on two connections
-        twice = self.caller.both("heartbeat", "agent", "select orrery.agent_heartbeat(%s, %s, %s, %s, %s)", params) if draw < 0.15 else None
+        # two at the same time, on two connections; one inventory, since a second that crossed a start would be no true one
+        twice = self.caller.both("heartbeat", "agent", "select orrery.agent_heartbeat(%s, %s, %s, %s, %s)",
+                                 [*params[:-1], None]) if draw < 0.15 else None
         sent = time.monotonic()
         outcome, answer = self.caller.call(operation, "agent", "select orrery.agent_heartbeat(%s, %s, %s, %s, %s)", *params)
         second = twice() if twice else None
