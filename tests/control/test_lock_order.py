@@ -213,7 +213,11 @@ def sync(world, caller, rng):
 
 def kick(world, caller, rng):
     session_id = caller.value("select session_id from orrery.session where state <> 'ended' order by random() limit 1", ask=True)
-    caller.rows("select orrery.session_kick(%s)", session_id or 0)
+    if session_id is None:
+        me = world.server(caller, rng, "login")
+        opened = caller.value("select orrery.session_open(%s, %s, %s, %s, null)", *me, rng.choice(world.accounts), ask=True) if me else None
+        session_id = opened["session_id"] if opened else 0
+    caller.rows("select orrery.session_kick(%s)", session_id)
 
 
 def tick(world, caller, rng):
