@@ -340,7 +340,7 @@ void AgentProcess::arrive(Call call, std::uint64_t connection, Service& service,
   if (call.what == Call::What::listen || call.what == Call::What::unlisten) {
     if (connection != connection_) return;
     listening_ = call.what == Call::What::listen;
-    return answer(call, connection, {Json(nullptr), {}});
+    return answer(call, connection, {Json(nullptr), {}, false});
   }
   const Called called = carry_out(call, service);
   if (fate == doubled) {

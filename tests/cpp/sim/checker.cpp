@@ -221,6 +221,8 @@ void Checker::read_ports() {
 }
 
 void Checker::sometimes() {
+  read_servers();
+  compare_processes();
   read_placements();
   read_ports();
   const auto compare = [this](const std::string& noun, const std::string& query) {

@@ -174,17 +174,19 @@ std::string Database::timestamp(Duration now) {
 Called Database::call(Login login, const std::string& expression, Params params, Duration now) {
   params.insert(params.begin(), timestamp(now));
   Connection& to = connection(login);
-  const ResultPtr result =
-      to.run("select (" + expression + ")::text from set_config('orrery.fake_now', $1, false)", params);
-  Called called{Json(nullptr), {}};
+  const ResultPtr result = to.run("select (" + expression +
+                                      ")::text, pg_current_xact_id_if_assigned() is not null "
+                                      "from set_config('orrery.fake_now', $1, false)",
+                                  params);
+  Called called{Json(nullptr), {}, false};
   if (PQresultStatus(result.get()) != PGRES_TUPLES_OK) {
     std::string message = field(result.get(), PG_DIAG_MESSAGE_PRIMARY);
     if (const std::string detail = field(result.get(), PG_DIAG_MESSAGE_DETAIL); !detail.empty())
       message += ": " + detail;
     called.value = Error{message, field(result.get(), PG_DIAG_SQLSTATE), field(result.get(), PG_DIAG_MESSAGE_HINT)};
-  } else if (PQntuples(result.get()) > 0 && !PQgetisnull(result.get(), 0, 0)) {
-    const std::string text = PQgetvalue(result.get(), 0, 0);
-    if (!text.empty()) {
+  } else {
+    called.wrote = *PQgetvalue(result.get(), 0, 1) == 't';
+    if (const std::string text = PQgetvalue(result.get(), 0, 0); !text.empty()) {
       Json json = Json::parse(text, nullptr, false);
       called.value = json.is_discarded() ? Json(text) : std::move(json);
     }

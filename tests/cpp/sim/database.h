@@ -22,10 +22,11 @@ using Rows = std::vector<std::vector<std::string>>;  // null reads as ""
 
 enum class Login { agent, tick, dba, superuser };
 
-/// What a call gave, and the doorbells that rang at its commit.
+/// What a call gave, the doorbells that rang at its commit, and whether it changed anything.
 struct Called {
   Result<Json> value;
   std::vector<std::string> bells;
+  bool wrote = false;
 };
 
 class Database {
