@@ -17,7 +17,7 @@ import time
 
 import psycopg2
 
-from database import Database, check, finish, machine, say
+from database import Database, check, finish, machine, say, wait_until
 
 WAIT_S_MAX = 5.0
 LIVE = "state in ('starting', 'ready', 'stopping')"
@@ -55,6 +55,16 @@ class World:
         if answer and "token" in answer:
             with self.lock:
                 self.agents[number] = (answer["agent_id"], answer["token"])
+
+    def recover(self):
+        """What the pair before has stopped, drained or fenced runs again."""
+        for number in (1, 2):
+            with contextlib.closing(Caller(self, "world", "agents")) as caller:
+                self.register(caller, number)
+            self.superuser.rows("select orrery.agent_resume(%s)", f"a{number}")
+        wait_until("the cluster", lambda: self.superuser.rows("select orrery.cluster_shutdown_cancel('t')") is None
+                   or self.superuser.rows("select orrery.cluster_start('t')") is None
+                   or self.superuser.value("select count(*) from orrery.server where kind in ('login', 'chat') and state = 'ready'") == 2, 20, 0.02)
 
     def agent(self, rng):
         with self.lock:
@@ -281,7 +291,10 @@ class Ticks(threading.Thread):
 
 def against(world, names, seconds, seed):
     """Runs the two against each other; returns (worst wait, errors, calls that were not refused)."""
-    beside = [Hands(world)] + ([] if "tick" in names else [Ticks(world)])
+    beside = [Hands(world), Ticks(world)]
+    world.recover()
+    if "tick" in names:
+        beside[1].going = False
     callers, threads = [], []
     until = time.monotonic() + seconds
 
