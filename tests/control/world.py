@@ -122,6 +122,8 @@ class World:
         names = [name] if name else [f"{mark}player", f"{mark}newcomer", self.agent, f"{mark}hero player"]
         kinds = ["skill_training"] if function.startswith("timer_") else [self.kind, "grid"]
         keys = [self.timer_key, f"{mark}parked"] if function.startswith("timer_") else [self.key, f"{mark}fourth", "aldra-1"]
+        if function == "world":
+            kinds, keys = ["grid"], ["aldra-1"]
         return {
             "p_cluster": [self.cluster, f"{mark}made"] if function == "cluster_create" else [self.cluster, None],
             "p_name": names, "p_agent": [self.agent], "p_agent_id": [self.agent_id], "p_identity": [self.identity],
