@@ -1,7 +1,7 @@
 """A whole Orrery of real processes in a directory of its own: PostgreSQL, agents, bots. Stopped and removed at exit.
 
 As root everything runs as an unprivileged user (PostgreSQL refuses root), from copies that this user can read.
-Environment: ORRERY_BUILD, the build tree (default build/release of this checkout).
+Environment: ORRERY_BUILD, the build tree (default build/release of this checkout); ORRERY_SQL_DIR, other SQL; ORRERY_KEEP keeps the directory.
 """
 
 import atexit
@@ -175,7 +175,7 @@ class Stack:
         for signum in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
             signal.signal(signum, lambda number, _: sys.exit(128 + number))
         shutil.copytree(BUILD / "bin", self.dir / "bin", ignore=shutil.ignore_patterns("test_*", "bench_*"))
-        shutil.copytree(ROOT / "sql", self.dir / "sql")
+        shutil.copytree(os.environ.get("ORRERY_SQL_DIR") or ROOT / "sql", self.dir / "sql")
         shutil.copy(ROOT / "tests" / "e2e" / "stub_server.py", self.dir / "bin")
         (self.dir / "s").mkdir()
         if os.getuid() == 0:
