@@ -147,9 +147,10 @@ class SimulatedAgent:
         return what, bells
 
     def obey(self, answer):
-        self.want_inventory = answer["want_inventory"]
-        self.relays = [relay["agent_id"] for relay in answer.get("relays", ())]
-        for command in answer["commands"]:
+        self.want_inventory = answer.get("want_inventory", False)
+        if "relays" in answer:
+            self.relays = [relay["agent_id"] for relay in answer["relays"]]
+        for command in answer.get("commands", ()):
             self.received, self.received_at = self.received + 1, time.perf_counter()
             ref = (command["server_id"], command["epoch"])
             if command["verb"] == "start" and ref not in self.servers:
@@ -164,7 +165,7 @@ class SimulatedAgent:
                 self.stopping.add(ref)
             else:
                 self.reports.append({"command_id": command["command_id"], "ok": True})
-        for unknown in answer["unknown"]:
+        for unknown in answer.get("unknown", ()):
             self.servers.pop((unknown["server_id"], unknown["epoch"]), None)
 
     def exited(self, command):
@@ -323,9 +324,9 @@ def make_fleet(stack, count, servers_each):
         with wanted as (
           select a.agent_id, n, orrery.epoch_next() as epoch from orrery.agent a, generate_series(1, %s) n order by a.agent_id, n
         ), made as (
-          insert into orrery.server (cluster, kind, key, agent_id, epoch, state, rule, reason, state_at, requested_at, token_hash,
+          insert into orrery.server (cluster, kind, key, agent_id, epoch, state, rule, reason, state_at, requested_at, token_hash, on_isolation,
             public_host, public_port, private_host, private_port)
-          select %s, 'room', w.agent_id || '.' || w.n, w.agent_id, w.epoch, 'requested', 'bench', 'bench', now(), now(), '\\x00',
+          select %s, 'room', w.agent_id || '.' || w.n, w.agent_id, w.epoch, 'requested', 'bench', 'bench', now(), now(), '\\x00', 'stop',
             '127.80.0.1', 20000 + 2 * w.n, '127.81.0.1', 20001 + 2 * w.n
           from wanted w
           returning *
@@ -346,7 +347,8 @@ def make_fleet(stack, count, servers_each):
     with connection.cursor() as cursor:
         cursor.execute("vacuum analyze")
     connection.close()
-    fleet.run(2.5)
+    # A backend plans a statement anew five times before it keeps a plan.
+    fleet.run(8.5)
     ready = stack.owner("select count(*)::int as n from orrery.server where state = 'ready'")[0]["n"]
     if ready < count * servers_each or any(agent.want_inventory for agent in fleet.agents):
         raise RuntimeError(f"{ready} servers are ready, and not every agent's inventory is known")

@@ -12,7 +12,7 @@ set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_now    timestamptz := orrery.clock();
-  v_lease  interval := make_interval(secs => orrery.setting('lease_ms')::float8 / 1000);
+  v_lease  interval;
   v_agent  orrery.agent;
   v_heard  timestamptz;
   v_gone   bigint[];
@@ -23,6 +23,7 @@ begin
   perform orrery.login_everywhere('agent_fence');
   perform from orrery.cluster c order by c.cluster for no key update;
   v_agent := orrery.agent_named(p_agent, 'agent_fence');
+  v_lease := make_interval(secs => greatest(v_agent.lease_ms, orrery.setting('lease_ms'))::float8 / 1000);
   select b.beat_at into v_heard from orrery.agent_heartbeat b where b.agent_id = v_agent.agent_id for no key update;
   if not found and v_agent.state <> 'lost' then
     -- heartbeats do not survive a crash of the database: it may have been heard of just before
@@ -42,7 +43,7 @@ begin
   set state = 'lost', rule = 'agent_fence', reason = format('fenced by %s: the machine is off', session_user),
       token_hash = sha256(orrery.random_bytes(32)), listens = false
   where a.agent_id = v_agent.agent_id;
-  update orrery.agent_heartbeat b set digest = null where b.agent_id = v_agent.agent_id;
+  update orrery.agent_heartbeat b set digest = null, told_to = null where b.agent_id = v_agent.agent_id;
   v_event := orrery.event_add(null, 'agent', v_agent.agent_id::text, 'agent_fence', v_words,
     jsonb_build_object('servers', coalesce(to_jsonb(v_gone), '[]'), 'heard_at', v_heard, 'login', session_user));
   perform orrery.servers_lock(v_gone);

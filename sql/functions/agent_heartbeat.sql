@@ -1,9 +1,13 @@
 -- agent_heartbeat: an agent is alive, says its load, and is told what it must do and know.
 -- An inventory with an epoch beyond those given shows that this database was set back to an earlier state of itself: the
 -- incarnation is raised before anything is decided.
--- Writes: agent_heartbeat, command; agent and server when it was lost; what agent_inventory_compare and incarnation_current write.
--- Locks: cluster, agent, server (only when it was lost), those of agent_inventory_compare, agent_heartbeat, command (skip locked).
--- Errors: OR001 unknown, OR003 malformed, OR004 wrong token.   Called by: src/pg/control_api.
+-- One that brings nothing new, and for whose agent there is nothing new, is answered {} or its commands alone, by one statement: what
+-- a backend touches for the first time in a second is most of what a heartbeat costs. Whoever changes what agents are told sets
+-- told_to null, or cluster.version on; the row is written before the answer is read, so that no change falls between.
+-- Writes: agent_heartbeat, command; agent and server when it was lost; what agent_inventory_compare and incarnation_lift write.
+-- Locks: cluster, agent, server (only when it was lost), the incarnation row when it is raised, those of agent_inventory_compare,
+-- agent_heartbeat, command (skip locked).
+-- Errors: OR001 unknown, OR003 malformed, OR004 wrong token, OR010 not this login's.   Called by: src/pg/control_api.
 create or replace function orrery.agent_heartbeat(
   p_agent_id bigint, p_token text, p_load jsonb, p_digest text, p_inventory jsonb default null
 ) returns jsonb
@@ -12,14 +16,30 @@ security definer
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-  v_now     timestamptz := orrery.clock();
-  v_agent   orrery.agent := orrery.agent_check(p_agent_id, p_token);
+  v_now     timestamptz;
+  v_agent   orrery.agent;
+  v_waits   boolean;
   v_cpu     real;
   v_memory  bigint;
   v_digest  text;
   v_given   bigint;
   v_unknown jsonb := '[]'::jsonb;
 begin
+  if p_inventory is null and p_load -> 'cpu' between '0' and '1' and p_load -> 'memory_used_bytes' between '0' and '1000000000000000000' then
+    update orrery.agent_heartbeat b
+    set beat_at = orrery.clock(), cpu = (p_load -> 'cpu')::real, memory_used_bytes = (p_load -> 'memory_used_bytes')::bigint
+    where b.agent_id = p_agent_id and b.digest = p_digest and b.told_to = sha256(convert_to(p_token || session_user, 'UTF8'))
+      and b.told_version = (select sum(c.version) from orrery.cluster c)
+    returning exists (select from orrery.command c where c.agent_id = p_agent_id and c.state in ('pending', 'claimed')) into v_waits;
+    if v_waits then
+      return jsonb_build_object('commands', orrery.command_claim(p_agent_id));
+    elsif found then
+      return '{}'::jsonb;
+    end if;
+  end if;
+
+  v_now := orrery.clock();
+  v_agent := orrery.agent_check(p_agent_id, p_token);
   begin
     v_cpu := coalesce((p_load ->> 'cpu')::real, 0);
     v_memory := coalesce((p_load ->> 'memory_used_bytes')::bigint, 0);
@@ -52,24 +72,29 @@ begin
     end if;
     v_unknown := orrery.agent_inventory_compare(p_agent_id, p_inventory);
   end if;
-  insert into orrery.agent_heartbeat as b (agent_id, beat_at, cpu, memory_used_bytes, digest)
-  values (p_agent_id, v_now, v_cpu, v_memory, case when p_inventory is not null then p_digest end)
+  insert into orrery.agent_heartbeat as b (agent_id, beat_at, cpu, memory_used_bytes, digest, told_to, told_version)
+  values (p_agent_id, v_now, v_cpu, v_memory, case when p_inventory is not null then p_digest end, sha256(convert_to(p_token || session_user, 'UTF8')),
+    (select sum(c.version) from orrery.cluster c))
   on conflict (agent_id) do update
     set beat_at = excluded.beat_at, cpu = excluded.cpu, memory_used_bytes = excluded.memory_used_bytes,
-        digest = coalesce(excluded.digest, case when v_agent.state <> 'lost' then b.digest end)
+        digest = coalesce(excluded.digest, case when v_agent.state <> 'lost' then b.digest end),
+        told_to = excluded.told_to, told_version = excluded.told_version
   returning b.digest into v_digest;
-  return jsonb_build_object(
-    'want_inventory', v_digest is distinct from p_digest,
-    'commands', orrery.command_claim(p_agent_id),
-    'unknown', v_unknown,
-    'clusters', (
-      select coalesce(jsonb_agg(jsonb_build_object('name', c.cluster, 'state', c.state, 'notice_id', c.notice_id,
-        'stops_in_ms', case when c.shutdown_at is not null then greatest(0, floor(extract(epoch from c.shutdown_at - v_now) * 1000)) end) order by c.cluster), '[]')
-      from orrery.cluster c
-      where exists (select from orrery.server s
-                    where s.agent_id = p_agent_id and s.cluster = c.cluster and s.state in ('starting', 'ready', 'stopping'))),
-    'listen', v_agent.listens,
-    'relays', orrery.agent_relays(v_agent));
+  return (
+    select jsonb_build_object(
+      'want_inventory', v_digest is distinct from p_digest,
+      'commands', orrery.command_claim(p_agent_id),
+      'unknown', v_unknown,
+      'clusters', (
+        select coalesce(jsonb_agg(jsonb_build_object('name', c.cluster, 'state', c.state, 'notice_id', c.notice_id,
+          'stops_in_ms', case when c.shutdown_at is not null then greatest(0, floor(extract(epoch from c.shutdown_at - v_now) * 1000)) end)
+          order by c.cluster), '[]')
+        from orrery.cluster c
+        where c.cluster = any (a.clusters) or exists (
+          select from orrery.server s where s.agent_id = p_agent_id and s.cluster = c.cluster and s.state in ('starting', 'ready', 'stopping'))),
+      'listen', a.listens,
+      'relays', a.relays)
+    from orrery.agent a where a.agent_id = p_agent_id);
 end
 $$;
 comment on function orrery.agent_heartbeat(bigint, text, jsonb, text, jsonb) is 'An agent says that it lives and is told what it must do and know.';

@@ -1,5 +1,6 @@
 -- agent_inventory_compare: make what an agent runs and what the database believes agree. A server that is not in the
 -- inventory has exited, unless its start is not reported done yet. Returns what the database does not know, to be stopped.
+-- Most inventories say nothing new, and lock nothing: a thousand agents that register at once do not queue for their cluster.
 -- Writes: what server_ready and server_exited write.   Locks: theirs, cluster first, all servers before any session.
 -- Errors: none.                                        Called by: agent_heartbeat.
 create or replace function orrery.agent_inventory_compare(p_agent_id bigint, p_inventory jsonb) returns jsonb
@@ -11,35 +12,28 @@ declare
   v_gone    bigint[];
   v_unknown jsonb;
 begin
-  perform from orrery.cluster c
-  where c.cluster in (select s.cluster from orrery.server s where s.agent_id = p_agent_id and s.state in ('starting', 'ready', 'stopping'))
-  order by c.cluster for no key update;
-  perform orrery.servers_lock((
-    select array_agg(s.server_id) from orrery.server s where s.agent_id = p_agent_id and s.state in ('starting', 'ready', 'stopping')));
-  v_gone := (
-    select array_agg(s.server_id) from orrery.server s
-    where s.agent_id = p_agent_id and s.state in ('starting', 'ready', 'stopping') and not exists (
-      select from jsonb_to_recordset(p_inventory) as i(server_id bigint, epoch bigint) where i.server_id = s.server_id and i.epoch = s.epoch));
-  perform orrery.sessions_lock(v_gone);
-  perform orrery.commands_lock(p_agent_id, null, v_gone);
-  for v_server in
-    select s.server_id, s.epoch, i.state
-    from orrery.server s
-    left join jsonb_to_recordset(p_inventory) as i(server_id bigint, epoch bigint, state text)
-      on i.server_id = s.server_id and i.epoch = s.epoch
-    where s.agent_id = p_agent_id and s.state in ('starting', 'ready', 'stopping')
-      and (i.state = 'ready' and s.state = 'starting'
-        or i.server_id is null and not exists (
-          select from orrery.command c
-          where c.server_id = s.server_id and c.epoch = s.epoch and c.verb = 'start' and c.state in ('pending', 'claimed')))
-    order by s.server_id
-  loop
-    if v_server.state = 'ready' then
-      perform orrery.server_ready(v_server.server_id, v_server.epoch, null);
-    else
-      perform orrery.server_exited(v_server.server_id, v_server.epoch, 'agent_inventory_compare', 'its agent does not run it any more');
-    end if;
-  end loop;
+  if exists (select from orrery.agent_inventory_changes(p_agent_id, p_inventory)) then
+    perform from orrery.cluster c
+    where c.cluster in (select s.cluster from orrery.server s where s.agent_id = p_agent_id and s.state in ('starting', 'ready', 'stopping'))
+    order by c.cluster for no key update;
+    perform orrery.servers_lock((
+      select array_agg(s.server_id) from orrery.server s where s.agent_id = p_agent_id and s.state in ('starting', 'ready', 'stopping')));
+    v_gone := (
+      select array_agg(s.server_id) from orrery.server s
+      where s.agent_id = p_agent_id and s.state in ('starting', 'ready', 'stopping') and not exists (
+        select from jsonb_to_recordset(p_inventory) as i(server_id bigint, epoch bigint) where i.server_id = s.server_id and i.epoch = s.epoch));
+    perform orrery.sessions_lock(v_gone);
+    perform orrery.commands_lock(p_agent_id, null, v_gone);
+    for v_server in
+      select c.server_id, c.epoch, c.is_ready from orrery.agent_inventory_changes(p_agent_id, p_inventory) c
+    loop
+      if v_server.is_ready then
+        perform orrery.server_ready(v_server.server_id, v_server.epoch, null);
+      else
+        perform orrery.server_exited(v_server.server_id, v_server.epoch, 'agent_inventory_compare', 'its agent does not run it any more');
+      end if;
+    end loop;
+  end if;
   select coalesce(jsonb_agg(jsonb_build_object('server_id', i.server_id, 'epoch', i.epoch) order by i.server_id), '[]') into v_unknown
   from jsonb_to_recordset(p_inventory) as i(server_id bigint, epoch bigint, state text)
   where not exists (

@@ -5,7 +5,7 @@
 -- An agent that has obeyed a database of a higher incarnation, or another one of the same, is answered {"refused"} (OR011, no
 -- error, so that its event stays) and nothing is changed.
 -- Writes: agent, agent_heartbeat, server, command, event; what incarnation_current writes.
--- Locks: agent, agent_heartbeat, server, command, the advisory lock of the listeners.
+-- Locks: the incarnation row when it is raised; agent, server, command, agent_heartbeat.
 -- Errors: OR003 malformed, OR004 name or identity held by another, OR010 clusters this login does not see.
 -- Called by: src/pg/control_api.
 create or replace function orrery.agent_register(p_name text, p_identity text, p_machine jsonb) returns jsonb
@@ -15,7 +15,8 @@ set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_now      timestamptz := orrery.clock();
-  v_lease    interval := make_interval(secs => orrery.setting('lease_ms')::float8 / 1000);
+  v_lease_ms bigint := orrery.setting('lease_ms');
+  v_lease    interval;
   v_token    text := encode(orrery.random_bytes(32), 'hex');
   v_hash     bytea;
   v_m        record;
@@ -71,6 +72,7 @@ begin
         format('It was registered first at host %s.', v_old.host),
         format('Give this agent a name of its own; or, when that machine is gone for good: SELECT agent_release(%L)', p_name));
     end if;
+    v_lease := make_interval(secs => v_old.lease_ms::float8 / 1000);
     select b.beat_at into v_heard from orrery.agent_heartbeat b where b.agent_id = v_old.agent_id;
     if v_old.identity_hash is not null and v_old.state = 'up' and v_old.boot_id <> v_m.boot_id and v_heard > v_now - v_lease then
       perform orrery.fail('OR004', format('agent %s is up elsewhere', p_name),
@@ -79,12 +81,14 @@ begin
         format('If it was only rebooted, it may register again in %s s.', ceil(extract(epoch from v_heard + v_lease - v_now))));
     end if;
   end if;
+  -- two at once may both become the last that listens: agent_listeners sees to it
+  v_listens := (select count(*) from orrery.agent o where o.listens and o.name <> p_name) < orrery.setting('listeners_max');
   begin
     insert into orrery.agent as a (name, state, rule, reason, state_at, registered_at, identity_hash, token_hash, boot_id, host, version,
-      public_address, private_address, private_port, port_min, port_max, cpus, memory_bytes, clusters, listens)
+      public_address, private_address, private_port, port_min, port_max, cpus, memory_bytes, clusters, lease_ms, listens)
     select p_name, 'up', 'agent_register', 'registered', v_now, v_now, v_hash, sha256(convert_to(v_token, 'UTF8')), v_m.boot_id, v_m.host,
       v_m.version, v_m.public_address, v_m.private_address, v_m.private_port, v_m.port_min, v_m.port_max, v_m.cpus, v_m.memory_bytes, v_m.clusters,
-      false
+      v_lease_ms, v_listens
     where v_old.agent_id is null
     returning a.agent_id into v_id;
     if v_id is null then
@@ -94,7 +98,8 @@ begin
           token_hash = sha256(convert_to(v_token, 'UTF8')),
           boot_id = v_m.boot_id, host = v_m.host, version = v_m.version, public_address = v_m.public_address,
           private_address = v_m.private_address, private_port = v_m.private_port, port_min = v_m.port_min, port_max = v_m.port_max,
-          cpus = v_m.cpus, memory_bytes = v_m.memory_bytes, clusters = v_m.clusters
+          cpus = v_m.cpus, memory_bytes = v_m.memory_bytes, clusters = v_m.clusters, lease_ms = v_lease_ms,
+          listens = v_listens
       where a.agent_id = v_id;
       perform orrery.agent_returned(v_id);
     end if;
@@ -113,16 +118,10 @@ begin
   from open o where c.command_id = o.command_id;
   -- after the commands, as agent_heartbeat, whose inventory may settle some
   insert into orrery.agent_heartbeat (agent_id, beat_at, cpu, memory_used_bytes) values (v_id, v_now, 0, 0)
-  on conflict (agent_id) do update set beat_at = excluded.beat_at, digest = null;
+  on conflict (agent_id) do update set beat_at = excluded.beat_at, digest = null, told_to = null;
   perform orrery.event_add(null, 'agent', v_id::text, 'agent_register', format('%s registered from host %s', p_name, v_m.host),
     p_machine);
-  -- two at once must not both be the last that may; last, so that it is held briefly
-  perform pg_advisory_xact_lock(hashtextextended('orrery.listeners', 0));
-  update orrery.agent a
-  set listens = (select count(*) from orrery.agent o where o.listens and o.agent_id <> v_id) < orrery.setting('listeners_max')
-  where a.agent_id = v_id
-  returning a.listens into v_listens;
-  return jsonb_build_object('agent_id', v_id, 'token', v_token, 'heartbeat_ms', orrery.setting('heartbeat_ms'), 'lease_ms', orrery.setting('lease_ms'),
+  return jsonb_build_object('agent_id', v_id, 'token', v_token, 'heartbeat_ms', orrery.setting('heartbeat_ms'), 'lease_ms', v_lease_ms,
     'listen', v_listens, 'database', jsonb_build_object('system_identifier', v_database.system_identifier,
       'incarnation', v_database.incarnation, 'lineage', encode(v_database.lineage, 'hex')));
 end

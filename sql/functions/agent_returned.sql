@@ -1,6 +1,7 @@
 -- agent_returned: an agent is heard of anew: it has start_slack_ms to say what became of its servers before they are judged
 -- late. The caller asks it what it runs.
--- Writes: server.deadline_at.   Locks: server; the caller holds the agent's.
+-- Writes: server.deadline_at.   Locks: server (skip locked: who holds one decides about it just now, and may hold others of it
+-- in the order of its cluster, whose lock a registration does not take); the caller holds the agent's.
 -- Errors: none.                 Called by: agent_heartbeat, agent_register.
 create or replace function orrery.agent_returned(p_agent_id bigint) returns void
 language plpgsql
@@ -12,7 +13,7 @@ begin
   with late as (
     select s.server_id from orrery.server s
     where s.agent_id = p_agent_id and s.state in ('starting', 'stopping') and s.deadline_at < v_later
-    order by s.server_id for no key update
+    order by s.server_id for no key update skip locked
   )
   update orrery.server s set deadline_at = v_later from late l where s.server_id = l.server_id;
 end

@@ -23,6 +23,8 @@ begin
     where c.agent_id = p_agent_id and (c.state = 'pending' or (c.state = 'claimed' and c.claimed_at < v_retry))
       -- what is too late is left to tick_commands
       and (c.expires_at is null or c.expires_at > v_now)
+      -- one of an earlier incarnation may have been carried out already; it is voided by tick_identity
+      and (c.verb <> 'start' or c.epoch >> 32 >= (select i.incarnation from orrery.incarnation i))
     order by c.command_id
     limit orrery.setting('commands_per_heartbeat')::bigint
     for no key update skip locked

@@ -2,8 +2,8 @@
 -- go on 2^20 further on, since those given after the backup, or not replicated before the failover, are not known here.
 -- Neither is what became of starts that are open here: they may have been carried out. None is handed out (again); whether
 -- such a server runs, the inventory alone says.
--- Writes: incarnation, command, event; the sequences, which no rollback takes back.
--- Locks: the incarnation row, which the caller holds; command (skip locked: what is just being reported).
+-- Writes: incarnation, event; the sequences, which no rollback takes back; what incarnation_starts_void writes.
+-- Locks: the incarnation row, which the caller holds; those of incarnation_starts_void.
 -- Errors: none.   Called by: incarnation_current, incarnation_raise, agent_heartbeat.
 create or replace function orrery.incarnation_lift(p_above bigint, p_rule text, p_reason text) returns bigint
 language plpgsql
@@ -30,13 +30,7 @@ begin
     offset 0
   ) o
   where pg_sequence_last_value(o.seqrelid) is not null;
-  with open as (
-    select c.command_id from orrery.command c
-    where c.verb = 'start' and c.state in ('pending', 'claimed')
-    order by c.command_id for no key update skip locked
-  )
-  update orrery.command c set state = 'void', rule = p_rule, reason = 'of an earlier incarnation: its agent says whether it was carried out'
-  from open o where c.command_id = o.command_id;
+  perform orrery.incarnation_starts_void(p_rule);
   perform orrery.event_add(null, 'incarnation', v_incarnation::text, p_rule, p_reason);
   return v_incarnation;
 end

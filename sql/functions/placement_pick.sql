@@ -24,13 +24,13 @@ begin
     group by s.agent_id
   ), judged as (
     select a.agent_id, a.name, b.cpu,
-      greatest(coalesce(h.memory_bytes, 0)::float8 / a.memory_bytes, coalesce(h.cpu_millis, 0)::float8 / (a.cpus * 1000)) as reserved,
+      greatest(coalesce(h.memory_bytes, 0)::float8 / a.memory_bytes, coalesce(h.cpu_millis, 0)::float8 / (a.cpus::bigint * 1000)) as reserved,
       case
         when a.state <> 'up' then 'is ' || a.state
         when a.drain_at is not null then 'is draining'
         when b.beat_at is null or b.beat_at < v_now - v_lease then 'is not heard of'
         when coalesce(h.memory_bytes, 0) + v_kind.memory_bytes > a.memory_bytes then 'has no memory left'
-        when coalesce(h.cpu_millis, 0) + v_kind.cpu_millis > a.cpus * 1000 then 'has no cpu left'
+        when coalesce(h.cpu_millis, 0) + v_kind.cpu_millis > a.cpus::bigint * 1000 then 'has no cpu left'
         when exists (select from orrery.port p where p.agent_id = a.agent_id and p.protocol = 'udp' and p.port = v_kind.public_port)
           then format('has port %s taken', v_kind.public_port)
         when a.port_max - a.port_min + 1

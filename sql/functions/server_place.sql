@@ -69,7 +69,7 @@ begin
   v_token := encode(orrery.random_bytes(32), 'hex');
   update orrery.server s
   set state = 'starting', rule = 'placement_pick', reason = format('starting on %s: %s', v_agent.name, v_pick.reason), agent_id = v_agent.agent_id,
-      token = v_token, token_hash = sha256(convert_to(v_token, 'UTF8')), pid = null, try_at = null, empty_since = null,
+      token = v_token, token_hash = sha256(convert_to(v_token, 'UTF8')), pid = null, on_isolation = v_kind.on_isolation, try_at = null, empty_since = null,
       deadline_at = v_now + make_interval(secs => (v_kind.ready_deadline_ms + orrery.setting('start_slack_ms'))::float8 / 1000),
       public_host = v_agent.public_address, public_port = v_public, private_host = v_agent.private_address, private_port = v_private
   where s.server_id = p_server_id;

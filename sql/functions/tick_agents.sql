@@ -1,5 +1,5 @@
 -- tick_agents: once a second: see who listens for doorbells; judge agents that were not heard of for lease + margin lost,
--- and their servers exited. Only when the tick has run without a gap for as long (p_continuous_since), so that no silence of
+-- and their servers exited. The lease is the longer of what the setting says now and what the agent was told. Only when the tick has run without a gap for as long (p_continuous_since), so that no silence of
 -- the database is taken for theirs. An agent without a heartbeat row (they do not survive a crash) gets one and is not
 -- judged. One that was told to stop is judged only while servers of it are not accounted for. Servers of kinds that hold on
 -- isolation stay, unless their start was never handed out: then they are planned anew.
@@ -11,51 +11,54 @@ language plpgsql
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-  v_now    timestamptz := orrery.clock();
-  v_silent timestamptz := v_now - make_interval(secs => (orrery.setting('lease_ms') + orrery.setting('lease_margin_ms'))::float8 / 1000);
-  v_agent  bigint;
-  v_locked bigint;
-  v_gone   bigint[] := '{}'::bigint[];
-  v_server orrery.server;
+  v_now       timestamptz := orrery.clock();
+  v_lease_ms  bigint := orrery.setting('lease_ms');
+  v_margin_ms bigint := orrery.setting('lease_margin_ms');
+  v_agent     record;
+  v_locked    text[];
+  v_gone      bigint[] := '{}'::bigint[];
+  v_server    orrery.server;
 begin
-  perform orrery.agent_listeners();
   if exists (select from orrery.agent a where a.state <> 'lost' and not exists (
       select from orrery.agent_heartbeat b where b.agent_id = a.agent_id)) then
     insert into orrery.agent_heartbeat (agent_id, beat_at, cpu, memory_used_bytes)
     select a.agent_id, v_now, 0, 0 from orrery.agent a where a.state <> 'lost'
     on conflict (agent_id) do nothing;
   end if;
-  if p_continuous_since is null or p_continuous_since > v_silent then
-    return;
-  end if;
+  perform orrery.agent_listeners();
   for v_agent in
-    select a.agent_id from orrery.agent a join orrery.agent_heartbeat b on b.agent_id = a.agent_id
-    where b.beat_at < v_silent and (a.state = 'up' or a.state = 'stopped' and exists (
-      select from orrery.server s where s.agent_id = a.agent_id and s.state in ('starting', 'ready', 'stopping')))
+    select a.agent_id, v_now - make_interval(secs => (greatest(v_lease_ms, a.lease_ms) + v_margin_ms)::float8 / 1000) as silent_at,
+      greatest(v_lease_ms, a.lease_ms) + v_margin_ms as silence_ms
+    from orrery.agent a join orrery.agent_heartbeat b on b.agent_id = a.agent_id
+    where p_continuous_since is not null and b.beat_at < v_now - make_interval(secs => (greatest(v_lease_ms, a.lease_ms) + v_margin_ms)::float8 / 1000)
+      and (a.state = 'up' or a.state = 'stopped' and exists (
+        select from orrery.server s where s.agent_id = a.agent_id and s.state in ('starting', 'ready', 'stopping')))
     order by a.agent_id
   loop
+    continue when p_continuous_since > v_agent.silent_at;
     -- the tick waits for nobody: what is busy is judged a second later
-    perform from orrery.cluster c
-    where c.cluster in (select s.cluster from orrery.server s where s.agent_id = v_agent and s.state in ('starting', 'ready', 'stopping'))
-    order by c.cluster for no key update skip locked;
-    get diagnostics v_locked = row_count;
-    continue when v_locked < (select count(distinct s.cluster) from orrery.server s
-      where s.agent_id = v_agent and s.state in ('starting', 'ready', 'stopping'));
-    perform from orrery.agent a where a.agent_id = v_agent and a.state <> 'lost' for no key update skip locked;
+    v_locked := array(
+      select c.cluster from orrery.cluster c
+      where c.cluster in (select s.cluster from orrery.server s where s.agent_id = v_agent.agent_id and s.state in ('starting', 'ready', 'stopping'))
+      order by c.cluster for no key update skip locked);
+    perform from orrery.agent a where a.agent_id = v_agent.agent_id and a.state <> 'lost' for no key update skip locked;
     continue when not found;
+    -- from here on nothing is placed on it; what was until then may be of a cluster that another holds
+    continue when exists (select from orrery.server s
+      where s.agent_id = v_agent.agent_id and s.state in ('starting', 'ready', 'stopping') and s.cluster <> all (v_locked));
     -- a heartbeat writes this row before it hands out commands: who holds it is alive
-    perform from orrery.agent_heartbeat b where b.agent_id = v_agent and b.beat_at < v_silent for no key update skip locked;
+    perform from orrery.agent_heartbeat b
+    where b.agent_id = v_agent.agent_id and b.beat_at < v_agent.silent_at for no key update skip locked;
     continue when not found;
-    update orrery.agent a set state = 'lost', rule = 'tick_agents',
-      reason = format('not heard of for %s s', round((orrery.setting('lease_ms') + orrery.setting('lease_margin_ms')) / 1000, 1))
-    where a.agent_id = v_agent;
-    v_gone := v_gone || coalesce((
-      select array_agg(s.server_id)
-      from orrery.server s join orrery.server_kind k on k.cluster = s.cluster and k.kind = s.kind
-      where s.agent_id = v_agent and s.state in ('starting', 'ready', 'stopping')
-        and (k.on_isolation = 'stop' or s.state = 'starting' and exists (
+    update orrery.agent_heartbeat b set told_to = null where b.agent_id = v_agent.agent_id;
+    update orrery.agent a set state = 'lost', rule = 'tick_agents', reason = format('not heard of for %s s', round(v_agent.silence_ms / 1000.0, 1))
+    where a.agent_id = v_agent.agent_id;
+    v_gone := v_gone || array(
+      select s.server_id from orrery.server s
+      where s.agent_id = v_agent.agent_id and s.state in ('starting', 'ready', 'stopping')
+        and (s.on_isolation = 'stop' or s.state = 'starting' and exists (
           select from orrery.command c
-          where c.server_id = s.server_id and c.epoch = s.epoch and c.verb = 'start' and c.state = 'pending' and c.claimed_at is null))), '{}');
+          where c.server_id = s.server_id and c.epoch = s.epoch and c.verb = 'start' and c.state = 'pending' and c.claimed_at is null)));
   end loop;
   -- those of all agents together, in the order of locks
   perform orrery.servers_lock(v_gone);

@@ -8,6 +8,7 @@ create table if not exists orrery.cluster (
   created_at      timestamptz not null,
   shutdown_at     timestamptz,
   notice_id       bigint,
+  version         bigint      not null default 1,
   public_key      bytea,
   login_port      integer     not null,
   constraint cluster_pkey primary key (cluster),
@@ -22,6 +23,7 @@ comment on table orrery.cluster is 'A named deployment, e.g. production; its nam
 comment on column orrery.cluster.rule is 'Rule that made the last change of state.';
 comment on column orrery.cluster.shutdown_at is 'When its servers are told to stop, of one that is shut down.';
 comment on column orrery.cluster.public_key is 'X25519 key of its login handshake, as its login server published it; null before.';
+comment on column orrery.cluster.version is 'Counts the changes that agents are told of (cluster_version).';
 comment on column orrery.cluster.notice_id is 'Number of the last announcement to players; the event that made it.';
 
 create table if not exists orrery.cluster_secret (

@@ -21,7 +21,9 @@ create table if not exists orrery.agent (
   cpus            integer     not null,
   memory_bytes    bigint      not null,
   clusters        text[]      not null,
+  lease_ms        bigint      not null,
   listens         boolean     not null default true,
+  relays          jsonb       not null default '[]',
   drain_at        timestamptz,
   drain_until     timestamptz,
   constraint agent_pkey primary key (agent_id),
@@ -29,12 +31,14 @@ create table if not exists orrery.agent (
   constraint agent_name_valid check (name ~ '^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$'),
   constraint agent_state_known check (state in ('up', 'lost', 'stopped')),
   constraint agent_ports_valid check (private_port between 1 and 65535 and port_min between 1 and port_max and port_max <= 65535),
-  constraint agent_size_valid check (cpus > 0 and memory_bytes > 0),
+  constraint agent_size_valid check (cpus between 1 and 1000000 and memory_bytes between 1 and 1000000000000000000),
   constraint agent_drain_until_when_draining check (drain_until is null or drain_at is not null)
 );
 comment on table orrery.agent is 'A machine that carries out; the launcher.';
 comment on column orrery.agent.identity_hash is 'SHA-256 of the identity that holds the name; null: released, pinned by the next registration.';
 comment on column orrery.agent.listens is 'It listens for doorbells itself; others are passed them by those that do.';
+comment on column orrery.agent.relays is 'Agents that it passes doorbells on to, when it listens.';
+comment on column orrery.agent.lease_ms is 'How long its servers live without a heartbeat, as it was told when it registered.';
 comment on column orrery.agent.drain_at is 'Since when nothing is placed on it (agent_drain); null: not draining.';
 comment on column orrery.agent.drain_until is 'When what still runs on it is stopped; null: never, it ends by itself.';
 comment on column orrery.agent.clusters is 'Clusters it holds a session credential for; servers of others are not placed on it.';
@@ -48,7 +52,11 @@ create unlogged table if not exists orrery.agent_heartbeat (
   cpu               real        not null,
   memory_used_bytes bigint      not null,
   digest            text,
+  told_to           bytea,
+  told_version      numeric,
   constraint agent_heartbeat_pkey primary key (agent_id)
 ) with (fillfactor = 50);
 comment on table orrery.agent_heartbeat is 'Last heartbeat of each agent and its load.';
 comment on column orrery.agent_heartbeat.digest is 'Digest of the inventory that was last compared; null asks for the inventory.';
+comment on column orrery.agent_heartbeat.told_to is 'SHA-256 of the token and login that were told all there is to tell; null: there is more.';
+comment on column orrery.agent_heartbeat.told_version is 'Sum of cluster.version of what was told.';

@@ -18,6 +18,7 @@ create table if not exists orrery.server (
   token        text,
   token_hash   bytea,
   pid          integer,
+  on_isolation text,
   public_host  text,
   public_port  integer,
   private_host text,
@@ -26,7 +27,8 @@ create table if not exists orrery.server (
   constraint server_kind_fkey foreign key (cluster, kind) references orrery.server_kind (cluster, kind),
   constraint server_agent_fkey foreign key (agent_id) references orrery.agent (agent_id),
   constraint server_state_known check (state in ('requested', 'starting', 'ready', 'stopping', 'stopped', 'failed')),
-  constraint server_placed_has_agent check (state not in ('starting', 'ready', 'stopping') or (agent_id is not null and token_hash is not null)),
+  constraint server_placed_has_agent check (state not in ('starting', 'ready', 'stopping')
+    or (agent_id is not null and token_hash is not null and on_isolation is not null)),
   constraint server_key_size check (length(key) between 1 and 200)
 );
 create index if not exists server_cluster_kind_idx on orrery.server (cluster, kind, key);
@@ -40,6 +42,7 @@ comment on column orrery.server.deadline_at is 'When its agent is asked about it
 comment on column orrery.server.empty_since is 'Since when nobody is on it, of a kind that stops when empty; null: somebody is.';
 comment on column orrery.server.token_hash is 'SHA-256 of the secret of its epoch; null on no agent.';
 comment on column orrery.server.pid is 'What its agent said at READY; null before.';
+comment on column orrery.server.on_isolation is 'As its process was started, whatever its kind says since; null before it was placed.';
 comment on column orrery.server.public_host is 'What clients reach it by; as last placed.';
 comment on column orrery.server.public_port is 'UDP; as last placed.';
 comment on column orrery.server.private_host is 'What other servers reach it by; as last placed.';

@@ -220,8 +220,9 @@ void AgentCore::handle(const HeartbeatAnswer& answer) {
   want_inventory_ = read_bool(json, "want_inventory");
   if (want_inventory_ && !inventory_sent_) heartbeat_again_ = true;
   if (const Json& wanted = read_member(json, "listen"); wanted.is_boolean()) listen(wanted.get<bool>());
-  learn_relays(read_array(json, "relays"));
-  learn_clusters(read_array(json, "clusters"));
+  // What an answer does not hold is as the last one said.
+  if (json.contains("relays")) learn_relays(read_array(json, "relays"));
+  if (json.contains("clusters")) learn_clusters(read_array(json, "clusters"));
   for (const Json& command : read_array(json, "commands")) carry_out(command);
   stop_unknown(read_array(json, "unknown"));
 }

@@ -215,11 +215,12 @@ class Agent:
         self.lease_until = max(self.lease_until, sent + self.lease_s)
         self.settle()
         now = time.monotonic()
-        self.want_inventory = answer["want_inventory"]
-        self.stop_at = {c["name"]: sent + c["stops_in_ms"] / 1000 for c in answer["clusters"] if c["stops_in_ms"] is not None}
-        for command in answer["commands"]:
+        self.want_inventory = answer.get("want_inventory", False)
+        if "clusters" in answer:
+            self.stop_at = {c["name"]: sent + c["stops_in_ms"] / 1000 for c in answer["clusters"] if c["stops_in_ms"] is not None}
+        for command in answer.get("commands", ()):
             getattr(self, f"obey_{command['verb']}")(command, now)
-        for unknown in answer["unknown"]:
+        for unknown in answer.get("unknown", ()):
             process = self.processes.get((unknown["server_id"], unknown["epoch"]))
             if process:
                 self.kill(process, "the database does not know it", True)

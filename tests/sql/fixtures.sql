@@ -37,7 +37,7 @@ $$;
 create or replace function orrery_test.carry_out(p_agent jsonb) returns jsonb
 language plpgsql as $$
 declare
-  v_commands jsonb := orrery_test.beat(p_agent) -> 'commands';
+  v_commands jsonb := coalesce(orrery_test.beat(p_agent) -> 'commands', '[]');
 begin
   perform orrery_test.report(p_agent, coalesce((
     select jsonb_agg(r.report order by c.n, r.n)

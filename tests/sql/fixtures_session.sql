@@ -20,8 +20,8 @@ declare
 begin
   if v_agent_id is null then
     insert into orrery.agent (name, state, rule, state_at, registered_at, identity_hash, token_hash, boot_id, host, version,
-      public_address, private_address, private_port, port_min, port_max, cpus, memory_bytes, clusters)
-    values (p_name, 'up', 'test', now(), now(), 'i', 't', 'boot', 'host', '0', '192.0.2.1', '10.0.0.1', 9000, 20000, 29999, 4, 2^33, '{}')
+      public_address, private_address, private_port, port_min, port_max, cpus, memory_bytes, lease_ms, clusters)
+    values (p_name, 'up', 'test', now(), now(), 'i', 't', 'boot', 'host', '0', '192.0.2.1', '10.0.0.1', 9000, 20000, 29999, 4, 2^33, 15000, '{}')
     returning agent_id into v_agent_id;
   end if;
   return v_agent_id;
@@ -42,7 +42,8 @@ begin
   on conflict (cluster, kind, key) do update set server_id = excluded.server_id, epoch = excluded.epoch;
   if p_state <> 'requested' then
     update orrery.server s
-    set state = 'starting', agent_id = orrery_test.agent_made(), token_hash = sha256(convert_to(orrery_test.token_of(v_id), 'UTF8')),
+    set state = 'starting', agent_id = orrery_test.agent_made(),
+        on_isolation = (select k.on_isolation from orrery.server_kind k where k.cluster = p_cluster and k.kind = p_kind), token_hash = sha256(convert_to(orrery_test.token_of(v_id), 'UTF8')),
         public_host = '192.0.2.1', public_port = 20000 + v_id % 4000 * 2, private_host = '10.0.0.1', private_port = 20001 + v_id % 4000 * 2
     where s.server_id = v_id;
   end if;

@@ -26,5 +26,8 @@ select matches(pg_temp.why(), '^the only ', 'heard of again');
 update orrery.cluster set state = 'starting', rule = 'test' where cluster = 't';
 select orrery.server_request('login', 'main', 't');
 select matches(pg_temp.why(), 'a has port \d+ taken', 'fixed port taken');
+select is(orrery_test.refusal($$select orrery_test.agent_up('big', '{"cpus":2147483647}')$$) ->> 'code', 'OR003', 'a size that no machine has');
+select orrery_test.agent_up('big', '{"cpus":1000000,"memory_bytes":1000000000000000000}') is not null as up \gset
+select matches(pg_temp.why(), '^the only ', 'and the largest there may be');
 select * from finish();
 rollback;
