@@ -16,6 +16,7 @@ declare
   v_server orrery.server;
   v_fresh  boolean;
   v_gone   bigint[];
+  v_settle bigint[];
 begin
   if jsonb_typeof(p_reports) is distinct from 'array' then
     perform orrery.fail('OR003', format('agent %s: reports are an array', v_agent.name), format('Got %L.', p_reports), null);
@@ -40,8 +41,12 @@ begin
       select array_agg(s.server_id) from jsonb_to_recordset(p_reports) as r(server_id bigint, epoch bigint, state text)
       join orrery.server s on s.server_id = r.server_id and s.epoch = r.epoch and s.agent_id = p_agent_id where r.state = 'exited');
     perform orrery.sessions_lock(v_gone);
+    v_settle := (
+      select array_agg(s.server_id) from jsonb_to_recordset(p_reports) as r(server_id bigint, epoch bigint, state text)
+      join orrery.server s on s.server_id = r.server_id and s.epoch = r.epoch and s.agent_id = p_agent_id
+      where r.state = 'exited' or r.state = 'ready' and s.state = 'starting');
     perform orrery.commands_lock(p_agent_id,
-      (select array_agg(r.command_id) from jsonb_to_recordset(p_reports) as r(command_id bigint) where r.command_id is not null), v_gone);
+      (select array_agg(r.command_id) from jsonb_to_recordset(p_reports) as r(command_id bigint) where r.command_id is not null), v_settle);
     for v_json in select r.value from jsonb_array_elements(p_reports) with ordinality r(value, n) order by r.n loop
       select * into v_report from jsonb_to_record(v_json)
         as r(command_id bigint, ok boolean, error text, server_id bigint, epoch bigint, state text, pid integer, reason text,

@@ -1,4 +1,5 @@
--- commands_lock: lock commands of an agent by number: those named, and the open ones of servers that are gone. Whoever
+-- commands_lock: lock commands of an agent by number: those named, and the open ones of servers that are gone or
+-- just became ready. Whoever
 -- settles several takes them in this order, as agent_register does.
 -- Writes: nothing.   Locks: command; the caller holds the servers' and sessions'.
 -- Errors: none.      Called by: agent_report, agent_inventory_compare.

@@ -6,7 +6,8 @@
 -- is up; any other fails for good after start_attempts_max failures. One that was ready is wanted again when it is always on,
 -- when players wait for it, and, if its kind never stops for being empty, when its machine is gone (or it held, and its agent
 -- came back without it).
--- Writes: server, placement, port, command, session, attachment, cluster, event.
+-- A cluster's deadline is left to the tick, which holds no session yet: here it only leaves nothing wanted.
+-- Writes: server, placement, port, command, session, attachment, event.
 -- Locks: cluster, placement, server, session.   Errors: none.
 -- Called by: agent_report, agent_inventory_compare, agent_fence, tick_agents, tick_commands.
 create or replace function orrery.server_exited(p_server_id bigint, p_epoch bigint, p_rule text, p_reason text) returns boolean
@@ -44,9 +45,9 @@ begin
   update orrery.command c set state = 'void', rule = p_rule, reason = p_reason from open o where c.command_id = o.command_id;
 
   perform orrery.session_server_gone(p_server_id, v_server.state <> 'stopping', p_rule, p_reason);
-  v_wanted := v_server.state <> 'stopping' and v_owner and v_cluster.state in ('starting', 'running', 'shutting_down')
+  v_wanted := v_server.state <> 'stopping' and v_owner and v_cluster.state in ('starting', 'running', 'shutting_down') and coalesce(v_cluster.shutdown_at > v_now, true)
     and (v_server.state = 'starting' or v_kind.always_on_key is not distinct from v_server.key
-      or v_kind.idle_stop_ms is null and (p_rule in ('agent_fence', 'tick_agents') or not v_own and v_kind.on_isolation = 'hold')
+      or v_kind.idle_stop_ms is null and (p_rule in ('agent_fence', 'tick_agents') or not v_own and v_server.on_isolation = 'hold')
       or exists (select from orrery.session s where s.server_id = p_server_id and s.state = 'orphaned')
       or exists (select from orrery."character" c join orrery.session s on s.character_id = c.character_id
                  where c.cluster = v_server.cluster and c.kind = v_server.kind and c.key = v_server.key and s.state = 'waiting'));
@@ -79,7 +80,6 @@ begin
     returning * into v_server;
     update orrery.placement p set epoch = v_server.epoch where p.server_id = p_server_id;
   end if;
-  perform orrery.cluster_advance(v_server.cluster);
   return true;
 end
 $$;

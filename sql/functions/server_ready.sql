@@ -1,14 +1,16 @@
--- server_ready: a server reported READY under its epoch. False when that is stale.
--- Writes: server, command (tell), cluster, event.   Locks: cluster, server.
+-- server_ready: a server reported READY under its epoch. False when that is stale. A stop that it was given for being late is
+-- void.
+-- Writes: server, command, cluster, event.   Locks: cluster, server, command (skip locked).
 -- Errors: none.   Called by: agent_report, agent_inventory_compare.
 create or replace function orrery.server_ready(p_server_id bigint, p_epoch bigint, p_pid integer) returns boolean
 language plpgsql
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-  v_server orrery.server;
+  v_server  orrery.server;
+  v_cluster orrery.cluster;
 begin
-  perform from orrery.cluster c
+  select * into v_cluster from orrery.cluster c
   where c.cluster = (select s.cluster from orrery.server s where s.server_id = p_server_id) for no key update;
   select * into v_server from orrery.server s where s.server_id = p_server_id for no key update;
   if v_server.epoch is distinct from p_epoch or v_server.state not in ('starting', 'ready', 'stopping') then
@@ -18,8 +20,17 @@ begin
     update orrery.server s
     set state = 'ready', rule = 'server_ready', reason = 'reported READY', pid = p_pid, deadline_at = null, token = null
     where s.server_id = p_server_id;
+    -- what was not wanted any more would be stopping
+    with late as (
+      select c.command_id from orrery.command c
+      where c.server_id = p_server_id and c.epoch = p_epoch and c.verb = 'stop' and c.state in ('pending', 'claimed')
+      order by c.command_id for no key update skip locked
+    )
+    update orrery.command c set state = 'void', rule = 'server_ready', reason = 'it is ready' from late l where c.command_id = l.command_id;
     perform orrery.server_tell_waiting(v_server.cluster, v_server.kind, v_server.key, '{"tell":"ready"}', 'server_ready');
-    perform orrery.cluster_advance(v_server.cluster);
+    if v_cluster.state = 'starting' then
+      perform orrery.cluster_advance(v_server.cluster);
+    end if;
   end if;
   return true;
 end

@@ -1,6 +1,7 @@
 -- session_open: a player has logged in: a session owned by this login server, its root secret, the account's characters.
 -- An orphaned session of the account, whose server died, is ended first.
--- Writes: session, session_secret; what session_end_all writes.   Reads: account, character; calls hook character_details.
+-- Writes: session, session_secret; what session_end_all writes.   Locks: server (its own, shared), then those of session_end_all.
+-- Reads: account, character; calls hook character_details.
 -- Errors: those of server_identity; OR001 unknown account; OR003 no address; OR002 account not active or cluster stopping; OR006 server full;
 -- OR008 the account is in play already.
 -- Called by: src/pg/control_api (role login).
@@ -12,13 +13,16 @@ set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_now timestamptz := orrery.clock();
-  v_me orrery.server := orrery.server_identity(p_server_id, p_epoch, p_token, 'login');
+  v_me orrery.server;
   v_account orrery.account;
   v_root bytea := orrery.random_bytes(32);
   v_session_epoch bigint := orrery.epoch_next();
   v_session_id bigint;
   v_orphans bigint[];
 begin
+  -- first: who is just reporting its end ends its sessions, and must not miss this one
+  perform from orrery.server s where s.server_id = p_server_id for share;
+  v_me := orrery.server_identity(p_server_id, p_epoch, p_token, 'login');
   if length(p_client_address) > 100 or p_client_address ~ '[[:cntrl:]]' then
     perform orrery.fail('OR003', 'a client''s address has 100 characters at most, none of them a control character',
       format('Got %L.', left(p_client_address, 100)), 'It is host:port.');

@@ -1,6 +1,6 @@
 -- tick_clusters: stop clusters whose deadline has passed; see to those that stop.
 -- Writes: what cluster_advance writes.   Locks: cluster, then its.
--- Errors: none.                          Called by: tick.
+-- Errors: none.                          Called by: tick_step.
 create or replace function orrery.tick_clusters() returns timestamptz
 language plpgsql
 set search_path = pg_catalog, pg_temp

@@ -1,9 +1,10 @@
--- tick_servers: place what waits and is due, and ask about what should have started or stopped long ago: its agent is told
--- to stop it, unless it has that command already, and asked what it runs; again and again, each wait as long as all before
--- (start_backoff_max_ms at most), until the server is accounted for.
+-- tick_servers: place what waits and is due, and ask about what should have started or stopped long ago: its agent is asked
+-- what it runs; again and again, each wait as long as all before (start_backoff_max_ms at most), until the server is accounted
+-- for. It is told to stop it too, unless it has that command already, or was not heard of since the deadline: what it could not
+-- say while it was cut off, or the database away, is no fault of the server.
 -- Writes: server, agent_heartbeat, command, event; what server_place writes.   Locks: those of server_place.
 -- Waits for none of them: what is busy is done by the next tick.
--- Errors: none.   Called by: tick.
+-- Errors: none.   Called by: tick_step.
 create or replace function orrery.tick_servers() returns void
 language plpgsql
 set search_path = pg_catalog, pg_temp
@@ -14,7 +15,8 @@ declare
   v_most    interval;
   v_wait    interval;
   v_open    boolean;
-  v_server  orrery.server;
+  v_stop    boolean;
+  v_server  record;
 begin
   if exists (select from orrery.server s where s.state = 'requested' and s.try_at <= v_now) then
     for v_server in
@@ -27,7 +29,9 @@ begin
     v_least := make_interval(secs => orrery.setting('start_slack_ms')::float8 / 1000);
     v_most := make_interval(secs => orrery.setting('start_backoff_max_ms')::float8 / 1000);
     for v_server in
-      select * from orrery.server s
+      -- without a digest it has not said what it runs since it was asked, or since the heartbeats were lost in a crash
+      select s.*, coalesce(b.beat_at > s.deadline_at and b.digest is not null, false) as heard
+      from orrery.server s left join orrery.agent_heartbeat b on b.agent_id = s.agent_id
       where s.state in ('starting', 'stopping') and s.deadline_at <= v_now
         -- what holds on a lost agent waits for its return
         and not exists (select from orrery.agent a where a.agent_id = s.agent_id and a.state = 'lost')
@@ -35,7 +39,7 @@ begin
         and not exists (select from orrery.command c where c.server_id = s.server_id and c.epoch = s.epoch and c.state = 'pending'
           and c.expires_at <= v_now and c.verb = 'start')
       order by s.server_id
-      for no key update skip locked
+      for no key update of s skip locked
     loop
       -- a heartbeat that is under way holds the row
       perform from orrery.agent_heartbeat b where b.agent_id = v_server.agent_id for no key update skip locked;
@@ -54,13 +58,14 @@ begin
       from stale s where c.command_id = s.command_id;
       v_open := exists (select from orrery.command c
         where c.server_id = v_server.server_id and c.epoch = v_server.epoch and c.verb = 'stop' and c.state in ('pending', 'claimed'));
-      if not v_open then
+      v_stop := v_server.heard and not v_open;
+      if v_stop then
         perform orrery.command_add(v_server.server_id, 'stop', jsonb_build_object('grace_ms', 0), 'tick_servers');
       end if;
-      if v_wait < v_most or not v_open then
+      if v_wait < v_most or v_stop then
         perform orrery.event_add(v_server.cluster, 'server', v_server.server_id::text, 'tick_servers',
           format('%s for %s s, %s', v_server.state, round(extract(epoch from v_now - v_server.state_at)),
-            case when v_open then 'its agent is asked what it runs' else 'told to stop, its agent is asked what it runs' end));
+            case when v_stop then 'told to stop, its agent is asked what it runs' else 'its agent is asked what it runs' end));
       end if;
       update orrery.agent_heartbeat b set digest = null where b.agent_id = v_server.agent_id;
     end loop;

@@ -16,7 +16,9 @@ select orrery_test.beat(:'a') ->> 'want_inventory' as wanted \gset
 select is(:'wanted'::text, 'true', 'the agent is asked');
 select orrery.tick_servers();
 select is((select count(*) from orrery.command where server_id = :keep and verb = 'stop'), 0::bigint, 'and has time to say');
-select orrery_test.clock_advance('6 s'); select orrery.tick_servers();
+select orrery_test.clock_advance('6 s');
+select orrery_test.beat(:'a', (select jsonb_agg(jsonb_build_object('server_id', s.server_id, 'epoch', s.epoch, 'state', s.state)) from orrery.server s where s.agent_id = :agent)) ->> 'x' as said \gset
+select orrery.tick_servers();
 select is((select count(*) from orrery.command where server_id = :keep and verb = 'stop'), 1::bigint, 'not for ever');
 select deadline_at as d from orrery.server where server_id = :keep \gset
 select orrery.agent_returned(:agent);

@@ -34,6 +34,7 @@ select is((select count(*) from orrery.command c where c.cluster = 't' and c.ver
 select is(orrery_test.cluster_state(), 'stopping', 'not stopped while one is left');
 select orrery.command_add(s.server_id, 'tell', '{"tell":"sync"}', 'test') from orrery.server s where s.cluster = 't' and s.key = 'up';
 select orrery.server_exited(s.server_id, s.epoch, 'test', 'exit status 0') from orrery.server s where s.cluster = 't' and s.state = 'stopping' order by s.server_id;
+select orrery.cluster_advance('t');
 select is((select state || ': ' || reason from orrery.cluster where cluster = 't'), 'stopped: no server is left', 'the last one ends it');
 select is((select shutdown_at from orrery.cluster where cluster = 't'), null, 'no deadline stays');
 select is((select array_agg(distinct state) from orrery.server where cluster = 't'), '{stopped}', 'no server is left');

@@ -18,6 +18,7 @@ select is(orrery_test.cluster_state(), 'stopping', 'no time given: it stops at o
 select isnt((select n.state from orrery.session n where n.session_id = :s), 'ended', 'the server that holds a session logs it out and saves it');
 select orrery.server_exited(s.server_id, s.epoch, 'test', 'exit status 0') from orrery.server s where s.server_id in (:login, :grid) order by 1;
 select is((select n.state from orrery.session n where n.session_id = :s), 'ended', 'what it left is ended when it is gone');
+select orrery.tick();
 select is(orrery_test.cluster_state(), 'stopped', 'stopped');
 select * from finish();
 rollback;

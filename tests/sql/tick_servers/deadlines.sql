@@ -7,6 +7,7 @@ select orrery.cluster_create('t');
 select orrery.cluster_start('t');
 select orrery_test.beat(:'a', '[]') is not null as claimed \gset
 select orrery_test.clock_advance('16 s');
+select orrery_test.beat(:'a') is not null as heard \gset
 select orrery.tick_servers();
 select is((select array_agg(distinct c.verb) from orrery.command c where c.cluster = 't' and c.rule = 'tick_servers' and c.state = 'pending'), '{stop}', 'it is told to stop');
 select is(orrery_test.beat(:'a') ->> 'want_inventory', 'true', 'and asked what it runs');

@@ -1,0 +1,177 @@
+#!/usr/bin/python3
+"""Two calls that meet at one certain point. A third connection holds a row there, so that each order is made, not hoped for:
+the one call waits in the middle of its work, the other goes on to where they meet, then the row is let go. No deadlock, and
+nothing is decided from what was true before the wait.
+"""
+
+import contextlib
+import json
+import threading
+import time
+
+import psycopg2
+
+from database import Database, check, finish, machine, wait_until
+
+
+class Call(threading.Thread):
+    """A call on a connection of its own, in a transaction that is committed; `code` is None when it succeeded."""
+
+    def __init__(self, database, user, statement, *params):
+        super().__init__(daemon=True)
+        self.connection = database.connect(user)
+        self.pid = self.connection.info.backend_pid
+        self.statement, self.params = statement, params
+        self.code, self.value = "it did not end", None
+        self.start()
+
+    def run(self):
+        try:
+            with self.connection, self.connection.cursor() as cursor:
+                cursor.execute(self.statement, self.params)
+                self.value = cursor.fetchone()[0]
+            self.code = None
+        except psycopg2.Error as error:
+            self.code = error.pgcode
+
+    def waits(self, database):
+        """Until it waits for a row; false when it ended instead."""
+        return wait_until("a wait", lambda: not self.is_alive() or database.value(
+            "select cardinality(pg_blocking_pids(%s)) > 0", self.pid), 10, 0.01) and self.is_alive()
+
+    def end(self):
+        self.join(20)
+        self.connection.close()
+        return self.code
+
+
+@contextlib.contextmanager
+def held(database, statement, *params):
+    """Rows that are locked until the end of the block."""
+    with contextlib.closing(database.connect()) as connection:
+        connection.cursor().execute(statement, params)
+        yield
+        connection.rollback()
+
+
+class World:
+    """A cluster that runs on one agent, with a player who has logged in."""
+
+    def __init__(self, database, name):
+        self.database, self.cluster = database, name
+        database.sql("select orrery.cluster_create(%s)", name, user="dba")
+        database.login(f"servers_{name}", "orrery_session", name)
+        self.machine = json.dumps(machine([name]))
+        answer = self.register()
+        self.agent = (answer["agent_id"], answer["token"])
+        database.sql("select orrery.cluster_start(%s)", name, user="dba")
+        database.sql("select orrery.server_request('grid', 'aldra-1', %s)", name, user="dba")
+        self.servers = {}
+        self.carry_out()
+        database.sql("select orrery.account_create('pat', '$argon2id$x', %s)", name, user="dba")
+        database.sql("select orrery.character_create('pat', %s, 'grid', 'aldra-1', %s)", f"Pat {name}", name, user="dba")
+        row = database.sql("select account_id, character_id from orrery.character where cluster = %s", name)[0]
+        self.account, self.character = row["account_id"], row["character_id"]
+        opened = self.server_call("login", "session_open", self.account, "192.0.2.9:1")
+        self.session = (opened["session_id"], opened["epoch"])
+
+    def register(self):
+        return self.database.value("select orrery.agent_register(%s, %s, %s)", f"agent-{self.cluster}", self.cluster.encode().hex().ljust(64, "0"),
+                                   self.machine, user="agents")
+
+    def beat(self):
+        return self.database.value("select orrery.agent_heartbeat(%s, %s, '{}', '00')", *self.agent, user="agents")
+
+    def carry_out(self):
+        reports = []
+        for command in self.beat()["commands"]:
+            reports.append({"command_id": command["command_id"], "ok": True})
+            if command["verb"] == "start":
+                self.servers[command["spec"]["kind"]] = (command["server_id"], command["epoch"], command["spec"]["token"])
+                reports.append({"server_id": command["server_id"], "epoch": command["epoch"], "state": "ready", "pid": 1})
+        self.database.sql("select orrery.agent_report(%s, %s, %s)", *self.agent, json.dumps(reports), user="agents")
+
+    def server_statement(self, kind, function, *more):
+        params = [*self.servers[kind], *more]
+        return f"select orrery.{function}({', '.join(['%s'] * len(params))})", *params
+
+    def server_call(self, kind, function, *more):
+        return self.database.value(*self.server_statement(kind, function, *more), user=f"servers_{self.cluster}")
+
+    def exited(self, kind):
+        """The call by which the agent reports that its server has exited."""
+        server_id, epoch, _ = self.servers[kind]
+        return "select orrery.agent_report(%s, %s, %s)", *self.agent, json.dumps(
+            [{"server_id": server_id, "epoch": epoch, "state": "exited", "reason": "signal 9"}])
+
+    def state(self, server_id):
+        return self.database.value("select state from orrery.server where server_id = %s", server_id)
+
+
+def login_at_a_dead_server(database):
+    """A login server opens a session of the account whose session there is just ended, since the server is dead."""
+    world = World(database, "dead")
+    login_id = world.servers["login"][0]
+    # the report has ended the session, and waits for its secret
+    with held(database, "select from orrery.session_secret where session_id = %s for update", world.session[0]):
+        report = Call(database, "agents", *world.exited("login"))
+        check("the report waits", report.waits(database))
+        opens = Call(database, "servers_dead", *world.server_statement("login", "session_open", world.account, "192.0.2.9:2"))
+        check("the login waits for the report", opens.waits(database))
+    check("the report is taken", report.end() is None, str(report.code))
+    check("the login is refused: its server is over", opens.end() == "OR007", str(opens.code))
+    check("no session is left at a server that is dead", database.value(
+        "select count(*) from orrery.session where server_id = %s and state <> 'ended'", login_id) == 0)
+
+
+def hand_off_at_the_deadline(database):
+    """A server's exit is reported when the cluster's deadline has passed, while one of its players is handed over."""
+    world = World(database, "deadline")
+    _, grid_epoch, _ = world.servers["grid"]
+    command_id = database.value("select orrery.command_add(%s, 'tell', '{}', 'test')", world.servers["login"][0])
+    database.sql("select orrery.cluster_shutdown(1, 'deadline')", user="dba")
+    time.sleep(1.1)
+    # the report holds the sessions of the login server, and waits for its command
+    with held(database, "select from orrery.command where command_id = %s for update", command_id):
+        report = Call(database, "agents", *world.exited("login"))
+        check("the report waits", report.waits(database))
+        select = Call(database, "servers_deadline", *world.server_statement("login", "session_select", *world.session, world.character))
+        check("the hand-off holds its target and waits for the session", select.waits(database))
+    check("the report is taken", report.end() is None, str(report.code))
+    check("the hand-off is refused: its session is over", select.end() == "OR007", str(select.code))
+    database.sql("select orrery.tick_step('clusters', null)")
+    check("the tick stops what is left", world.state(world.servers["grid"][0]) == "stopping" and database.value(
+        "select epoch from orrery.server where server_id = %s", world.servers["grid"][0]) == grid_epoch)
+
+
+def expiry_against_a_registration(database):
+    """The tick lets commands of an agent expire that just registers anew: tells that it has fetched, and a start that it has not."""
+    world = World(database, "expiry")
+    database.sql("select orrery.command_add(%s, 'tell', '{}', 'test')", world.servers["chat"][0])
+    world.beat()
+    database.sql("select orrery.server_request('grid', 'aldra-2', 'expiry')", user="dba")
+    start = database.sql("select command_id, server_id from orrery.command where cluster = 'expiry' and verb = 'start' and state = 'pending'")[0]
+    database.sql("update orrery.command set expires_at = orrery.clock() - interval '1 s' where cluster = 'expiry' and state in ('pending', 'claimed')")
+    database.sql("update orrery.server set deadline_at = orrery.clock() where server_id = %s", start["server_id"])
+    # the tick waits on its way to the server
+    with held(database, "select from orrery.placement where server_id = %s for update", start["server_id"]):
+        tick = Call(database, "postgres", "select orrery.tick_commands()::text")
+        check("the tick waits", tick.waits(database))
+        register = Call(database, "agents", "select orrery.agent_register(%s, %s, %s)", "agent-expiry", "expiry".encode().hex().ljust(64, "0"), world.machine)
+        check("the registration waits", register.waits(database))
+    check("the tick is done", tick.end() is None, str(tick.code))
+    check("so is the registration", register.end() is None, str(register.code))
+    check("what nobody fetched is planned anew", world.state(start["server_id"]) == "requested")
+    check("what nobody did has expired", database.value("select count(*) from orrery.command where cluster = 'expiry' and state in ('pending', 'claimed')") == 0)
+
+
+def main():
+    database = Database()
+    database.login("agents", "orrery_agent", "*")
+    login_at_a_dead_server(database)
+    hand_off_at_the_deadline(database)
+    expiry_against_a_registration(database)
+    finish()
+
+
+main()
