@@ -1,5 +1,5 @@
 -- tick_at: when the tick last ran, to a second; null: not since the database was last recovered.
--- Reads: tick_seq.   Errors: none.   Called by: tick, tick_continuous, tick_lease, cluster_status.
+-- Reads: tick_seq.   Errors: none.   Called by: tick, tick_continuous, tick_lease, tick_note, cluster_status.
 create or replace function orrery.tick_at() returns timestamptz
 language plpgsql stable security definer
 set search_path = pg_catalog, pg_temp

@@ -1,7 +1,7 @@
 -- tick_doorbell: ring for agents that have commands which they have not fetched for doorbell_again_ms: their bell was one
 -- too many in its second, or lost. Older than two heartbeats they come without a bell.
 -- Writes: doorbell_seq.   Locks: none.
--- Errors: none.           Called by: tick.
+-- Errors: none.           Called by: tick_step.
 create or replace function orrery.tick_doorbell() returns void
 language plpgsql
 set search_path = pg_catalog, pg_temp

@@ -1,6 +1,7 @@
 -- tick_drains: empty the agents that drain. A server with nobody on it stops; one that is always on, or of a kind that never
 -- stops for being empty, only when another agent has room, where it is requested at once. At the deadline all stop.
--- Writes: what server_stop_now and server_request write.
+-- One that is to move and cannot be requested stays until the deadline, and is told by an event.
+-- Writes: what server_stop_now, server_request and tick_failed write.
 -- Locks: cluster, placement, server, those of server_request; what is busy is left for the next second.   Errors: none.
 -- Called by: tick_idle.
 create or replace function orrery.tick_drains() returns void
@@ -13,6 +14,9 @@ declare
   v_pick   record;
   v_server orrery.server;
   v_owner  boolean;
+  v_moves  boolean;
+  v_why    text;
+  v_detail text;
   v_full   text[] := '{}'::text[];
 begin
   if not exists (select from orrery.agent a where a.drain_at is not null) then
@@ -52,10 +56,19 @@ begin
     where s.server_id = v_due.server_id for update of s skip locked;
     continue when v_server.state is distinct from 'ready' and (v_server.state is distinct from 'starting' or not v_due.late);
     continue when not v_due.late and not orrery.server_is_empty(v_server);
-    perform orrery.server_stop_now(v_due.server_id, format('its agent %s drains', v_due.agent), 'agent_drain');
-    if v_due.stays and v_due.goes_on and v_owner then
-      perform orrery.server_request(v_due.kind, v_due.key, v_due.cluster);
+    v_why := format('its agent %s drains', v_due.agent);
+    v_moves := v_due.stays and v_due.goes_on and v_owner;
+    if v_due.late or not v_moves then
+      perform orrery.server_stop_now(v_due.server_id, v_why, 'agent_drain');
     end if;
+    continue when not v_moves;
+    begin
+      perform orrery.server_stop_now(v_due.server_id, v_why, 'agent_drain');
+      perform orrery.server_request(v_due.kind, v_due.key, v_due.cluster);
+    exception when others then
+      get stacked diagnostics v_detail = pg_exception_detail;
+      perform orrery.tick_failed('kind', v_due.kind, v_due.cluster, sqlstate, sqlerrm, jsonb_build_object('detail', left(v_detail, 1000)));
+    end;
   end loop;
 end
 $$;

@@ -1,9 +1,10 @@
--- tick_idle: once a second: see to the agents that drain, stop servers that were empty for idle_stop_ms of their kind, end sessions orphaned for
--- orphan_ms and logins that were not finished for login_stale_ms (the login server, which may not know of one when an
--- answer was lost, hears of it by server_sync), and request always-on servers that a cluster lacks.
--- Writes: server.empty_since, session.taken; what tick_drains, server_stop_now, session_end_all and server_request write.
+-- tick_idle: once a second: see to the agents that drain, stop servers that were empty for idle_stop_ms of their kind, end
+-- sessions orphaned for orphan_ms and logins that were not finished for login_stale_ms (the login server, which may not know of one when an
+-- answer was lost, hears of it by server_sync), and request always-on servers that a cluster lacks; one that cannot be requested
+-- is told by an event and holds up no other.
+-- Writes: server.empty_since, session.taken; what tick_drains, server_stop_now, session_end_all, server_request, tick_failed write.
 -- Locks: cluster, placement, server, session; what is busy is left for the next time.   Errors: none.
--- Called by: tick.
+-- Called by: tick_step.
 create or replace function orrery.tick_idle() returns void
 language plpgsql
 set search_path = pg_catalog, pg_temp
@@ -13,6 +14,7 @@ declare
   v_server orrery.server;
   v_kind   orrery.server_kind;
   v_ids    bigint[];
+  v_detail text;
 begin
   perform orrery.tick_drains();
   with judged as (
@@ -71,9 +73,14 @@ begin
       where p.cluster = k.cluster and p.kind = k.kind and p.key = k.always_on_key and p.server_id is not null)
     order by k.cluster, k.kind
   loop
-    perform from orrery.cluster c where c.cluster = v_kind.cluster for no key update skip locked;
+    perform from orrery.cluster c where c.cluster = v_kind.cluster and c.state in ('starting', 'running') for no key update skip locked;
     continue when not found;
-    perform orrery.server_request(v_kind.kind, v_kind.always_on_key, v_kind.cluster);
+    begin
+      perform orrery.server_request(v_kind.kind, v_kind.always_on_key, v_kind.cluster);
+    exception when others then
+      get stacked diagnostics v_detail = pg_exception_detail;
+      perform orrery.tick_failed('kind', v_kind.kind, v_kind.cluster, sqlstate, sqlerrm, jsonb_build_object('detail', left(v_detail, 1000)));
+    end;
   end loop;
 end
 $$;

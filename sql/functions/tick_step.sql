@@ -31,12 +31,7 @@ begin
 exception when query_canceled or others then
   get stacked diagnostics v_more = pg_exception_context, v_detail = pg_exception_detail;
   v_why := case sqlstate when '57014' then 'cancelled: it did not end in its time' else sqlerrm end;
-  if not exists (
-    select from orrery.event e
-    where e.noun = 'tick' and e.noun_id = p_step and e.rule = 'tick_failed' and e.recorded_at > orrery.clock() - interval '1 minute') then
-    perform orrery.event_add(null, 'tick', p_step, 'tick_failed', v_why, jsonb_build_object('code', sqlstate, 'detail', left(v_detail, 1000), 'context', left(v_more, 1000)));
-    raise warning 'tick step % failed: % (%) % %', p_step, v_why, sqlstate, v_detail, v_more;
-  end if;
+  perform orrery.tick_failed('tick', p_step, null, sqlstate, v_why, jsonb_build_object('detail', left(v_detail, 1000), 'context', left(v_more, 1000)));
   return null;
 end
 $$;

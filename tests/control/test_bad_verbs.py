@@ -71,7 +71,7 @@ MAY_SUCCEED = {
     "session_kick": {"p_reason": WORDS},
     "session_open": {"p_client_address": WORDS},
     "skill_train": {"p_cluster": ONE_CLUSTER},
-    "tick": {"p_continuous_since": "who may tick says since when he has", "all": "null: since now"},
+    "tick": {"p_continuous_since": "null: since now", "all": "null: since now"},
     "timer_cancel": {"p_cluster": ONE_CLUSTER, "idle": ANY_STATE, "p_key": "answers none", "p_key, huge": "answers none", "p_kind": "answers none",
                      "p_kind, huge": "answers none"},
     "timer_kind_set": {"p_comment": WORDS, "p_kind": WORDS},
