@@ -1,7 +1,7 @@
 -- command_done: an agent reports a command. What is settled already (reported twice, or void since its server has exited)
 -- stays as it is and is no surprise. False when it is not this agent's command.
 -- Writes: command, server.token (forgotten once the process has it), event.   Locks: command, server.
--- Errors: none.   Called by: agent_report.
+-- Errors: OR003 not said whether it was done.   Called by: agent_report.
 create or replace function orrery.command_done(p_agent_id bigint, p_command_id bigint, p_ok boolean, p_error text) returns boolean
 language plpgsql
 set search_path = pg_catalog, pg_temp
@@ -9,6 +9,10 @@ as $$
 declare
   v_command orrery.command;
 begin
+  if p_ok is null then
+    perform orrery.fail('OR003', format('agent %s: a report of command %s does not say whether it was done', p_agent_id, p_command_id),
+      'It has no member ok.', 'ok is true or false.');
+  end if;
   select * into v_command from orrery.command c where c.command_id = p_command_id and c.agent_id = p_agent_id for no key update;
   if not found then
     return false;

@@ -1,7 +1,7 @@
 -- Catches a command that is settled twice, by another agent, or a token that is kept although the process has it.
 begin;
 set local client_min_messages = warning;
-select plan(13);
+select plan(15);
 select orrery_test.agent_up('agent-t') as a \gset
 select (:'a'::jsonb ->> 'agent_id')::bigint as agent \gset
 select orrery.cluster_create('t');
@@ -16,6 +16,8 @@ select is(orrery.command_done(:other, :start, true, null), false, 'another agent
 select is(orrery.command_done(:agent, -1, true, null), false, 'an unknown one');
 select is(pg_temp.command(:start), 'pending', 'change nothing');
 select orrery.command_claim(:agent);
+select is(orrery_test.refusal(format('select orrery.command_done(%s, %s, null, null)', :agent, :tell)) ->> 'code', 'OR003', 'neither done nor not done');
+select is(orrery_test.refusal(format('select orrery.agent_report(%s, %L, ''[{"command_id":%s}]'')', :agent, :'a'::jsonb ->> 'token', :tell)) ->> 'code', 'OR003', 'is no report');
 select is(orrery.command_done(:agent, :tell, true, null), true, 'carried out');
 select is(pg_temp.command(:tell), 'done', 'done');
 select isnt((select token from orrery.server where server_id = :id), null, 'the token of a server stays while its start is not reported');
