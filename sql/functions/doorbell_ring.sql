@@ -3,7 +3,7 @@
 -- generic cell rate algorithm of ITU-T I.371, its theoretical arrival time kept in a sequence.) What is suppressed is rung by
 -- tick_doorbell. Several rings in one transaction count once.
 -- Writes: doorbell_seq (a sequence, so that no row is locked).   Locks: none.
--- Errors: none.   Called by: command_add, cluster_shutdown, tick_doorbell.
+-- Errors: none.   Called by: command_add, cluster_shutdown, cluster_shutdown_cancel, tick_doorbell.
 create or replace function orrery.doorbell_ring(p_agent_id bigint) returns boolean
 language plpgsql
 set search_path = pg_catalog, pg_temp

@@ -1,6 +1,6 @@
 -- login_everywhere: refuse a login that sees one cluster only, for verbs that concern all.
 -- Writes: nothing.                          Locks: none.
--- Errors: OR010 login of one cluster or none.   Called by: setting_set, cluster_create, cluster_grant.
+-- Errors: OR010 login of one cluster or none.   Called by: every function that concerns all clusters.
 create or replace function orrery.login_everywhere(p_verb text) returns void
 language plpgsql stable
 set search_path = pg_catalog, pg_temp

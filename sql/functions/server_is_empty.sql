@@ -1,6 +1,6 @@
 -- server_is_empty: has a server no session, attachment nor anybody waiting for its key?
 -- Writes: nothing.   Locks: none.
--- Errors: none.      Called by: tick_idle.
+-- Errors: none.      Called by: tick_idle, tick_drains.
 create or replace function orrery.server_is_empty(p_server orrery.server) returns boolean
 language sql stable
 set search_path = pg_catalog, pg_temp

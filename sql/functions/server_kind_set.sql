@@ -4,7 +4,7 @@
 -- Writes: server_kind, event.
 -- Errors: those of handler_check for world_function; OR010 a new world_function named by a login of one cluster, since the
 -- tick calls it with a view of all; OR003 null, unknown member, a value that does not fit; those of cluster_resolve.
--- Called by: games' hook cluster_created; DBA.
+-- Called by: cluster_create; games' hook cluster_created; DBA.
 create or replace function orrery.server_kind_set(p_kind text, p_spec jsonb, p_cluster text default null) returns void
 language plpgsql security definer
 set search_path = pg_catalog, pg_temp

@@ -1,6 +1,6 @@
 -- server_stop: stop one server; its players are logged out. One that is always on is replaced while its cluster is up.
 -- Writes: what server_stop_now writes.   Locks: cluster, placement, server.
--- Errors: OR001 unknown, OR002 stops already, OR003 such a reason.   Called by: DBA.
+-- Errors: OR001 unknown, OR002 stops already, OR003 such a reason.   Called by: DBA, CLI.
 create or replace function orrery.server_stop(p_server_id bigint, p_reason text default null) returns text
 language plpgsql
 security definer

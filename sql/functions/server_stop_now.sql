@@ -1,7 +1,7 @@
 -- server_stop_now: stop a server that is not wanted any more. One that no agent has begun to start is stopped at once; for
 -- the others the agent is told. It owns its key no longer.
 -- Writes: server, placement, port, command, event.   Locks: placement, server; the caller holds the cluster's.
--- Errors: none; one that stops or has stopped is left alone.   Called by: server_stop, cluster_advance, tick_servers.
+-- Errors: none; one that stops or has stopped is left alone.   Called by: server_stop, cluster_advance, tick_idle, tick_drains.
 create or replace function orrery.server_stop_now(p_server_id bigint, p_reason text, p_rule text) returns text
 language plpgsql
 set search_path = pg_catalog, pg_temp

@@ -1,6 +1,7 @@
 -- session_end_all: end sessions whose server does not end them itself. Their chat server is told to ask.
 -- Writes: session, session_secret, attachment, command (tell), event.   Locks: session, then attachment, in key order.
--- Errors: none.   Called by: session_end_where_dead, session_server_gone, session_open, tick_idle.
+-- Errors: none.   Called by: session_end_where_dead, session_server_gone, session_open, session_kick,
+-- tick_idle.
 create or replace function orrery.session_end_all(p_sessions bigint[], p_rule text, p_reason text) returns void
 language plpgsql
 set search_path = pg_catalog, pg_temp

@@ -1,7 +1,8 @@
 -- sessions_lock: lock the sessions of a set of servers that are gone, and then what is attached to them or them to, each in
 -- key order, before the first of them is changed: who holds a session may wait for what is attached to it.
 -- Writes: nothing.   Locks: session, attachment; the caller holds the servers' (servers_lock).
--- Errors: none.      Called by: agent_report, agent_inventory_compare, agent_fence, tick_agents.
+-- Errors: none.      Called by: agent_report, agent_inventory_compare, agent_fence, tick_agents,
+-- tick_commands.
 create or replace function orrery.sessions_lock(p_servers bigint[]) returns void
 language plpgsql
 set search_path = pg_catalog, pg_temp

@@ -5,7 +5,7 @@
 -- isolation stay, unless their start was never handed out: then they are planned anew.
 -- Writes: agent, agent_heartbeat, event; what server_exited and agent_listeners write.
 -- Locks: cluster, agent, agent_heartbeat, then those of server_exited; the first three are not waited for.
--- Errors: none.   Called by: tick.
+-- Errors: none.   Called by: tick_step.
 create or replace function orrery.tick_agents(p_continuous_since timestamptz) returns void
 language plpgsql
 set search_path = pg_catalog, pg_temp
