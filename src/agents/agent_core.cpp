@@ -54,7 +54,7 @@ void AgentCore::run_due() {
   say_periodically();
   for (auto& [ref, server] : servers_) watch(server);
   register_if_due();
-  relay_if_due();
+  steer_if_due();
   report_if_any();
   forget_told();
   heartbeat_if_due();
@@ -81,7 +81,7 @@ std::optional<Instant> AgentCore::next_deadline() const {
   if (away_) by(away_say_at_);
   by(summary_at_);
   if (!lease_lapsed_) by(lease_end());
-  by(relay_at_);
+  by(steer_at_);
   by(quit_by_);
   by(bell_at_);
   if (link_ == Link::waiting) by(register_at_);

@@ -144,9 +144,13 @@ struct Spawn {
 };
 /// What the shim is to do from now on, whole: given on every change and each second. Dead at lease_until (nullopt: no
 /// lease); asked to stop when stop_by is set, dead at stop_by.
+/// Ended as by its cluster's deadline at shutdown_at, should this agent not be there to say so.
 struct Steer {
   ServerRef ref;
   std::optional<Instant> lease_until, stop_by;
+  bool keep_lease = false;  // no lease is known here: what the shim was told before stays
+  std::optional<Instant> shutdown_at{};
+  bool keep_shutdown = true;  // nothing is known here of a deadline: likewise
 };
 /// The database has taken note of its exit: nothing of it needs to be kept.
 struct Forget {
@@ -261,7 +265,7 @@ class AgentCore {
   void watch(Server& server);
   void steer(const Server& server);
   void tell_state(const Server& server);
-  void relay_if_due();
+  void steer_if_due();
   void report_exit(ServerRef ref, Reports before, Json exit_code, Json signal, const std::string& reason,
                    bool by_agent);
   Server* find(ServerRef ref);
@@ -314,7 +318,7 @@ class AgentCore {
   // Ended; false until the database has taken note, then true while a heartbeat is under way that may still name it.
   std::map<ServerRef, bool> ended_;
   std::map<std::string, Cluster> clusters_;
-  std::optional<Instant> relay_at_;
+  std::optional<Instant> steer_at_;
   Instant steered_until_{};  // the lease that all shims were last told
 
   std::map<std::string, Complaint> complaints_;

@@ -155,7 +155,7 @@ void AgentCore::obey(const Json& registered) {
   reports_under_way_ = 0;
   report_at_.reset();
   heartbeat_at_ = now_;
-  relay_at_ = now_;
+  steer_at_ = now_;
   for (auto& [ref, server] : servers_) {
     if (server.state == State::stopping && !server.stop_by) server.stop_by = now_ + server.grace;
   }
@@ -216,7 +216,7 @@ void AgentCore::handle(const HeartbeatAnswer& answer) {
   heartbeat_not_before_.reset();
   lease_from_ = heartbeat_sent_;
   lease_lapsed_ = false;
-  if (steered_until_ - now_ < lease_ / 2) relay_at_ = now_;
+  if (steered_until_ - now_ < lease_ / 2) steer_at_ = now_;
   want_inventory_ = read_bool(json, "want_inventory");
   if (want_inventory_ && !inventory_sent_) heartbeat_again_ = true;
   if (const Json& wanted = read_member(json, "listen"); wanted.is_boolean()) listen(wanted.get<bool>());
@@ -278,7 +278,7 @@ void AgentCore::learn_clusters(const Json& clusters) {
     const bool changed = known == clusters_.end() || known->second.state != cluster.state ||
                          known->second.notice_id != cluster.notice_id;
     learnt[name] = std::move(cluster);
-    if (changed) relay_at_ = now_;
+    if (changed) steer_at_ = now_;
   }
   // Servers of a cluster that the answer does not name may still be in the making: its last word stays.
   for (auto& [name, cluster] : clusters_) {

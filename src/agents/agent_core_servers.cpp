@@ -11,7 +11,7 @@ namespace {
 
 using namespace std::chrono_literals;
 
-constexpr Duration relay_every = 1s;
+constexpr Duration steer_every = 1s;
 constexpr Duration default_grace = 5s;
 // For a server whose lease is not known any more; well within the margin after which the database gives its work away.
 constexpr Duration leaseless_grace = 1s;
@@ -176,13 +176,21 @@ void AgentCore::watch(Server& server) {
 
 void AgentCore::steer(const Server& server) {
   if (server.state == State::stopping && !server.stop_by) return;
-  std::optional<Instant> lease_until;
-  if (!server.hold) {
-    lease_until = lease_end();
-    if (!lease_until) lease_until = server.stop_by;  // no lease was given yet: until one is, its shim keeps to the old
-    if (!lease_until) return;
+  Steer steer{server.ref, std::nullopt, server.stop_by};
+  const auto cluster = clusters_.find(server.cluster);
+  if (cluster != clusters_.end()) {
+    steer.shutdown_at = cluster->second.stops_at;
+    steer.keep_shutdown = false;
   }
-  out_.push_back(Steer{server.ref, lease_until, server.stop_by});
+  if (!server.hold) {
+    steer.lease_until = lease_end();
+    if (!steer.lease_until) {
+      if (!server.stop_by) return;
+      steer.lease_until = server.stop_by;
+      steer.keep_lease = true;
+    }
+  }
+  out_.push_back(steer);
 }
 
 void AgentCore::tell_state(const Server& server) {
@@ -198,20 +206,20 @@ void AgentCore::tell_state(const Server& server) {
   out_.push_back(Tell{server.ref, std::move(state)});
 }
 
-void AgentCore::relay_if_due() {
+void AgentCore::steer_if_due() {
   if (servers_.empty()) {
-    relay_at_.reset();
+    steer_at_.reset();
     return;
   }
-  if (relay_at_ && now_ >= *relay_at_) {
-    relay_at_.reset();
+  if (steer_at_ && now_ >= *steer_at_) {
+    steer_at_.reset();
     steered_until_ = lease_end().value_or(Instant{});
     for (const auto& [ref, server] : servers_) {
       steer(server);
       tell_state(server);
     }
   }
-  if (!relay_at_) relay_at_ = now_ + relay_every;
+  if (!steer_at_) steer_at_ = now_ + steer_every;
 }
 
 // Processes
@@ -271,7 +279,11 @@ void AgentCore::handle(const ProcessExited& exited) {
   Server server;  // one that ended before this agent began is not known
   if (auto found = servers_.extract(exited.ref)) server = std::move(found.mapped());
   std::string reason = exited.words;
-  if (!server.why.empty()) reason = server.why_is_all ? server.why : server.why + ": " + exited.words;
+  if (server.why_is_all) {
+    reason = server.why;
+  } else if (!server.why.empty() && !reason.starts_with(server.why)) {  // its shim may know of the deadline too
+    reason = server.why + ": " + reason;
+  }
   const bool expected = server.state == State::stopping && !server.why_is_all;
   say(expected ? Level::info : Level::warn, (server.kind.empty() ? "server " + std::to_string(exited.ref.server.value)
                                                                  : name_of(server.kind, server.key, exited.ref)) +

@@ -10,6 +10,7 @@
 
 #include "agents/agent_core.h"
 #include "agents/database_pin.h"
+#include "agents/event.h"
 #include "agents/fd.h"
 #include "agents/machine.h"
 #include "agents/process_host.h"
@@ -29,17 +30,12 @@ constexpr Duration query_timeout = 5s;
 // Datagrams read in one turn of the loop at most, so that a flood holds up nothing else.
 constexpr int datagrams_per_turn = 64;
 // One longer than this is no doorbell, whatever it says.
-constexpr std::size_t datagram_bytes_max = 64;
+constexpr std::size_t bell_bytes_max = 64;
 constexpr int status_cannot_go_on = 1;
 
 struct BaseFree {
   void operator()(event_base* base) const { event_base_free(base); }
 };
-
-timeval to_timeval(Duration d) {
-  const auto us = std::chrono::duration_cast<std::chrono::microseconds>(d).count();
-  return {static_cast<time_t>(us / 1'000'000), static_cast<suseconds_t>(us % 1'000'000)};
-}
 
 class AgentLoop {
  public:
@@ -49,7 +45,9 @@ class AgentLoop {
     if (Status opened = open(); !opened) return opened.error();
     spdlog::info("orrery-agentd {} {}: public {}, private {}, data in {}", options_.version, options_.name,
                  options_.public_bind.host(), options_.private_bind.host(), options_.data_dir);
-    for (const Event& found : host_->adopt()) give(found);
+    const Result<std::vector<Event>> adopted = host_->adopt();
+    if (!adopted) return adopted.error();
+    for (const Event& found : *adopted) give(found);
     pg_->open();
     sample();
     manager_.tell("READY=1");
@@ -159,7 +157,7 @@ class AgentLoop {
   }
 
   void read_datagrams() {
-    std::array<char, datagram_bytes_max> bytes;
+    std::array<char, bell_bytes_max> bytes;
     for (int turn = 0; turn < datagrams_per_turn; ++turn) {
       const ssize_t size = recv(private_socket_.get(), bytes.data(), bytes.size(), MSG_DONTWAIT);
       if (size < 0) return;

@@ -1,14 +1,10 @@
 #include "agents/database_pin.h"
 
-#include <fcntl.h>
-#include <unistd.h>
-
 #include <algorithm>
-#include <array>
-#include <cerrno>
-#include <cstring>
+#include <optional>
 
 #include "agents/durable_file.h"
+#include "agents/files.h"
 #include "agents/json_read.h"
 #include "agents/text.h"
 
@@ -66,17 +62,10 @@ Status check_database(const Json& pinned, const Json& database) {
 }
 
 Result<Json> load_pin(const std::string& path) {
-  const int fd = open(path.c_str(), O_RDONLY | O_CLOEXEC);
-  if (fd < 0) {
-    if (errno == ENOENT) return Json();
-    return unusable(path, std::strerror(errno));
-  }
-  std::array<char, 4096> bytes;
-  const ssize_t size = read(fd, bytes.data(), bytes.size());
-  const int code = errno;
-  close(fd);
-  if (size < 0) return unusable(path, std::strerror(code));
-  Json pinned = Json::parse(bytes.data(), bytes.data() + size, nullptr, false);
+  const Result<std::string> text = read_file(path);
+  if (!text && text.error().code == "ENOENT") return Json();
+  if (!text) return unusable(path, text.error().message);
+  Json pinned = Json::parse(*text, nullptr, false);
   if (!identity_of(pinned)) return unusable(path, "it does not hold an incarnation and a lineage");
   return pinned;
 }

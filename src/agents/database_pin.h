@@ -15,7 +15,7 @@ Status check_database(const nlohmann::json& pinned, const nlohmann::json& databa
 /// What is pinned in `path`; null when there is no such file. A file that cannot be read or is malformed is an error,
 /// and stays as it is: its hint says what to do.
 Result<nlohmann::json> load_pin(const std::string& path);
-/// Durable once it returns ok; before that `path` is as it was.
+/// Durable once it returns ok; see write_durably.
 Status save_pin(const std::string& path, const nlohmann::json& database);
 
 }  // namespace orrery::agents

@@ -5,20 +5,21 @@
 #include <linux/close_range.h>
 #include <signal.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <array>
 #include <cerrno>
-#include <cstring>
 
 #include "agents/fd.h"
+#include "agents/files.h"
 
 namespace orrery::agents {
 namespace {
 
-constexpr int error_fd = exec_credential_fd + 1;
+constexpr int error_fd = shim_credential_fd + 1;
 constexpr int first_safe_fd = 10;  // above every number that the child is given
 constexpr rlim_t open_files_max = 65536;
 constexpr mode_t child_umask = 027;
@@ -64,7 +65,7 @@ bool take_user(const ShimUser& user) {
   dup2(p.in, 0);
   dup2(p.out, 1);
   dup2(p.out, 2);
-  dup2(p.credential, exec_credential_fd);
+  dup2(p.credential, shim_credential_fd);
   dup3(p.error, error_fd, O_CLOEXEC);
   close_range(error_fd + 1, ~0U, 0);
   for (const Limit& limit : *p.limits) {
@@ -92,33 +93,29 @@ std::vector<char*> pointers(const std::vector<std::string>& words) {
   return list;
 }
 
-Error failed(const std::string& what, int code) {
-  const char* name = strerrorname_np(code);
-  return {std::string(name ? name : "error") + ": " + what + ": " + std::strerror(code), name ? name : ""};
-}
-
 Result<std::vector<Limit>> limits_of(const std::map<std::string, std::uint64_t>& wanted) {
-  std::vector<Limit> limits;
-  if (!wanted.contains("core_bytes")) limits.push_back({RLIMIT_CORE, {0, 0}});
+  std::vector<Limit> set;
+  if (!wanted.contains("core_bytes")) set.push_back({RLIMIT_CORE, {0, 0}});
   if (!wanted.contains("nofile")) {
     rlimit files{};
     getrlimit(RLIMIT_NOFILE, &files);
     const rlim_t most = std::min<rlim_t>(files.rlim_max, open_files_max);
-    limits.push_back({RLIMIT_NOFILE, {most, most}});
+    set.push_back({RLIMIT_NOFILE, {most, most}});
   }
   for (const auto& [name, value] : wanted) {
-    const auto resource = limit_of(name);
-    if (!resource) return Error{"EINVAL: no such limit: " + name, "EINVAL"};
+    const auto known = limits().find(name);
+    if (known == limits().end()) return Error{"EINVAL: no such limit: " + name, "EINVAL"};
+    const int resource = known->second;
     rlimit now{};
-    getrlimit(static_cast<__rlimit_resource>(*resource), &now);
+    getrlimit(static_cast<__rlimit_resource>(resource), &now);
     if (geteuid() != 0 && value > now.rlim_max) {
       return Error{"EPERM: limit " + name + " " + std::to_string(value) + " is above the agent's own, " +
                        std::to_string(now.rlim_max),
                    "EPERM"};
     }
-    limits.push_back({*resource, {value, value}});
+    set.push_back({resource, {value, value}});
   }
-  return limits;
+  return set;
 }
 
 }  // namespace
@@ -127,15 +124,15 @@ Result<pid_t> exec_child(const ExecPlan& plan) {
   if (plan.user && plan.user->uid == 0) return Error{"EPERM: a server does not run as root", "EPERM"};
   auto argv = pointers(plan.args);
   auto env = pointers(plan.env);
-  const auto limits = limits_of(plan.limits);
-  if (!limits) return limits.error();
+  const auto set = limits_of(plan.limits);
+  if (!set) return set.error();
   std::array<int, 2> ends;
-  if (pipe2(ends.data(), O_CLOEXEC) != 0) return failed("pipe", errno);
+  if (pipe2(ends.data(), O_CLOEXEC) != 0) return system_error("pipe", errno);
   const Fd told(ends[0]);
   Fd error_end(ends[1]);
   const Fd null(open("/dev/null", O_RDONLY | O_CLOEXEC));
   Fd in(high(null.get())), out(high(plan.log_fd)), credential(high(plan.credential_fd)), error(high(error_end.get()));
-  if (!in || !out || !credential || !error) return failed("descriptors", errno);
+  if (!in || !out || !credential || !error) return system_error("descriptors", errno);
   const Prepared prepared{getpid(),
                           in.get(),
                           out.get(),
@@ -145,7 +142,7 @@ Result<pid_t> exec_child(const ExecPlan& plan) {
                           plan.directory.c_str(),
                           argv.data(),
                           env.data(),
-                          &*limits,
+                          &*set,
                           plan.user ? &*plan.user : nullptr};
 
   // Signals wait, so that no handler of the parent runs in the child.
@@ -156,7 +153,7 @@ Result<pid_t> exec_child(const ExecPlan& plan) {
   const int fork_error = errno;
   if (pid == 0) become(prepared);
   sigprocmask(SIG_SETMASK, &before, nullptr);
-  if (pid < 0) return failed("fork", fork_error);
+  if (pid < 0) return system_error("fork", fork_error);
 
   for (Fd* fd : {&in, &out, &credential, &error, &error_end}) *fd = Fd();
   Failure failure{};
@@ -168,15 +165,15 @@ Result<pid_t> exec_child(const ExecPlan& plan) {
   waitpid(pid, nullptr, 0);
   switch (failure.step) {
     case Step::limits:
-      return failed("its limits", failure.code);
+      return system_error("its limits", failure.code);
     case Step::user:
-      return failed("user " + plan.user->name, failure.code);
+      return system_error("user " + plan.user->name, failure.code);
     case Step::directory:
-      return failed(plan.directory, failure.code);
+      return system_error(plan.directory, failure.code);
     case Step::executable:
       break;
   }
-  return failed(plan.path, failure.code);
+  return system_error(plan.path, failure.code);
 }
 
 }  // namespace orrery::agents

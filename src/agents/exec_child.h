@@ -1,20 +1,15 @@
 // Starting one executable in a session of its own, with exactly the descriptors, limits and environment it is given.
 #pragma once
 
-#include <sys/resource.h>
-
+#include <map>
 #include <optional>
 #include <string>
-#include <utility>
 #include <vector>
 
 #include "agents/shim_plan.h"
 #include "base/result.h"
 
 namespace orrery::agents {
-
-/// Descriptor number under which a child finds ExecPlan::credential_fd.
-inline constexpr int exec_credential_fd = 3;
 
 struct ExecPlan {
   std::string path, directory;
@@ -23,7 +18,7 @@ struct ExecPlan {
   std::map<std::string, std::uint64_t> limits;  // by the contract's names
   std::optional<ShimUser> user;                 // nullopt: the caller's
   int log_fd = -1;                              // becomes stdout and stderr; stays open in the caller
-  int credential_fd = -1;                       // becomes exec_credential_fd; stays open in the caller
+  int credential_fd = -1;                       // becomes shim_credential_fd; stays open in the caller
 };
 
 /// Starts it and gives its pid, for which the caller must wait: own session and process group, stdin from /dev/null,

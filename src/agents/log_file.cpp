@@ -69,7 +69,7 @@ bool LogFile::put(std::string_view text) {
     if (size < 0 && errno == EINTR) continue;
     if (size <= 0) {
       dropped_bytes_ += text.size();
-      dropped_why_ = size < 0 ? errno : ENOSPC;
+      dropped_why_ = std::strerror(size < 0 ? errno : ENOSPC);
       return false;
     }
     size_ += static_cast<std::uint64_t>(size);
@@ -82,7 +82,7 @@ bool LogFile::put(std::string_view text) {
 bool LogFile::say_dropped() {
   const std::uint64_t bytes = dropped_bytes_;
   const std::string line = std::string(line_open_ ? "\n" : "") + "[orrery-shim: " + std::to_string(bytes) +
-                           " bytes were dropped here: " + std::strerror(dropped_why_) + "]\n";
+                           " bytes were dropped here: " + dropped_why_ + "]\n";
   if (!make_room(line.size())) return false;
   dropped_bytes_ = 0;
   if (put(line)) return true;
@@ -94,7 +94,7 @@ bool LogFile::say_dropped() {
 bool LogFile::make_room(std::uint64_t bytes) {
   if (open_file() && size_ > 0 && size_ + bytes > bytes_max_) rotate();
   if (open_file() && size_ < bytes_max_) return true;
-  dropped_why_ = fd_ ? EFBIG : errno;
+  dropped_why_ = std::strerror(fd_ ? EFBIG : errno);
   return false;
 }
 
@@ -118,6 +118,11 @@ void LogFile::write(std::string_view text, Instant now) {
   if (dropped_bytes_ == 0 && text.empty()) return;
   dropped_bytes_ += text.size();
   again_at_ = now + again_after;
+}
+
+void LogFile::drop(std::uint64_t bytes, const std::string& why) {
+  dropped_bytes_ += bytes;
+  dropped_why_ = why;
 }
 
 void LogFile::finish() {

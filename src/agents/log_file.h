@@ -1,4 +1,4 @@
-// A server's log: appended to, kept within bytes_max × files by renaming, and never waited for.
+// A server's log: appended to, and kept within bytes_max × files by renaming. Waits for the disk (ShimDisk does not).
 #pragma once
 
 #include <cstdint>
@@ -18,6 +18,8 @@ class LogFile {
   /// Appends `text`, cut between files at line ends where it can be. What the disk does not take is dropped and
   /// counted; the log says so once there is room again. A disk that took nothing is asked again a second later.
   void write(std::string_view text, Instant now);
+  /// Counts what never came to write(), and why; said before what is written next.
+  void drop(std::uint64_t bytes, const std::string& why);
   /// The last chance to say what was dropped.
   void finish();
   std::uint64_t dropped_bytes() const { return dropped_bytes_; }
@@ -35,7 +37,7 @@ class LogFile {
   Fd fd_;
   std::uint64_t size_ = 0;
   std::uint64_t dropped_bytes_ = 0;
-  int dropped_why_ = 0;  // errno
+  std::string dropped_why_;
   bool line_open_ = false;
   Instant again_at_{};
 };

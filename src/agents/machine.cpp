@@ -7,17 +7,15 @@
 #include <array>
 #include <cctype>
 #include <cerrno>
-#include <cstring>
 #include <fstream>
 #include <sstream>
 
 #include "agents/durable_file.h"
+#include "agents/files.h"
 #include "base/bytes.h"
 #include "base/random.h"
 
 namespace orrery::agents {
-
-static Error failed(const std::string& what) { return {what + ": " + std::strerror(errno)}; }
 
 // Made anew it would not be let in under the agent's name: the database has pinned the old one.
 static Error lost(const std::string& path, const std::string& why) {
@@ -77,18 +75,14 @@ std::string read_host_name() {
 }
 
 Result<std::string> load_identity(const std::string& path) {
-  if (const int kept = open(path.c_str(), O_RDONLY | O_CLOEXEC); kept >= 0) {
-    std::array<char, 128> text;
-    const ssize_t size = read(kept, text.data(), text.size());
-    const int code = errno;
-    close(kept);
-    if (size < 0) return lost(path, std::strerror(code));
-    std::string identity(text.data(), static_cast<std::size_t>(size));
+  if (Result<std::string> kept = read_file(path)) {
+    std::string& identity = *kept;
     while (!identity.empty() && std::isspace(static_cast<unsigned char>(identity.back()))) identity.pop_back();
     if (!key_from_hex(identity)) return lost(path, "it does not hold 64 hex digits");
     return identity;
+  } else if (kept.error().code != "ENOENT") {
+    return lost(path, kept.error().message);
   }
-  if (errno != ENOENT) return lost(path, std::strerror(errno));
   Key32 key;
   SystemRandom().fill(key);
   const std::string identity = to_hex(key);
@@ -98,10 +92,10 @@ Result<std::string> load_identity(const std::string& path) {
 
 Status hold_lock(const std::string& path) {
   const int fd = open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);  // open until the process ends
-  if (fd < 0) return failed("lock file " + path);
+  if (fd < 0) return system_error("lock file " + path);
   if (flock(fd, LOCK_EX | LOCK_NB) == 0) return ok();
-  const Error error =
-      errno == EWOULDBLOCK ? Error{"another orrery-agentd is using it", "EWOULDBLOCK"} : failed("lock file " + path);
+  const Error error = errno == EWOULDBLOCK ? Error{"another orrery-agentd is using it", "EWOULDBLOCK"}
+                                           : system_error("lock file " + path);
   close(fd);
   return error;
 }

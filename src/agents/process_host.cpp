@@ -4,13 +4,15 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
-#include <cstring>
 #include <deque>
 #include <filesystem>
 #include <thread>
 
+#include "agents/files.h"
 #include "agents/json_read.h"
+#include "agents/leftovers.h"
 #include "agents/machine.h"
 #include "agents/processes.h"
 #include "agents/run_dir.h"
@@ -32,11 +34,6 @@ constexpr int sweeps_soon = 50;  // sweeps before they become rare: what is left
 constexpr Duration adopt_limit = 1s;
 constexpr unsigned tidy_ticks = 3600;
 constexpr int datagrams_at_once = 256;
-
-timeval timeval_of(Duration d) {
-  const auto us = std::chrono::duration_cast<std::chrono::microseconds>(d).count();
-  return {static_cast<time_t>(us / 1'000'000), static_cast<suseconds_t>(us % 1'000'000)};
-}
 
 }  // namespace
 
@@ -61,8 +58,9 @@ class ProcessHost::Impl {
       *into = std::move(*bound);
     }
     if (planner_.has_users() && chmod(planner_.servers_path().c_str(), 0666) != 0) {
-      return Error{"chmod " + planner_.servers_path() + ": " + std::strerror(errno)};
+      return system_error("chmod " + planner_.servers_path());
     }
+    if (Status helper = leftovers_.start(); !helper) return helper;
     listen(shims_event_, shims_socket_.get(), [](Impl& self) { self.hear_shims(); });
     listen(servers_event_, servers_socket_.get(), [](Impl& self) { self.hear_servers(); });
     after(post_event_, [](Impl& self) { self.give_posted(); });
@@ -72,13 +70,19 @@ class ProcessHost::Impl {
     return ok();
   }
 
-  std::vector<Event> adopt() {
+  Result<std::vector<Event>> adopt() {
     std::vector<Event> events;
     std::error_code error;
     for (std::filesystem::directory_iterator it(config_.data_dir + "/run", error), end; !error && it != end;
          it.increment(error)) {
-      if (const auto parts = run_name_parts(it->path().filename())) take_over(it->path(), parts->first, parts->second);
+      const auto parts = run_name_parts(it->path().filename());
+      if (!parts) continue;
+      if (const Result<bool> taken = take_over(it->path(), parts->first, parts->second); !taken) {
+        return Error{"whether a server runs is not known: " + taken.error().message, taken.error().code,
+                     "see that the agent can read " + it->path().string()};
+      }
     }
+    if (error) return Error{"what runs is not known: " + config_.data_dir + "/run: " + error.message()};
     const Instant until = BootClock::now() + adopt_limit;
     while (sweep_once() && BootClock::now() < until) std::this_thread::sleep_for(10ms);
     for (const auto& [ref, server] : servers_) {
@@ -88,19 +92,38 @@ class ProcessHost::Impl {
       if (server.phase == Phase::ended) events.push_back(exit_of(server));
     }
     posted_.clear();  // what came to be told is in the events
-    tidy();
+    for (const char* name : {"/run", "/work", "/log"}) leftovers_.remove_taken(config_.data_dir + name);
+    look_for_old();
     return events;
   }
 
   void spawn(const Spawn& spawn) {
     if (const auto known = servers_.find(spawn.ref); known != servers_.end()) return answer_again(known->second);
+    const Result<bool> there = take_over_start(spawn.ref);
+    if (!there) {
+      if (unclear_.insert_or_assign(spawn.ref, spawn).second) {
+        spdlog::error("whether server {} runs is not known, so it is not started: {}", spawn.ref.server.value,
+                      there.error().message);
+      }
+      return;
+    }
+    unclear_.erase(spawn.ref);
+    if (*there) {
+      Server* found = find(spawn.ref);
+      if (!found) {
+        return post_failed(spawn.ref,
+                           "EEXIST: " + planner_.run_path(spawn.ref) + " is of another start of this server");
+      }
+      if (found->phase == Phase::running) answer_again(*found);
+      return;
+    }
     if (Status begun = begin(spawn); !begun) post_failed(spawn.ref, begun.error().message);
   }
 
   void steer(const Steer& steer) {
     Server* server = find(steer.ref);
     if (!server || server->phase == Phase::ended) return;
-    server->wish = ShimWish{steer.lease_until, steer.stop_by};
+    server->wish = ShimWish{steer.lease_until, steer.stop_by, steer.keep_lease, steer.shutdown_at, steer.keep_shutdown};
     send_wish(*server);
   }
 
@@ -109,13 +132,11 @@ class ProcessHost::Impl {
     if (found == servers_.end() || found->second.phase != Phase::ended) return;
     const Server server = std::move(found->second);
     servers_.erase(found);
-    std::error_code error;
-    std::filesystem::remove_all(server.directory, error);
-    if (error) spdlog::error("cannot remove {}: {}", server.directory, error.message());
-    if (in_use(server.plan.directory)) return;
+    remove(server.directory);
+    if (server.plan.directory.empty() || in_use(server.plan.directory)) return;
     const bool well = server.state.exit_code == 0 || server.state.signal == SIGTERM;
     if (well) {
-      std::filesystem::remove_all(server.plan.directory, error);
+      remove(server.plan.directory);
     } else {
       rmdir(server.plan.directory.c_str());  // nothing to see in it
     }
@@ -141,7 +162,7 @@ class ProcessHost::Impl {
     Phase phase = Phase::running;
     ShimState state{};  // as last heard
     Fd pidfd{};         // of the shim; -1 while that is not known
-    bool told_started = false, told_ready = false, told_failed = false;
+    bool told_started = false, told_ready = false;
     bool silenced = false;  // its shim was killed for its silence
     unsigned silent_ticks = 0;
     std::optional<ShimWish> wish{};
@@ -160,6 +181,9 @@ class ProcessHost::Impl {
     return std::any_of(servers_.begin(), servers_.end(),
                        [&](const auto& entry) { return entry.second.plan.directory == directory; });
   }
+  void remove(const std::string& path) {
+    if (const Status removed = leftovers_.remove(path); !removed) spdlog::error("{}", removed.error().message);
+  }
   void listen(EventPtr& into, int fd, void (*act)(Impl&)) { into = make_event(fd, EV_READ | EV_PERSIST, act); }
   void after(EventPtr& into, void (*act)(Impl&)) { into = make_event(-1, 0, act); }
   EventPtr make_event(int fd, short what, void (*act)(Impl&)) {
@@ -175,7 +199,7 @@ class ProcessHost::Impl {
     return made;
   }
   static void schedule(const EventPtr& event, Duration wait) {
-    const timeval time = timeval_of(wait);
+    const timeval time = to_timeval(wait);
     event_add(event.get(), &time);
   }
   // What is to be told is posted, so that handlers run from the loop only and may call what they like.
@@ -205,12 +229,6 @@ class ProcessHost::Impl {
 
   Status begin(const Spawn& spawn) {
     const std::string directory = planner_.run_path(spawn.ref);
-    if (std::filesystem::exists(directory) && take_over(directory, spawn.ref.server, low_half(spawn.ref.epoch))) {
-      Server* there = find(spawn.ref);
-      if (!there) return Error{"EEXIST: " + directory + " is of another start of this server", "EEXIST"};
-      if (there->phase == Phase::running) answer_again(*there);
-      return ok();
-    }
     Result<ShimPlan> plan = planner_.plan_for(spawn);
     if (!plan) return plan.error();
     const Result<Fd> secret = planner_.credential(spawn);
@@ -241,29 +259,36 @@ class ProcessHost::Impl {
 
   // Finding again
 
-  // False when the directory was of no start and is gone now.
-  bool take_over(const std::string& directory, ServerId id, std::uint32_t low) {
-    const auto text = read_file(directory + "/" + plan_name);
+  // False when it was never made. Error when that is not known, as of take_over.
+  Result<bool> take_over_start(ServerRef ref) {
+    const std::string directory = planner_.run_path(ref);
+    struct stat info {};
+    if (lstat(directory.c_str(), &info) == 0) return take_over(directory, ref.server, low_half(ref.epoch));
+    return errno == ENOENT ? Result<bool>(false) : system_error(directory);
+  }
+
+  // False when the directory was of no start and is gone now. Error when it is not known whether its shim lives.
+  Result<bool> take_over(const std::string& directory, ServerId id, std::uint32_t low) {
+    const Result<Lock> lock = lock_of(directory);
+    if (!lock) return lock.error();
+    const Result<std::string> text = read_file(directory + "/" + plan_name);
+    if (!text && text.error().code != "ENOENT") return text.error();
     const auto plan = text ? plan_of(*text) : std::nullopt;
-    const bool lives = is_locked(directory);
     if (!plan || plan->server != id || low_half(plan->epoch) != low) {
+      if (*lock == Lock::held) return end_without_plan(directory, id, low);
       // The shim is started after the plan was written: without one there was none.
-      if (lives) {
-        spdlog::error("{} has no plan, though its shim lives: left alone", directory);
-        return true;
-      }
       spdlog::warn("{} has no plan: it is removed", directory);
-      std::error_code ignored;
-      std::filesystem::remove_all(directory, ignored);
+      if (const Status removed = leftovers_.remove(directory); !removed) return removed.error();
       return false;
     }
+    const auto state = read_state_of(directory);
+    if (!state) return state.error();
     const ServerRef ref{plan->server, plan->epoch};
     if (servers_.contains(ref)) return true;
     Server& server = servers_.emplace(ref, Server{this, ref, directory, *plan}).first->second;
     server.told_started = true;
-    const auto state = read_state_of(directory);
-    if (state) server.state = *state;
-    if (lives) {
+    if (*state) server.state = **state;
+    if (*lock == Lock::held) {
       server.told_started = server.state.started;
       server.told_ready = server.state.phase == ShimState::Phase::ready;
       watch(server);
@@ -273,11 +298,33 @@ class ProcessHost::Impl {
     return true;
   }
 
+  // How long it may live, and where its server's things are, is lost: it is killed with its server. Both name it.
+  Result<bool> end_without_plan(const std::string& directory, ServerId id, std::uint32_t low) {
+    const auto marked = marked_processes(planner_.servers_path());
+    if (!marked) return marked.error();
+    const auto one = std::find_if(marked->begin(), marked->end(), [&](const MarkedProcess& process) {
+      return process.server == id && low_half(process.epoch) == low;
+    });
+    if (one == marked->end()) return Error{directory + " has no plan, and whoever holds its lock is not found"};
+    const ServerRef ref{id, one->epoch};
+    if (servers_.contains(ref)) return true;
+    spdlog::error("{} has no plan, though its shim lives: it is killed", directory);
+    ShimPlan plan;
+    plan.server = ref.server;
+    plan.epoch = ref.epoch;
+    Server& server = servers_.emplace(ref, Server{this, ref, directory, plan}).first->second;
+    server.told_started = true;
+    server.state.words = "its plan was lost, so its shim was killed";
+    sweep_soon(server);
+    return true;
+  }
+
   // The number is the shim's when the shim, which wrote it, lives afterwards.
   void watch(Server& server) {
     if (server.state.shim_pid <= 0) return;
     server.pidfd = open_pidfd(server.state.shim_pid);
-    if (!server.pidfd || !is_locked(server.directory)) {
+    const Result<Lock> lock = lock_of(server.directory);
+    if (!server.pidfd || !lock || *lock != Lock::held) {
       // Gone, or not yet begun; of a child of ours the number is nobody else's.
       if (!server.pidfd ||
           waitid(P_PIDFD, static_cast<id_t>(server.pidfd.get()), nullptr, WEXITED | WNOHANG | WNOWAIT) != 0) {
@@ -352,9 +399,10 @@ class ProcessHost::Impl {
   void on_shim_end(Server& server) {
     hear_shims();
     waitid(P_PIDFD, static_cast<id_t>(server.pidfd.get()), nullptr, WEXITED | WNOHANG);  // a child of ours, or not
-    const pid_t shim_pid = server.state.shim_pid;
-    if (const auto state = read_state_of(server.directory)) learn(server, *state);
-    server.state.shim_pid = shim_pid;
+    // Its last word may have been heard, and not been written for a disk that hangs.
+    if (server.state.phase != ShimState::Phase::exited) {
+      if (const auto state = read_state_of(server.directory); state && *state) learn(server, **state);
+    }
     on_shim_gone(server);
   }
 
@@ -372,6 +420,10 @@ class ProcessHost::Impl {
     state.words = server.silenced       ? "its shim was silent and was killed"
                   : state.shim_pid == 0 ? "the agent ended while it was being started"
                                         : "its shim was killed";
+    sweep_soon(server);
+  }
+
+  void sweep_soon(Server& server) {
     server.phase = Phase::sweeping;
     sweeps_ = 0;
     schedule(sweep_event_, 0ns);
@@ -386,7 +438,7 @@ class ProcessHost::Impl {
   ProcessExited exit_of(const Server& server) const {
     const ShimState& state = server.state;
     return {server.ref, state.exit_code, state.signal, state.words,
-            state.by_lease || state.phase != ShimState::Phase::exited};
+            state.by_lease || state.by_shutdown || state.phase != ShimState::Phase::exited};
   }
 
   // Kills what a killed shim left. True while something is left.
@@ -396,7 +448,13 @@ class ProcessHost::Impl {
     if (!any) return false;
     for (auto& [ref, server] : servers_)
       std::erase_if(server.dying, [](const auto& one) { return has_ended(one.second); });
-    for (MarkedProcess& process : marked_processes(planner_.servers_path())) {
+    auto marked = marked_processes(planner_.servers_path());
+    if (!marked) {
+      if (!std::exchange(blind_, true)) spdlog::error("what runs is not known: {}", marked.error().message);
+      return true;
+    }
+    blind_ = false;
+    for (MarkedProcess& process : *marked) {
       Server* server = find({process.server, process.epoch});
       if (!server || server->phase != Phase::sweeping) continue;
       signal_pidfd(process.pidfd, SIGKILL);
@@ -432,17 +490,31 @@ class ProcessHost::Impl {
       }
       signal_pidfd(server.pidfd, SIGKILL);
     }
-    if (++ticks_ % tidy_ticks == 0) tidy();
+    for (const auto& [ref, spawn] : std::map(unclear_)) this->spawn(spawn);
+    for (const std::string& error : leftovers_.errors()) spdlog::error("{}", error);
+    for (const std::string& path : leftovers_.found()) {
+      if (!is_needed(path)) remove(path);
+    }
+    if (++ticks_ % tidy_ticks == 0) look_for_old();
   }
 
   // False when it is gone, or not found.
   bool find_shim(Server& server) {
-    if (const auto state = read_state_of(server.directory)) learn_shim(server, *state);
-    if (!is_locked(server.directory)) {
-      on_shim_gone(server);
-      return false;
+    const Result<Lock> lock = lock_of(server.directory);
+    if (!lock) return false;
+    // After the lock: what a shim that is gone has written is its last.
+    const auto state = read_state_of(server.directory);
+    if (!state) return false;
+    if (*lock == Lock::held) {
+      if (*state) learn_shim(server, **state);
+      return static_cast<bool>(server.pidfd);
     }
-    return static_cast<bool>(server.pidfd);
+    if (*state) {
+      server.state.shim_pid = (*state)->shim_pid;
+      learn(server, **state);
+    }
+    on_shim_gone(server);
+    return false;
   }
   void learn_shim(Server& server, const ShimState& state) {
     server.state.shim_pid = state.shim_pid;
@@ -450,15 +522,14 @@ class ProcessHost::Impl {
     watch(server);
   }
 
-  void tidy() {
-    const std::int64_t seconds = std::int64_t{config_.log_days} * 24 * 3600;
-    remove_old(config_.data_dir + "/work", seconds,
-               [this](const std::string& name) { return in_use(config_.data_dir + "/work/" + name); });
-    remove_old(config_.data_dir + "/log", seconds, [this](const std::string& name) {
-      const std::string path = config_.data_dir + "/log/" + name;
-      return std::any_of(servers_.begin(), servers_.end(),
-                         [&](const auto& entry) { return path.starts_with(entry.second.plan.log); });
-    });
+  void look_for_old() {
+    leftovers_.look_for_old(config_.data_dir + "/tidied", {config_.data_dir + "/work", config_.data_dir + "/log"},
+                            std::int64_t{config_.log_days} * 24 * 3600);
+  }
+  bool is_needed(const std::string& path) const {
+    return in_use(path) || std::any_of(servers_.begin(), servers_.end(), [&](const auto& entry) {
+             return !entry.second.plan.log.empty() && path.starts_with(entry.second.plan.log);
+           });
   }
 
   struct Call {
@@ -476,6 +547,9 @@ class ProcessHost::Impl {
   EventPtr shims_event_, servers_event_, post_event_, sweep_event_, tick_event_;
   std::deque<std::function<void()>> posted_;
   std::map<ServerRef, Server> servers_;
+  std::map<ServerRef, Spawn> unclear_;  // to be started once it is known that they were not
+  Leftovers leftovers_;
+  bool blind_ = false;  // processes could not be looked at
   int sweeps_ = 0;
   unsigned ticks_ = 0;
 };
@@ -488,7 +562,7 @@ Result<std::unique_ptr<ProcessHost>> ProcessHost::make(event_base* base, Process
   if (Status opened = impl->open(); !opened) return opened.error();
   return std::unique_ptr<ProcessHost>(new ProcessHost(std::move(impl)));
 }
-std::vector<Event> ProcessHost::adopt() { return impl_->adopt(); }
+Result<std::vector<Event>> ProcessHost::adopt() { return impl_->adopt(); }
 void ProcessHost::spawn(const Spawn& spawn) { impl_->spawn(spawn); }
 void ProcessHost::steer(const Steer& steer) { impl_->steer(steer); }
 void ProcessHost::forget(ServerRef ref) { impl_->forget(ref); }

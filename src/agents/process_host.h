@@ -3,8 +3,6 @@
 // Linux only. Lives on one libevent loop; not thread-safe.
 #pragma once
 
-#include <event2/event.h>
-
 #include <functional>
 #include <map>
 #include <memory>
@@ -12,15 +10,11 @@
 #include <vector>
 
 #include "agents/agent_core.h"
+#include "agents/event.h"
 #include "agents/fd.h"
 #include "base/result.h"
 
 namespace orrery::agents {
-
-struct EventFree {
-  void operator()(event* e) const { event_free(e); }
-};
-using EventPtr = std::unique_ptr<event, EventFree>;
 
 struct ProcessHostConfig {
   std::string data_dir;  // absolute; run/, log/ and work/ are made in it. Short: socket paths must stay under 108 bytes
@@ -52,14 +46,17 @@ class ProcessHost {
 
   /// What an earlier agent left, once, before anything else: a ServerFound of each server that runs, then a
   /// ProcessExited of each that ended and was not forgotten (those have no ServerFound). `pid` is 0 for one that is
-  /// only just being started: started or failed follows. Takes up to a second when shims were killed meanwhile.
-  std::vector<Event> adopt();
+  /// only just being started: started or failed follows. Takes up to a second when shims were killed meanwhile. Error
+  /// when the system does not let look: a server that runs could be missed, and must not be started a second time.
+  Result<std::vector<Event>> adopt();
   /// Starts a server; answered by started or failed, or by exited when this start was made before and has ended. One
-  /// that failed may be forgotten as one that exited.
+  /// that failed may be forgotten as one that exited. Nothing is answered while the system does not say whether this
+  /// start was made before; that is asked each second.
   void spawn(const Spawn& spawn);
   /// Kept and sent again until the shim has heard it. Nothing when it is gone.
   void steer(const Steer& steer);
-  /// Removes what is kept of a server that ended. Nothing while it runs, or when nothing is known of it.
+  /// Removes what is kept of a server that ended, and the working directory when it ended well or that is empty.
+  /// Nothing while it runs, or when nothing is known of it.
   void forget(ServerRef ref);
   /// Sends one datagram to the server; lost when its queue is full or it does not listen.
   void tell(ServerRef ref, const std::string& text);

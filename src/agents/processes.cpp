@@ -11,7 +11,7 @@
 #include <memory>
 #include <string_view>
 
-#include "agents/shim_plan.h"
+#include "agents/files.h"
 
 namespace orrery::agents {
 namespace {
@@ -40,14 +40,22 @@ std::optional<Parent> parent_of(pid_t pid) {
   return parent ? std::optional(Parent{*parent, state == 'Z' || state == 'X'}) : std::nullopt;
 }
 
-std::vector<pid_t> all_processes() {
+Result<std::vector<pid_t>> all_processes() {
   std::vector<pid_t> pids;
   const std::unique_ptr<DIR, int (*)(DIR*)> proc(opendir("/proc"), closedir);
-  if (!proc) return pids;
+  if (!proc) return system_error("/proc");
+  errno = 0;
   while (const dirent* entry = readdir(proc.get())) {
     if (const auto pid = number_of<pid_t>(entry->d_name)) pids.push_back(*pid);
+    errno = 0;
   }
+  if (errno != 0) return system_error("/proc");
   return pids;
+}
+
+// It ended, or is another user's and so none of ours.
+bool is_none_of_ours(const std::string& code) {
+  return code == "ENOENT" || code == "ESRCH" || code == "EACCES" || code == "EPERM";
 }
 
 std::string_view value_of(std::string_view environment, std::string_view name) {
@@ -65,7 +73,9 @@ std::string_view value_of(std::string_view environment, std::string_view name) {
 
 std::vector<pid_t> descendants_of(pid_t ancestor) {
   std::map<pid_t, Parent> parents;
-  for (const pid_t pid : all_processes()) {
+  const Result<std::vector<pid_t>> all = all_processes();
+  if (!all) return {};
+  for (const pid_t pid : *all) {
     if (const auto parent = parent_of(pid)) parents[pid] = *parent;
   }
   std::vector<pid_t> found;
@@ -81,6 +91,15 @@ std::vector<pid_t> descendants_of(pid_t ancestor) {
   return found;
 }
 
+std::size_t kill_descendants(pid_t ancestor) {
+  const std::vector<pid_t> found = descendants_of(ancestor);
+  for (const pid_t pid : found) {
+    const Fd pidfd = open_pidfd(pid);
+    if (pidfd && descends_from(pid, ancestor)) signal_pidfd(pidfd, SIGKILL);
+  }
+  return found.size();
+}
+
 bool descends_from(pid_t pid, pid_t ancestor) {
   for (int steps = 0; pid > 1 && steps < 1000; ++steps) {
     const auto parent = parent_of(pid);
@@ -91,14 +110,19 @@ bool descends_from(pid_t pid, pid_t ancestor) {
   return false;
 }
 
-std::vector<MarkedProcess> marked_processes(const std::string& agent_socket) {
+Result<std::vector<MarkedProcess>> marked_processes(const std::string& agent_socket) {
   std::vector<MarkedProcess> found;
-  for (const pid_t pid : all_processes()) {
+  const Result<std::vector<pid_t>> all = all_processes();
+  if (!all) return all.error();
+  for (const pid_t pid : *all) {
     if (pid == getpid()) continue;
     Fd pidfd = open_pidfd(pid);  // before its environment: should the number pass on meanwhile, it signals nobody
-    if (!pidfd) continue;
+    if (!pidfd && (errno == ESRCH || errno == EINVAL)) continue;
+    if (!pidfd) return system_error("pidfd of " + std::to_string(pid));
     const auto environment = read_file("/proc/" + std::to_string(pid) + "/environ");
-    if (!environment || value_of(*environment, "ORRERY_AGENT_SOCKET") != agent_socket) continue;
+    if (!environment && is_none_of_ours(environment.error().code)) continue;
+    if (!environment) return environment.error();
+    if (value_of(*environment, "ORRERY_AGENT_SOCKET") != agent_socket) continue;
     const auto server = number_of<std::uint64_t>(value_of(*environment, "ORRERY_SERVER_ID"));
     const auto epoch = number_of<std::uint64_t>(value_of(*environment, "ORRERY_EPOCH"));
     if (server && epoch) found.push_back({pid, std::move(pidfd), ServerId{*server}, Epoch{*epoch}});

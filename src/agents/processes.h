@@ -9,11 +9,14 @@
 
 #include "agents/fd.h"
 #include "base/ids.h"
+#include "base/result.h"
 
 namespace orrery::agents {
 
-/// Living processes that descend from `ancestor`, itself not included.
+/// Living processes that descend from `ancestor`, itself not included; those that could be looked at.
 std::vector<pid_t> descendants_of(pid_t ancestor);
+/// SIGKILL to each of them, and to nobody who took over the number of one; how many there were.
+std::size_t kill_descendants(pid_t ancestor);
 /// Whether `pid` descends from `ancestor`. False when it is gone.
 bool descends_from(pid_t pid, pid_t ancestor);
 
@@ -24,10 +27,11 @@ struct MarkedProcess {
   ServerId server;
   Epoch epoch;
 };
-/// Those whose ORRERY_AGENT_SOCKET is `agent_socket`, but not the caller.
-std::vector<MarkedProcess> marked_processes(const std::string& agent_socket);
+/// Those whose ORRERY_AGENT_SOCKET is `agent_socket`, but not the caller. Error when the system does not let look at
+/// all: there may be more.
+Result<std::vector<MarkedProcess>> marked_processes(const std::string& agent_socket);
 
-/// An owned pidfd; -1 when there is no such process.
+/// An owned pidfd; -1, with errno, when there is no such process (ESRCH) or none can be had.
 Fd open_pidfd(pid_t pid);
 /// False when it is gone.
 bool signal_pidfd(const Fd& pidfd, int number);

@@ -13,8 +13,9 @@
 #include <array>
 #include <cerrno>
 #include <charconv>
-#include <cstring>
 #include <filesystem>
+
+#include "agents/files.h"
 
 namespace orrery::agents {
 namespace {
@@ -22,19 +23,10 @@ namespace {
 constexpr int first_safe_fd = 10;  // above the numbers that a shim is given
 constexpr int state_reads_max = 5;
 
-Error failed(const std::string& what, int code = errno) {
-  const char* name = strerrorname_np(code);
-  return {std::string(name ? name : "error") + ": " + what + ": " + std::strerror(code), name ? name : ""};
-}
-
 Status write_file(const std::string& path, const std::string& text) {
   const Fd fd(open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
-  if (!fd) return failed(path);
-  for (std::size_t at = 0; at < text.size();) {
-    const ssize_t size = write(fd.get(), text.data() + at, text.size() - at);
-    if (size <= 0) return failed(path);
-    at += static_cast<std::size_t>(size);
-  }
+  if (!fd) return system_error(path);
+  if (!write_all(fd.get(), text)) return system_error(path);
   return ok();
 }
 
@@ -44,17 +36,19 @@ Result<Fd> fill_run_dir(const std::string& directory, const ShimPlan& plan, cons
     const std::string own = directory + "/" + own_directory_name;
     if (chmod(directory.c_str(), 0711) != 0 || mkdir(own.c_str(), 0700) != 0 ||
         chown(own.c_str(), plan.user->uid, plan.user->gid) != 0) {
-      return failed(own);
+      return system_error(own);
     }
   }
-  if (Status written = write_file(directory + "/" + plan_name, to_text(plan)); !written) return written.error();
+  const std::string text = to_text(plan);
+  if (text.size() > file_bytes_max) return system_error("arguments and environment", E2BIG);
+  if (Status written = write_file(directory + "/" + plan_name, text); !written) return written.error();
   const std::string path = directory + "/" + state_name;
   Fd state(open(path.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
-  if (!state) return failed(path);
-  if (const int code = posix_fallocate(state.get(), 0, state_bytes); code != 0) return failed(path, code);
+  if (!state) return system_error(path);
+  if (const int code = posix_fallocate(state.get(), 0, state_bytes); code != 0) return system_error(path, code);
   ShimState first;
   first.boot_id = boot_id;
-  if (!write_state(state.get(), first) || flock(state.get(), LOCK_EX | LOCK_NB) != 0) return failed(path);
+  if (!write_state(state.get(), first) || flock(state.get(), LOCK_EX | LOCK_NB) != 0) return system_error(path);
   return state;
 }
 
@@ -76,7 +70,7 @@ std::optional<std::pair<ServerId, std::uint32_t>> run_name_parts(const std::stri
 }
 
 Result<Fd> make_run_dir(const std::string& directory, const ShimPlan& plan, const std::string& boot_id) {
-  if (mkdir(directory.c_str(), 0700) != 0) return failed(directory);
+  if (mkdir(directory.c_str(), 0700) != 0) return system_error(directory);
   Result<Fd> filled = fill_run_dir(directory, plan, boot_id);
   if (!filled) {
     std::error_code ignored;
@@ -89,7 +83,7 @@ Result<pid_t> launch_shim(const std::string& shim_path, const std::string& direc
                           const std::string& server_agent_socket, const Fd& credential, const Fd& state) {
   const Fd high_credential(fcntl(credential.get(), F_DUPFD_CLOEXEC, first_safe_fd));
   const Fd high_state(fcntl(state.get(), F_DUPFD_CLOEXEC, first_safe_fd));
-  if (!high_credential || !high_state) return failed("descriptors");
+  if (!high_credential || !high_state) return system_error("descriptors");
   posix_spawn_file_actions_t actions;
   posix_spawn_file_actions_init(&actions);
   posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDWR, 0);
@@ -116,17 +110,23 @@ Result<pid_t> launch_shim(const std::string& shim_path, const std::string& direc
   const int code = posix_spawn(&pid, shim_path.c_str(), &actions, &attributes, argv.data(), env.data());
   posix_spawn_file_actions_destroy(&actions);
   posix_spawnattr_destroy(&attributes);
-  if (code != 0) return failed(shim_path, code);
+  if (code != 0) return system_error(shim_path, code);
   return pid;
 }
 
-bool is_locked(const std::string& directory) {
-  const Fd state(open((directory + "/" + state_name).c_str(), O_RDONLY | O_CLOEXEC));
-  return state && flock(state.get(), LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK;
+Result<Lock> lock_of(const std::string& directory) {
+  const std::string path = directory + "/" + state_name;
+  const Fd state(open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  if (!state && errno == ENOENT) return Lock::free;
+  if (!state) return system_error(path);
+  if (flock(state.get(), LOCK_EX | LOCK_NB) == 0) return Lock::free;
+  return errno == EWOULDBLOCK ? Result<Lock>(Lock::held) : system_error("lock of " + path);
 }
 
-std::optional<ShimState> read_state_of(const std::string& directory) {
-  const Fd fd(open((directory + "/" + state_name).c_str(), O_RDONLY | O_CLOEXEC));
+Result<std::optional<ShimState>> read_state_of(const std::string& directory) {
+  const std::string path = directory + "/" + state_name;
+  const Fd fd(open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  if (!fd && errno != ENOENT) return system_error(path);
   std::optional<ShimState> state;
   // A shim may be writing it.
   for (int tries = 0; fd && !state && tries < state_reads_max; ++tries) state = read_state(fd.get());
@@ -135,9 +135,8 @@ std::optional<ShimState> read_state_of(const std::string& directory) {
 
 Result<Fd> memory_file(const std::string& text) {
   Fd memory(memfd_create("orrery", MFD_CLOEXEC));
-  if (!memory || write(memory.get(), text.data(), text.size()) != static_cast<ssize_t>(text.size()) ||
-      lseek(memory.get(), 0, SEEK_SET) != 0) {
-    return failed("memory file");
+  if (!memory || !write_all(memory.get(), text) || lseek(memory.get(), 0, SEEK_SET) != 0) {
+    return system_error("memory file");
   }
   return memory;
 }
@@ -157,31 +156,6 @@ Result<ShimUser> user_of(const std::string& name) {
   }
   user.groups.resize(static_cast<std::size_t>(count));
   return user;
-}
-
-void remove_old(const std::string& directory, std::int64_t seconds,
-                const std::function<bool(const std::string&)>& keep) {
-  namespace fs = std::filesystem;
-  const auto before = fs::file_time_type::clock::now() - std::chrono::seconds{seconds};
-  std::error_code error;
-  std::vector<fs::path> old;
-  for (fs::directory_iterator it(directory, error), end; !error && it != end; it.increment(error)) {
-    if (keep(it->path().filename())) continue;
-    std::error_code gone;
-    auto newest = fs::last_write_time(it->path(), gone);
-    if (gone) continue;
-    if (it->is_directory(gone) && !it->is_symlink(gone)) {
-      for (fs::recursive_directory_iterator inner(it->path(), fs::directory_options::skip_permission_denied, gone),
-           stop;
-           !gone && inner != stop && newest < before; inner.increment(gone)) {
-        std::error_code unreadable;
-        const auto time = fs::last_write_time(inner->path(), unreadable);
-        if (!unreadable) newest = std::max(newest, time);
-      }
-    }
-    if (newest < before) old.push_back(it->path());
-  }
-  for (const auto& path : old) fs::remove_all(path, error);
 }
 
 }  // namespace orrery::agents

@@ -1,7 +1,6 @@
 // The directory of a start: making it is what starts a server at most once (docs/control.md, The shim).
 #pragma once
 
-#include <functional>
 #include <optional>
 #include <string>
 #include <utility>
@@ -24,18 +23,15 @@ Result<Fd> make_run_dir(const std::string& directory, const ShimPlan& plan, cons
 /// which it can be found; its pid, for which the caller must wait.
 Result<pid_t> launch_shim(const std::string& shim_path, const std::string& directory, const ShimPlan& plan,
                           const std::string& server_agent_socket, const Fd& credential, const Fd& state);
-/// Whether its shim lives.
-bool is_locked(const std::string& directory);
-/// What `state` says; nothing when it says nothing intelligible.
-std::optional<ShimState> read_state_of(const std::string& directory);
+enum class Lock { held, free };
+/// Whether its shim lives: it holds the lock of `state`. Error when the system does not say: it may live.
+Result<Lock> lock_of(const std::string& directory);
+/// What `state` says; nothing when there is none or it says nothing intelligible. Error when it cannot be read.
+Result<std::optional<ShimState>> read_state_of(const std::string& directory);
 
 /// A memory file of this text, to be read from its beginning.
 Result<Fd> memory_file(const std::string& text);
 /// The user of this name. Error when there is none, or it is root.
 Result<ShimUser> user_of(const std::string& name);
-/// Removes what lies in `directory` and was not touched since `seconds` ago, by the newest time in it; `keep` says by
-/// name what stays.
-void remove_old(const std::string& directory, std::int64_t seconds,
-                const std::function<bool(const std::string&)>& keep);
 
 }  // namespace orrery::agents

@@ -16,8 +16,9 @@
 #include <cstring>
 
 #include "agents/exec_child.h"
-#include "agents/log_file.h"
+#include "agents/files.h"
 #include "agents/processes.h"
+#include "agents/shim_disk.h"
 #include "agents/shim_plan.h"
 #include "agents/text.h"
 #include "agents/unix_datagram.h"
@@ -36,6 +37,7 @@ constexpr int datagrams_at_once = 64;            // so that no sender keeps the 
 constexpr std::size_t output_bytes_max = 65536;  // read at once
 constexpr int last_reads_max = 32;               // of what a pipe still holds at the end
 constexpr std::size_t tail_bytes_max = 1024;
+constexpr Duration log_finish_limit = 2s;  // under what the agent takes for silence
 
 std::string ms_text(Duration d) {
   return std::to_string(std::chrono::duration_cast<std::chrono::milliseconds>(d).count()) + " ms";
@@ -46,13 +48,14 @@ class Shim {
   Shim(ShimPlan plan, ShimState state)
       : plan_(std::move(plan)),
         state_(std::move(state)),
-        log_(plan_.log, plan_.log_bytes_max, plan_.log_files),
-        wish_{plan_.lease_until, std::nullopt} {}
+        disk_(plan_.log, plan_.log_bytes_max, plan_.log_files, shim_state_fd) {
+    wish_.lease_until = plan_.lease_until;
+  }
 
   int run() {
     now_ = BootClock::now();
     state_.shim_pid = getpid();
-    keep();
+    write_state(shim_state_fd, state_);  // by it the next agent finds this process: before there is a server
     if (Status begun = begin(); !begun) {
       state_.words = begun.error().message;
       return end();
@@ -90,6 +93,7 @@ class Shim {
     if (plan_.user && chown(notify_socket_name, plan_.user->uid, plan_.user->gid) != 0) {
       return Error{std::string("cannot give the server its socket: ") + std::strerror(errno)};
     }
+    if (Status writes = disk_.start(); !writes) return writes;
     std::array<int, 2> ends;
     if (pipe2(ends.data(), O_CLOEXEC) != 0) return Error{std::string("pipe: ") + std::strerror(errno)};
     output_ = Fd(ends[0]);
@@ -141,6 +145,7 @@ class Shim {
     if (!termed_) by(ready_by_);
     if (!plan_.hold) by(wish_.lease_until);
     if (termed_) by(wish_.stop_by);
+    if (!termed_ && !abort_by_) by(wish_.shutdown_at);
     by(abort_by_ ? abort_by_ : watchdog_at_);
     return at;
   }
@@ -155,6 +160,7 @@ class Shim {
       state_.by_lease = true;
       return kill_all("the lease has run out");
     }
+    if (wish_.shutdown_at && now_ >= *wish_.shutdown_at && !wish_.stop_by && !abort_by_) shut_down();
     if (wish_.stop_by && !termed_) stop();
     if (wish_.stop_by && now_ >= *wish_.stop_by) return kill_all({});
     if (ready_by_ && !termed_ && now_ >= *ready_by_) {
@@ -172,7 +178,8 @@ class Shim {
       if (got->pid == 0 || got->uid != geteuid()) continue;
       const auto wish = wish_of(got->text);
       if (!wish) continue;
-      wish_.lease_until = wish->lease_until;
+      if (!wish->keep_lease) wish_.lease_until = wish->lease_until;
+      if (!wish->keep_shutdown) wish_.shutdown_at = wish->shutdown_at;
       if (wish->stop_by) wish_.stop_by = wish->stop_by;  // a stop is not taken back
     }
   }
@@ -224,7 +231,7 @@ class Shim {
     const std::string_view text(bytes.data(), static_cast<std::size_t>(size));
     tail_ += text.substr(text.size() - std::min(text.size(), tail_bytes_max));
     if (tail_.size() > tail_bytes_max) tail_.erase(0, tail_.size() - tail_bytes_max);
-    log_.write(text, now_);
+    disk_.log(text);
     return true;
   }
 
@@ -269,10 +276,9 @@ class Shim {
       gone_ = true;
       return;
     }
-    const auto left = descendants_of(getpid());
-    for (const pid_t pid : left) kill(pid, SIGKILL);
+    const std::size_t left = kill_descendants(getpid());
     if (now_ >= sweep_until_) {
-      left_ = left.size();
+      left_ = left;
       gone_ = true;
     }
     sweep_at_ = now_ + sweep_every;
@@ -289,6 +295,13 @@ class Shim {
     changed();
   }
 
+  // No agent has said it: it died, or has no database to tell it so.
+  void shut_down() {
+    why_ = "cluster " + plan_.cluster + " is shut down";
+    state_.by_shutdown = true;
+    wish_.stop_by = now_ + plan_.grace;
+  }
+
   void abort(std::string why) {
     why_ = std::move(why);
     abort_by_ = now_ + abort_grace;
@@ -299,24 +312,24 @@ class Shim {
   void kill_all(std::string why) {
     if (why_.empty()) why_ = std::move(why);
     killed_ = true;
-    const auto left = descendants_of(getpid());
     kill(-state_.pid, SIGKILL);
-    for (const pid_t pid : left) kill(pid, SIGKILL);
+    kill_descendants(getpid());
   }
 
   int end() {
     for (int i = 0; i < last_reads_max && output_ && copy_output(); ++i) {
     }
-    log_.finish();
     state_.phase = ShimState::Phase::exited;
     if (state_.started) {
       if (WIFEXITED(exit_status_)) state_.exit_code = WEXITSTATUS(exit_status_);
       if (WIFSIGNALED(exit_status_)) state_.signal = WTERMSIG(exit_status_);
       state_.words = words();
     }
-    keep();
+    // Told before it is written, should the disk hang and this process be killed for its silence.
     send();
-    return 0;
+    const bool kept = disk_.keep_last(state_);
+    disk_.finish(log_finish_limit);
+    return kept ? 0 : 1;
   }
 
   std::string words() const {
@@ -345,17 +358,16 @@ class Shim {
 
   // Telling
 
-  void keep() { write_state(shim_state_fd, state_); }
   bool send() { return send_datagram(shim_, plan_.agent_socket, to_text(ShimNews{plan_.server, plan_.epoch, state_})); }
   void changed() {
-    keep();
+    disk_.keep(state_);
     tell();
   }
   void tell() { tell_at_ = now_ + (send() || errno != EAGAIN ? tell_every : tell_again_after); }
 
   ShimPlan plan_;
   ShimState state_;
-  LogFile log_;
+  ShimDisk disk_;
   ShimWish wish_;
   Fd signals_, timer_, shim_, notify_, output_;
   Instant now_{}, tell_at_{}, sweep_at_{}, sweep_until_{};

@@ -1,6 +1,5 @@
 #include "agents/shim_plan.h"
 
-#include <fcntl.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -8,7 +7,6 @@
 #include <array>
 #include <cstring>
 
-#include "agents/fd.h"
 #include "agents/json_read.h"
 #include "agents/text.h"
 
@@ -18,7 +16,9 @@ namespace {
 using Json = nlohmann::json;
 
 constexpr std::array phase_names{"starting", "ready", "stopping", "exited"};
-constexpr std::size_t file_bytes_max = 1 << 20;
+// Encoded, a byte takes three at most once control characters are gone: with the server's own words and the rest, 4,096
+// are enough.
+constexpr std::size_t words_bytes_max = 900;
 
 Json to_ms(Duration d) { return std::chrono::duration_cast<std::chrono::milliseconds>(d).count(); }
 Json to_ms(std::optional<Duration> d) { return d ? to_ms(*d) : Json(); }
@@ -53,11 +53,17 @@ std::optional<Json> object_of(std::string_view text) {
 }
 
 Json json_of(const ShimState& state) {
-  return {{"shim_pid", state.shim_pid},      {"pid", state.pid},
-          {"boot_id", state.boot_id},        {"state", phase_names[static_cast<std::size_t>(state.phase)]},
-          {"status", state.status},          {"exit_code", or_null(state.exit_code)},
-          {"signal", or_null(state.signal)}, {"words", state.words},
-          {"started", state.started},        {"by_lease", state.by_lease}};
+  return {{"shim_pid", state.shim_pid},
+          {"pid", state.pid},
+          {"boot_id", state.boot_id},
+          {"state", phase_names[static_cast<std::size_t>(state.phase)]},
+          {"status", one_line(cut(state.status, said_bytes_max))},
+          {"exit_code", or_null(state.exit_code)},
+          {"signal", or_null(state.signal)},
+          {"words", one_line(cut(state.words, words_bytes_max))},
+          {"started", state.started},
+          {"by_lease", state.by_lease},
+          {"by_shutdown", state.by_shutdown}};
 }
 
 std::optional<ShimState> state_of_json(const Json& json) {
@@ -76,6 +82,7 @@ std::optional<ShimState> state_of_json(const Json& json) {
   state.words = read_text(json, "words");
   state.started = read_bool(json, "started");
   state.by_lease = read_bool(json, "by_lease");
+  state.by_shutdown = read_bool(json, "by_shutdown");
   return state;
 }
 
@@ -182,7 +189,10 @@ std::optional<ShimNews> news_of(std::string_view text) {
 }
 
 std::string to_text(const ShimWish& wish) {
-  return to_text(Json{{"lease_until_ms", to_ms(wish.lease_until)}, {"stop_by_ms", to_ms(wish.stop_by)}});
+  Json json{{"lease_until_ms", to_ms(wish.lease_until)}, {"stop_by_ms", to_ms(wish.stop_by)}};
+  if (wish.keep_lease) json["keep_lease"] = true;
+  if (!wish.keep_shutdown) json["shutdown_at_ms"] = to_ms(wish.shutdown_at);
+  return to_text(json);
 }
 
 std::optional<ShimWish> wish_of(std::string_view text) {
@@ -191,7 +201,9 @@ std::optional<ShimWish> wish_of(std::string_view text) {
   for (const char* name : {"lease_until_ms", "stop_by_ms"}) {
     if (!json || !json->contains(name) || !((*json)[name].is_null() || (*json)[name].is_number())) return std::nullopt;
   }
-  return ShimWish{read_instant(*json, "lease_until_ms"), read_instant(*json, "stop_by_ms")};
+  return ShimWish{read_instant(*json, "lease_until_ms"), read_instant(*json, "stop_by_ms"),
+                  read_bool(*json, "keep_lease"), read_instant(*json, "shutdown_at_ms"),
+                  !json->contains("shutdown_at_ms")};
 }
 
 std::string words_of_exit(int status) {
@@ -201,25 +213,11 @@ std::string words_of_exit(int status) {
   return "killed by signal " + std::to_string(number) + " (" + (name ? name : "?") + ")";
 }
 
-std::optional<int> limit_of(const std::string& name) {
-  static const std::map<std::string, int> limits{{"nofile", RLIMIT_NOFILE},          {"nproc", RLIMIT_NPROC},
-                                                 {"address_space_bytes", RLIMIT_AS}, {"file_size_bytes", RLIMIT_FSIZE},
-                                                 {"core_bytes", RLIMIT_CORE},        {"cpu_s", RLIMIT_CPU}};
-  const auto found = limits.find(name);
-  return found == limits.end() ? std::nullopt : std::optional(found->second);
-}
-
-std::optional<std::string> read_file(const std::string& path) {
-  const Fd fd(open(path.c_str(), O_RDONLY | O_CLOEXEC));
-  if (!fd) return std::nullopt;
-  std::string text;
-  std::array<char, 16384> part;
-  ssize_t size;
-  while ((size = read(fd.get(), part.data(), part.size())) > 0) {
-    text.append(part.data(), static_cast<std::size_t>(size));
-    if (text.size() > file_bytes_max) return std::nullopt;
-  }
-  return size < 0 ? std::nullopt : std::optional(std::move(text));
+const std::map<std::string, int>& limits() {
+  static const std::map<std::string, int> known{{"nofile", RLIMIT_NOFILE},          {"nproc", RLIMIT_NPROC},
+                                                {"address_space_bytes", RLIMIT_AS}, {"file_size_bytes", RLIMIT_FSIZE},
+                                                {"core_bytes", RLIMIT_CORE},        {"cpu_s", RLIMIT_CPU}};
+  return known;
 }
 
 }  // namespace orrery::agents

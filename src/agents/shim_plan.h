@@ -19,7 +19,8 @@ namespace orrery::agents {
 /// Names in the directory of a start.
 inline constexpr const char *plan_name = "plan", *state_name = "state", *shim_socket_name = "shim",
                             *notify_socket_name = "notify", *server_socket_name = "server", *own_directory_name = "own";
-/// Descriptors a shim is started with: the server's credential, and `state`, locked.
+/// Descriptors a shim is started with: the server's credential, under the same number the server's own; and `state`,
+/// locked.
 inline constexpr int shim_credential_fd = 3, shim_state_fd = 4;
 /// Size of `state`, and of a datagram at most.
 inline constexpr std::size_t state_bytes = 4096, datagram_bytes_max = 8192;
@@ -63,11 +64,12 @@ struct ShimState {
   Phase phase = Phase::starting;
   std::string status;  // STATUS= as it last came
   std::optional<int> exit_code, signal;
-  std::string words;      // why it ended
-  bool started = false;   // its executable was executed
-  bool by_lease = false;  // ended because its lease ran out
+  std::string words;         // why it ended
+  bool started = false;      // its executable was executed
+  bool by_lease = false;     // ended because its lease ran out
+  bool by_shutdown = false;  // ended because its cluster's deadline had passed
 };
-/// Without the padding.
+/// Without the padding; what is long in it is cut, so that it fits.
 std::string to_text(const ShimState& state);
 std::optional<ShimState> state_of(std::string_view text);
 /// Writes all of it in place: the blocks are there already. False when the system refuses.
@@ -84,18 +86,19 @@ struct ShimNews {
 std::string to_text(const ShimNews& news);
 std::optional<ShimNews> news_of(std::string_view text);
 
-/// What the agent wants of a shim, whole.
+/// What the agent wants of a shim, whole but for what it does not know itself: that stays as it was said before.
 struct ShimWish {
   std::optional<Instant> lease_until, stop_by;
+  bool keep_lease = false;               // the lease stays: lease_until is for shims that do not know of this
+  std::optional<Instant> shutdown_at{};  // the cluster's deadline
+  bool keep_shutdown = true;             // shutdown_at is not said
 };
 std::string to_text(const ShimWish& wish);
 std::optional<ShimWish> wish_of(std::string_view text);
 
 /// "exit status 1", "killed by signal 9 (Killed)", of a status of waitpid.
 std::string words_of_exit(int status);
-/// RLIMIT_… of a limit's name; nothing when there is no such limit.
-std::optional<int> limit_of(const std::string& name);
-/// A whole small file; nothing when it cannot be read or is larger than 1 MiB.
-std::optional<std::string> read_file(const std::string& path);
+/// RLIMIT_… of each limit by the contract's name.
+const std::map<std::string, int>& limits();
 
 }  // namespace orrery::agents

@@ -4,20 +4,16 @@
 #include <unistd.h>
 
 #include <cerrno>
-#include <cstring>
 #include <filesystem>
 #include <fstream>
 
+#include "agents/files.h"
 #include "agents/run_dir.h"
 #include "agents/text.h"
 #include "agents/unix_datagram.h"
 
 namespace orrery::agents {
 namespace {
-
-Error failed(const std::string& what, int code = errno) {
-  return {what + ": " + std::strerror(code), strerrorname_np(code) ? strerrorname_np(code) : ""};
-}
 
 // What may stand in a file name; the rest becomes '_'.
 std::string file_word(const std::string& text) {
@@ -32,7 +28,7 @@ std::string file_word(const std::string& text) {
 Status check_searchable(std::filesystem::path path) {
   for (; !path.empty(); path = path.parent_path()) {
     struct stat info {};
-    if (stat(path.c_str(), &info) != 0) return failed(path);
+    if (stat(path.c_str(), &info) != 0) return system_error(path);
     if ((info.st_mode & S_IXOTH) == 0) {
       return Error{
           "servers of another user could not reach the data directory: " + path.string() + " is closed to them",
@@ -47,7 +43,7 @@ Status check_searchable(std::filesystem::path path) {
 
 Result<std::string> read_credential(const std::string& path) {
   struct stat info {};
-  if (stat(path.c_str(), &info) != 0) return failed("credential file " + path);
+  if (stat(path.c_str(), &info) != 0) return system_error("credential file " + path);
   if ((info.st_mode & 077) != 0) {
     return Error{"credential file " + path + " is open to others than its owner", "EACCES", "chmod 600 " + path};
   }
@@ -64,7 +60,7 @@ Status SpawnPlanner::open() {
     const std::string path = config_.data_dir + name;
     std::filesystem::create_directories(path, error);
     if (error) return Error{"cannot make " + path + ": " + error.message()};
-    if (chmod(path.c_str(), has_users() ? 0711 : 0700) != 0) return failed("chmod " + path);
+    if (chmod(path.c_str(), has_users() ? 0711 : 0700) != 0) return system_error("chmod " + path);
   }
   const std::string longest = server_socket(run_path({ServerId{INT64_MAX}, Epoch{UINT32_MAX}}), true);
   if (longest.size() > socket_path_max) {
@@ -135,7 +131,7 @@ Result<ShimPlan> SpawnPlanner::plan_for(const Spawn& spawn) const {
         "EPERM"};
   }
   for (const auto& [name, value] : spawn.limits.items()) {
-    if (!limit_of(name)) return Error{"EINVAL: no such limit: " + one_line(name), "EINVAL"};
+    if (!limits().contains(name)) return Error{"EINVAL: no such limit: " + one_line(name), "EINVAL"};
     if (value.is_null()) continue;
     if (!value.is_number_integer() || value < 0) return Error{"EINVAL: limit " + name + " is no number", "EINVAL"};
     plan.limits[name] = value.get<std::uint64_t>();
@@ -196,8 +192,8 @@ std::vector<std::string> SpawnPlanner::environment(const Spawn& spawn, bool has_
 
 Status make_work_directory(const ShimPlan& plan) {
   const std::string& path = plan.directory;
-  if (mkdir(path.c_str(), 0700) != 0 && errno != EEXIST) return failed("mkdir " + path);
-  if (plan.user && chown(path.c_str(), plan.user->uid, plan.user->gid) != 0) return failed("chown " + path);
+  if (mkdir(path.c_str(), 0700) != 0 && errno != EEXIST) return system_error("mkdir " + path);
+  if (plan.user && chown(path.c_str(), plan.user->uid, plan.user->gid) != 0) return system_error("chown " + path);
   return ok();
 }
 

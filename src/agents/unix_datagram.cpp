@@ -8,6 +8,8 @@
 #include <cerrno>
 #include <cstring>
 
+#include "agents/files.h"
+
 namespace orrery::agents {
 namespace {
 
@@ -20,16 +22,11 @@ sockaddr_un address_of(const std::string& path) {
   return address;
 }
 
-Error failed(const std::string& what) {
-  const char* name = strerrorname_np(errno);
-  return {what + ": " + std::strerror(errno), name ? name : ""};
-}
-
 }  // namespace
 
 Result<Fd> bind_datagram(const std::string& path) {
   Fd fd(socket(AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
-  if (!fd) return failed("socket");
+  if (!fd) return system_error("socket");
   const int on = 1;
   setsockopt(fd.get(), SOL_SOCKET, SO_PASSCRED, &on, sizeof on);
   unlink(path.c_str());
@@ -37,7 +34,7 @@ Result<Fd> bind_datagram(const std::string& path) {
   const mode_t before = umask(0177);
   const bool bound = bind(fd.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0;
   umask(before);
-  if (!bound) return failed("bind " + path);
+  if (!bound) return system_error("bind " + path);
   return fd;
 }
 

@@ -355,6 +355,7 @@ TEST_F(AgentCoreTest, ADrainBeforeTheFirstRegistrationGivesLeasedServersASecondO
   ASSERT_EQ(steers.size(), 2u);
   EXPECT_EQ(steers[0].stop_by, now_ + 1s);
   EXPECT_EQ(steers[0].lease_until, now_ + 1s);
+  EXPECT_TRUE(steers[0].keep_lease) << "a lease that ends before is not prolonged";
   EXPECT_EQ(steers[1].stop_by, now_ + 3s);
 }
 
@@ -462,6 +463,38 @@ TEST_F(AgentCoreTest, AClusterEndsAtItsDeadlineThoughTheDatabaseIsAway) {
   EXPECT_EQ(tells.back().message["cluster"]["stops_in_ms"], 1000);
   pass(1ms);
   EXPECT_EQ(steered(one)->stop_by, now_ + 3s);
+}
+
+// Catches a deadline that dies with the agent, and one that is taken back by an agent who knows nothing of it.
+TEST_F(AgentCoreTest, ShimsAreToldTheDeadlineByWhoKnowsIt) {
+  give(found(two, ServerFound::State::ready, true));
+  connect();
+  auto steer = steered(two);
+  ASSERT_TRUE(steer);
+  EXPECT_TRUE(steer->keep_shutdown) << "no word of the cluster yet";
+  answer(beat(Json::array(), cluster("shutting_down", 4000, 17)));
+  steer = steered(two);
+  ASSERT_TRUE(steer);
+  EXPECT_FALSE(steer->keep_shutdown);
+  EXPECT_EQ(steer->shutdown_at, now_ + 4s);
+  order(beat(Json::array(), cluster("running")));
+  steer = steered(two);
+  ASSERT_TRUE(steer);
+  EXPECT_FALSE(steer->keep_shutdown);
+  EXPECT_FALSE(steer->shutdown_at);
+}
+
+TEST_F(AgentCoreTest, TheDeadlineIsTheReasonOnceThoughAgentAndShimSayIt) {
+  connect_and_run(one);
+  order(beat(Json::array(), cluster("shutting_down", 100, 17)));
+  lose();
+  pass(200ms);
+  give(ProcessExited{one, std::nullopt, 15, "cluster dev is shut down: killed by signal 15 (Terminated)", true});
+  connect();
+  const auto told = reported();
+  ASSERT_FALSE(told.empty());
+  EXPECT_EQ(told.back()["reason"], "cluster dev is shut down: killed by signal 15 (Terminated)");
+  EXPECT_EQ(told.back()["by_agent"], true);
 }
 
 TEST_F(AgentCoreTest, ACancelledShutdownEndsNothing) {

@@ -2,15 +2,22 @@
 
 #include <fcntl.h>
 #include <signal.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
 #include <sys/wait.h>
 
+#include <algorithm>
 #include <cstring>
 #include <filesystem>
 #include <fstream>
+#include <regex>
+#include <set>
 
+#include "agents/durable_file.h"
+#include "agents/files.h"
+#include "agents/leftovers.h"
 #include "agents/machine.h"
 #include "agents/processes.h"
 #include "toy_server.h"
@@ -319,15 +326,97 @@ TEST_F(ProcessHostTest, OldLogsAndWorkingDirectoriesAreRemovedUnlessTheirServerL
   }
   std::filesystem::last_write_time(work_path(), ago(8));
   std::filesystem::last_write_time(log_path(), ago(8));
-  agent_returns();
   const auto there = [this](const char* name) { return std::filesystem::exists(dir_ + name); };
-  EXPECT_FALSE(there("/log/old.log"));
-  EXPECT_FALSE(there("/log/old.log.1"));
-  EXPECT_FALSE(there("/work/old"));
+  agent_returns();
+  pass(2500ms);
+  EXPECT_TRUE(there("/log/old.log") && there("/work/old")) << "perhaps it is the clock that was changed";
+  const auto now = std::chrono::system_clock::to_time_t(std::chrono::system_clock::now());
+  std::ofstream(dir_ + "/tidied") << Json{{"since_s", now - 8 * 86400}, {"last_s", now - 3600}};
+  agent_returns();
+  EXPECT_TRUE(until([&] { return !there("/log/old.log") && !there("/log/old.log.1") && !there("/work/old"); }));
   EXPECT_TRUE(there("/log/young.log"));
   EXPECT_TRUE(there("/work/touched"));
   EXPECT_TRUE(std::filesystem::exists(work_path()));
   EXPECT_TRUE(std::filesystem::exists(log_path()));
+}
+
+// Catches files that are taken for old because the clock was set forward.
+TEST_F(ProcessHostTest, AClockIsKnownOnceItWentOnForLongEnough) {
+  const std::string path = dir_ + "/tidied";
+  const std::int64_t hour = 3600, day = 24 * hour, week = 7 * day;
+  std::int64_t now = 1'800'000'000;
+  const auto known = [&](std::int64_t seconds) { return *is_clock_known(path, now += seconds, week); };
+  const auto known_after_a_week = [&] {
+    for (int i = 0; i < 7 * 24 - 1; ++i) EXPECT_FALSE(known(hour)) << i;
+    return known(hour);
+  };
+  EXPECT_FALSE(known(0));
+  EXPECT_TRUE(known_after_a_week());
+  EXPECT_TRUE(known(day));
+  EXPECT_FALSE(known(30 * day));
+  EXPECT_TRUE(known_after_a_week());
+  EXPECT_FALSE(known(-hour));
+  EXPECT_TRUE(known_after_a_week());
+  std::ofstream(path) << "nonsense";
+  EXPECT_FALSE(known(hour));
+  EXPECT_TRUE(known_after_a_week());
+}
+
+// Catches a server's many files that hold up the agent, and what stays of them for ever when it ends meanwhile.
+TEST_F(ProcessHostTest, ManyFilesAreRemovedByTheWay) {
+  const Spawn spawn = server("polite");
+  start_ready(spawn);
+  stop(spawn, 10s);
+  exit_once();
+  for (int i = 0; i < 20000; ++i) {
+    close(open((work_path() + "/" + std::to_string(i)).c_str(), O_CREAT | O_WRONLY, 0600));
+  }
+  std::filesystem::create_directories(dir_ + "/work/.removed-before/it/ended");
+  const auto used = [] {
+    timespec time{};
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time);
+    return std::chrono::seconds{time.tv_sec} + std::chrono::nanoseconds{time.tv_nsec};
+  };
+  const auto before = used();
+  host_->forget(spawn.ref);
+  EXPECT_LT(used() - before, 10ms) << "it walked the tree itself";
+  EXPECT_FALSE(std::filesystem::exists(work_path()));
+  EXPECT_TRUE(until([&] { return std::filesystem::is_empty(dir_ + "/work"); }));
+}
+
+// The names of limits stand in three places.
+TEST_F(ProcessHostTest, LimitsAreTheSameInTheContractInSqlAndHere) {
+  const std::string root = ORRERY_SOURCE_DIR;
+  const auto names_in = [&](const std::string& file, const std::string& from, const std::string& to, char quote) {
+    const std::string text = *read_file(root + file);
+    const auto begin = text.find(from);
+    EXPECT_NE(begin, std::string::npos) << file;
+    const std::string part = text.substr(begin + from.size(), text.find(to, begin) - begin - from.size());
+    std::set<std::string> names;
+    const std::regex quoted(std::string(1, quote) + "([a-z_]+)" + quote);
+    for (std::sregex_iterator it(part.begin(), part.end(), quoted), end; it != end; ++it) names.insert((*it)[1]);
+    return names;
+  };
+  std::set<std::string> ours;
+  for (const auto& [name, resource] : limits()) ours.insert(name);
+  EXPECT_EQ(names_in("/docs/control.md", "`limits` are rlimits by name:", ". A command", '`'), ours);
+  EXPECT_EQ(names_in("/sql/functions/server_kind_set.sql", "c_limits constant text[] := array[", "];", '\''), ours);
+}
+
+// Catches "Success" as the reason when the system took a part only.
+TEST_F(ProcessHostTest, WhatIsNotWrittenWholeIsAnErrorThatSaysWhy) {
+  const std::string path = dir_ + "/kept";
+  ASSERT_TRUE(write_durably(path, "before"));
+  rlimit before{};
+  getrlimit(RLIMIT_FSIZE, &before);
+  signal(SIGXFSZ, SIG_IGN);
+  const rlimit small{10, before.rlim_max};
+  setrlimit(RLIMIT_FSIZE, &small);
+  const Status written = write_durably(path, std::string(20, 'x'));
+  setrlimit(RLIMIT_FSIZE, &before);
+  ASSERT_FALSE(written);
+  EXPECT_EQ(written.error().code, "EFBIG");
+  EXPECT_EQ(*read_file(path), "before");
 }
 
 TEST_F(ProcessHostTest, TheIdentityIsMadeOnceAndTheLockIsHeldByOne) {

@@ -155,6 +155,14 @@ void show() {
     }
     wait_for_ever();
   }
+  if (what == "chatty") {  // prints 6 MiB a second
+    say("READY=1");
+    const std::string block(65536, 'x');
+    for (;;) {
+      print(block);
+      std::this_thread::sleep_for(10ms);
+    }
+  }
   if (what == "dog") {  // COUNT signs of life, one each 50 ms
     say("READY=1");
     for (int i = 0; i < atoi(count.c_str()); ++i) {
@@ -200,7 +208,10 @@ bool is_alive(int pid) {
 
 std::vector<int> servers_in(const std::string& directory) {
   std::vector<int> pids;
-  for (const MarkedProcess& process : marked_processes(directory + "/run/agent")) {
+  const auto marked = marked_processes(directory + "/run/agent");
+  EXPECT_TRUE(marked) << marked.error().message;
+  if (!marked) return pids;
+  for (const MarkedProcess& process : *marked) {
     std::error_code gone;
     const auto exe = std::filesystem::read_symlink("/proc/" + std::to_string(process.pid) + "/exe", gone);
     if (!gone && exe.filename() != "orrery-shim") pids.push_back(process.pid);
@@ -219,16 +230,20 @@ HostTest::HostTest() : base_(event_base_new(), event_base_free) {
 HostTest::~HostTest() {
   host_.reset();
   for (bool any = true; any;) {
-    any = false;
-    for (const MarkedProcess& process : marked_processes(dir_ + "/run/agent")) {
-      signal_pidfd(process.pidfd, SIGKILL);
-      any = true;
+    const auto marked = marked_processes(dir_ + "/run/agent");
+    any = !marked || !marked->empty();
+    if (marked) {
+      for (const MarkedProcess& process : *marked) signal_pidfd(process.pidfd, SIGKILL);
     }
     std::this_thread::sleep_for(2ms);
     while (waitpid(-1, nullptr, WNOHANG) > 0) {
     }
   }
-  std::filesystem::remove_all(dir_);
+  // The host's helper may still be writing there.
+  std::error_code error;
+  for (int tries = 0; tries < 100 && (std::filesystem::remove_all(dir_, error), error); ++tries) {
+    std::this_thread::sleep_for(10ms);
+  }
 }
 
 ProcessHostConfig HostTest::config() const {
@@ -250,7 +265,9 @@ std::unique_ptr<ProcessHost> HostTest::make_host(ProcessHostConfig config) {
 std::vector<Event> HostTest::agent_returns() {
   host_.reset();
   host_ = make_host(config());
-  return host_->adopt();
+  auto found = host_->adopt();
+  EXPECT_TRUE(found) << found.error().message;
+  return found ? std::move(*found) : std::vector<Event>{};
 }
 
 Spawn HostTest::server(const std::string& what, std::uint64_t id) const {
@@ -263,7 +280,7 @@ Spawn HostTest::server(const std::string& what, std::uint64_t id) const {
   spawn.command = std::filesystem::read_symlink("/proc/self/exe");
   spawn.env = {{"ORRERY_TEST_SERVER", what}};
   spawn.public_bind = *Address::parse("127.0.0.1", 20001);
-  spawn.ready_limit = 20s;
+  spawn.ready_limit = 40s;
   spawn.grace = 5s;
   return spawn;
 }

@@ -38,7 +38,7 @@ class HostTest : public testing::Test {
   int start_ready(const Spawn& spawn);
   void stop(const Spawn& spawn, Duration grace);
 
-  bool until(const std::function<bool()>& condition, std::chrono::milliseconds limit = std::chrono::seconds{10});
+  bool until(const std::function<bool()>& condition, std::chrono::milliseconds limit = std::chrono::seconds{30});
   /// Turns the loop for so long.
   void pass(std::chrono::milliseconds time);
   bool exits() {
