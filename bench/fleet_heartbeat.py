@@ -47,6 +47,8 @@ def measure(runs):
     empty_tick, empty_wal = idle_tick(stack, meter, 10)
     fleet = make_fleet(stack, AGENTS, SERVERS_EACH)
     flow = CommandFlow(stack, COMMANDS_PER_S, random.Random(11))
+    _, cold = cpu_of(meter, lambda: fleet.run(WINDOW_S, alongside=flow))
+    CommandFlow.warm(stack, fleet)
     totals, floors, ratios, times = [], [], [], []
     for _ in range(runs):
         _, floor = cpu_of(meter, lambda: fleet.run(WINDOW_S, call="empty"))
@@ -76,6 +78,8 @@ def measure(runs):
            "measured": f"{parts['agents'] * 100:.1f}, {parts['tick'] * 100:.1f}, {parts['other'] * 100:.1f} %", "verdict": "-"}
     yield {"figure": "  heartbeat sent → answered, p50 / p99", "floor": "-", "goal": "-", "spread": "-",
            "measured": f"{percentile(times, 0.5) * 1000:.1f} / {percentile(times, 0.99) * 1000:.1f} ms", "verdict": "-"}
+    yield {"figure": "  the same on new connections", "floor": "-", "goal": "-", "spread": "-", "verdict": "-",
+           "measured": f"{sum(cold.values()) * 100:.1f} % of a core"}
     for (count, used), (_, bare) in zip(curve, floor_curve):
         yield {"figure": f"  agents' backends, {count} agents: CPU a heartbeat", "measured": f"{used / count * 1e6:.0f} µs",
                "floor": f"{bare / count * 1e6:.0f} µs", "goal": "-", "spread": "-", "verdict": "-"}

@@ -358,6 +358,17 @@ def make_fleet(stack, count, servers_each):
 class CommandFlow:
     """So many commands a second to random servers of the fleet, each committed by itself."""
 
+    @staticmethod
+    def warm(stack, fleet, each=6, per_s=400):
+        """Sends each agent so many commands: a backend plans each statement anew five times before it keeps a plan, so an agent's
+        first commands cost ten times as much as all later ones."""
+        servers = [next(iter(agent.servers))[0] for agent in fleet.agents] * each
+        flow = CommandFlow(stack, per_s, None)
+        flow.target = iter(servers).__next__
+        fleet.run(2 * len(servers) / per_s + 10, alongside=lambda now: flow(now) if flow.sent < len(servers) else None)
+        fleet.run(2)
+        flow.close()
+
     def __init__(self, stack, per_s, rng):
         self.connection = Connection(f"host={stack.dir / 's'} dbname=orrery user=postgres options='-c client_min_messages=error'")
         self.servers = [row["server_id"] for row in stack.owner("select server_id from orrery.server where kind = 'room'")]
@@ -367,10 +378,13 @@ class CommandFlow:
         if self.connection.busy:
             self.connection.receive()
         if not self.connection.busy and now >= self.next:
-            self.connection.send(b"select orrery.command_add($1::bigint, 'tell', '{\"tell\":\"sync\"}', 'bench')", self.rng.choice(self.servers))
+            self.connection.send(b"select orrery.command_add($1::bigint, 'tell', '{\"tell\":\"sync\"}', 'bench')", self.target())
             self.sent += 1
             self.next = max(self.next + self.every_s, now)
         return max(self.next, now + 0.001)
+
+    def target(self):
+        return self.rng.choice(self.servers)
 
     def close(self):
         wait_until("the last command", lambda: not self.connection.busy or self.connection.receive()[0], 5)

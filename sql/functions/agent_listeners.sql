@@ -18,11 +18,11 @@ begin
     select a.agent_id, a.private_address, a.private_port, row_number() over (order by a.listens desc, a.agent_id) as n
     from orrery.agent a where a.state = 'up'
   ), listener as (
-    select u.agent_id, u.n - 1 as n, count(*) over () as count from up u where u.n <= v_max
+    select u.agent_id, u.n - 1 as n from up u where u.n <= v_max
   ), wanted as (
     select l.agent_id, jsonb_agg(jsonb_build_object('agent_id', u.agent_id, 'host', u.private_address, 'port', u.private_port)
       order by u.agent_id) filter (where u.agent_id is not null) as relays
-    from listener l left join up u on u.n > v_max and u.n % l.count = l.n
+    from listener l left join up u on u.n > v_max and u.n % (select count(*) from listener) = l.n
     group by l.agent_id
   ), held as (
     select a.agent_id, w.agent_id is not null as listens, coalesce(w.relays, '[]') as relays

@@ -19,8 +19,10 @@ begin
   perform orrery.tick_drains();
   with judged as (
     select s.server_id, s.empty_since, orrery.server_is_empty(s) as is_empty
-    from orrery.server s join orrery.server_kind k on k.cluster = s.cluster and k.kind = s.kind
-    where s.state = 'ready' and k.idle_stop_ms is not null
+    from orrery.server_kind k, lateral (
+      -- a fence: by the index of its kind, not through the servers of all
+      select * from orrery.server v where v.cluster = k.cluster and v.kind = k.kind and v.state = 'ready' offset 0) s
+    where k.idle_stop_ms is not null
   ), free as (
     select s.server_id, j.is_empty from judged j join orrery.server s on s.server_id = j.server_id
     where j.is_empty <> (j.empty_since is not null)

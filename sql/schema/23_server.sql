@@ -35,6 +35,7 @@ create index if not exists server_cluster_kind_idx on orrery.server (cluster, ki
 create index if not exists server_agent_idx on orrery.server (agent_id) where state in ('starting', 'ready', 'stopping');
 create index if not exists server_waiting_idx on orrery.server (try_at) where state = 'requested';
 create index if not exists server_deadline_idx on orrery.server (deadline_at) where state in ('starting', 'stopping');
+create index if not exists server_empty_idx on orrery.server (empty_since) where empty_since is not null;
 comment on table orrery.server is 'One instance of a kind; each start of it has a new epoch.';
 comment on column orrery.server.agent_id is 'Where it is, or was last; null while it waits to be placed.';
 comment on column orrery.server.try_at is 'When it is placed next, of one that is requested.';

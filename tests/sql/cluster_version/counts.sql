@@ -1,4 +1,4 @@
--- Catches a change of a cluster that agents do not hear of, and one that makes them all ask for nothing.
+-- Catches a change of a cluster that cluster_version does not count, so that agents do not hear of it, and one counted for nothing.
 begin;
 set local client_min_messages = warning;
 select no_plan();

@@ -19,6 +19,6 @@ select is(orrery_test.as_login('orrery_test_t', $$select (a ->> 'agent_id' is no
 select is(pg_temp.starts(), 't void, u pending', 'it voids those it sees');
 select is(jsonb_path_query_array(orrery_test.beat(:'both'), '$.commands[*].verb'), '[]', 'the other is not handed out');
 select orrery.tick_identity();
-select is(pg_temp.starts(), 't void, u void', 'and voided by the tick');
+select is(pg_temp.starts(), 't void, u void', 'and voided by the tick, which sees all (incarnation_starts_void)');
 select * from finish();
 rollback;
