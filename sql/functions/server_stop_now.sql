@@ -1,6 +1,8 @@
 -- server_stop_now: stop a server that is not wanted any more. One that no agent has begun to start is stopped at once; for
--- the others the agent is told. It owns its key no longer.
--- Writes: server, placement, port, command, event.   Locks: placement, server; the caller holds the cluster's.
+-- the others the agent is told. It owns its key no longer. After a failover, or in a restored backup, what this database knows of
+-- who has begun is old: the incarnation is raised first.
+-- Writes: server, placement, port, command, event; what incarnation_current writes.
+-- Locks: placement, server; the caller holds the cluster's; those of incarnation_current.
 -- Errors: none; one that stops or has stopped is left alone.   Called by: server_stop, cluster_advance, tick_idle, tick_drains.
 create or replace function orrery.server_stop_now(p_server_id bigint, p_reason text, p_rule text) returns text
 language plpgsql
@@ -18,6 +20,7 @@ begin
   end if;
   update orrery.placement p set server_id = null where p.server_id = p_server_id;
   if v_server.state = 'starting' then
+    perform orrery.incarnation_current();
     update orrery.command c set state = 'void', rule = p_rule, reason = p_reason
     where c.server_id = p_server_id and c.verb = 'start' and c.epoch = v_server.epoch and c.state = 'pending' and c.claimed_at is null;
     if found then
