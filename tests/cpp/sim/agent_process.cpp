@@ -65,7 +65,11 @@ Address AgentProcess::private_address(std::size_t machine) {
 }
 
 AgentProcess::AgentProcess(Surroundings& around, Machine& machine, std::vector<std::string> clusters)
-    : around_(around), machine_(machine), core_(identity_of(machine, clusters)), backoff_(reconnect_min) {}
+    : around_(around),
+      machine_(machine),
+      core_(identity_of(machine, clusters)),
+      audit_(around.world, machine),
+      backoff_(reconnect_min) {}
 
 void AgentProcess::begin() {
   const auto found =
@@ -149,8 +153,10 @@ void AgentProcess::arm() {
 void AgentProcess::act(const agents::Action& action) {
   World& world = around_.world;
   if (std::holds_alternative<agents::Listen>(action)) {
+    audit_.listens(true);
     ask({Call::What::listen, {}, "listens", {}, {}, {}});
   } else if (std::holds_alternative<agents::Unlisten>(action)) {
+    audit_.listens(false);
     ask({Call::What::unlisten, {}, "unlistens", {}, {}, {}});
   } else if (const auto* registering = std::get_if<agents::Register>(&action)) {
     ask({Call::What::registering,
@@ -161,6 +167,10 @@ void AgentProcess::act(const agents::Action& action) {
          {}});
   } else if (const auto* pin = std::get_if<agents::Pin>(&action)) {
     world.trace.add(fmt::format("{} pins incarnation {}", machine_.name(), pin->database.at("incarnation").dump()));
+    const auto rank = [](const Json& database) {
+      return database.is_null() ? 0 : database.at("incarnation").get<std::int64_t>();
+    };
+    if (rank(pin->database) <= rank(machine_.pin)) throw Broken{machine_.name() + " obeys a database that is behind"};
     machine_.pin = pin->database;
   } else if (const auto* beat = std::get_if<agents::Heartbeat>(&action)) {
     ask({Call::What::heartbeat,
@@ -171,6 +181,7 @@ void AgentProcess::act(const agents::Action& action) {
          {},
          {}});
   } else if (const auto* report = std::get_if<agents::Report>(&action)) {
+    audit_.reported(report->reports);
     ask({Call::What::report,
          "orrery.agent_report($2::bigint, $3::text, $4::jsonb)",
          "reports" + words_of(report->reports),
@@ -184,7 +195,10 @@ void AgentProcess::act(const agents::Action& action) {
   } else if (const auto* forget = std::get_if<agents::Forget>(&action)) {
     machine_.forget(forget->ref);
   } else if (const auto* send = std::get_if<agents::SendPrivate>(&action)) {
+    audit_.relayed(send->to);
     around_.datagram(send->to, send->bytes);
+  } else if (const auto* tell = std::get_if<agents::Tell>(&action)) {
+    audit_.told(*tell);
   } else if (const auto* say = std::get_if<agents::Say>(&action)) {
     world.trace.add(fmt::format("{}: {}", machine_.name(), say->text));
   } else if (const auto* quit = std::get_if<agents::Quit>(&action)) {
@@ -206,7 +220,10 @@ void AgentProcess::ring(const Service& service, const std::string& payload) {
   if (!world.calm && world.chance.happens(0.05)) wait += world.chance.scale(10ms, 3s);
   world.timeline.in(wait, [self = shared_from_this(), payload, connection = connection_] {
     self->when_running([self, payload, connection] {
-      if (connection == self->connection_) self->give(agents::Doorbell{payload});
+      if (connection != self->connection_) return;
+      self->audit_.bell_begins();
+      self->give(agents::Doorbell{payload});
+      self->audit_.bell_ends(payload);
     });
   });
 }
@@ -342,13 +359,14 @@ void AgentProcess::arrive(Call call, std::uint64_t connection, Service& service,
     listening_ = call.what == Call::What::listen;
     return answer(call, connection, {Json(nullptr), {}, false});
   }
-  const Called called = carry_out(call, service);
+  Called called = carry_out(call, service);
   if (fate == doubled) {
-    // Something on the way asked again, and gives the second answer.
+    // Something on the way asks again, and gives the second answer, where it is as good as the first. Of heartbeats it
+    // is not: who asks gets the first answer, or none and loses the connection.
     world.count("calls doubled");
-    world.timeline.in(world.chance.scale(1ms, 3s), [self = shared_from_this(), call, connection, &service, made] {
-      self->arrive(call, connection, service, made, fine);
-    });
+    const int second = call.what == Call::What::heartbeat ? answer_lost : fine;
+    world.timeline.in(world.chance.scale(1ms, 3s), [self = shared_from_this(), call, connection, &service, made,
+                                                    second] { self->arrive(call, connection, service, made, second); });
     return;
   }
   if (fate == answer_lost) {
@@ -359,7 +377,7 @@ void AgentProcess::arrive(Call call, std::uint64_t connection, Service& service,
   answer(call, connection, called);
 }
 
-Called AgentProcess::carry_out(const Call& call, Service& service) {
+Called AgentProcess::carry_out(Call& call, Service& service) {
   World& world = around_.world;
   Called called =
       service.database->call(Login::agent, call.expression, call.params, service.wall.read(world.timeline.now()));
@@ -368,11 +386,12 @@ Called AgentProcess::carry_out(const Call& call, Service& service) {
   if (!called.value) {
     what += fmt::format(": {} {}", called.value.error().code, called.value.error().message);
   } else if (called.value->contains("commands")) {
+    if (!called.value->contains("clusters")) world.count("heartbeats answered by commands alone");
     for (const Json& command : (*called.value)["commands"]) {
       what += fmt::format(" {}{} s{}", command["verb"].get<std::string>(), command["command_id"].dump(),
                           command["server_id"].dump());
     }
-    for (const Json& unknown : (*called.value)["unknown"])
+    for (const Json& unknown : called.value->value("unknown", Json::array()))
       what += fmt::format(" unknown s{}", unknown["server_id"].dump());
   } else if (called.value->contains("refused")) {
     what += ": refused";
@@ -380,6 +399,10 @@ Called AgentProcess::carry_out(const Call& call, Service& service) {
     world.count("registrations refused by what another database pinned");
   }
   around_.called(service, machine_.name(), what, called);
+  if (called.value && call.what == Call::What::heartbeat) {
+    call.known =
+        Known::read(*service.database, machine_.name(), world.timeline.now(), service.wall.read(world.timeline.now()));
+  }
   // What waited for a connection may be asked of the wrong database, which does not know who asks.
   if (service.is_foreign && called.value && is_obedience) {
     throw Broken{fmt::format("{} {} at a database that it must not obey", machine_.name(), call.words)};
@@ -406,12 +429,19 @@ void AgentProcess::answer(const Call& call, std::uint64_t connection, const Call
         std::optional<Instant>& granted = self->machine_.granted;
         granted = std::max(granted.value_or(Instant{}), call.sent + self->lease_);
       }
+      if (!called.value || was_refused) {
+        self->audit_.refused();
+      } else if (call.what == Call::What::registering) {
+        self->audit_.registered();
+      }
       switch (call.what) {
         case Call::What::registering:
           self->give(agents::RegisterAnswer{called.value});
           break;
         case Call::What::heartbeat:
+          if (call.known) self->audit_.answered(*called.value, *call.known);
           self->give(agents::HeartbeatAnswer{called.value});
+          if (self->alive_) self->audit_.heard();
           break;
         case Call::What::report:
           self->give(agents::ReportAnswer{called.value});

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "agents/agent_core.h"
+#include "sim/agent_audit.h"
 #include "sim/database.h"
 #include "sim/world.h"
 
@@ -72,6 +73,7 @@ class AgentProcess : public std::enable_shared_from_this<AgentProcess> {
     std::string expression, words;
     Params params;
     Instant deadline, sent;
+    std::optional<Known> known{};  // of a heartbeat that was carried out
   };
 
   void give(const agents::Event& event);
@@ -84,7 +86,7 @@ class AgentProcess : public std::enable_shared_from_this<AgentProcess> {
   void ask(Call call);
   void pump();
   void arrive(Call call, std::uint64_t connection, Service& service, std::uint64_t made, int fate);
-  Called carry_out(const Call& call, Service& service);
+  Called carry_out(Call& call, Service& service);
   void answer(const Call& call, std::uint64_t connection, const Called& called);
   void check_deadline();
   void connect();
@@ -95,6 +97,7 @@ class AgentProcess : public std::enable_shared_from_this<AgentProcess> {
   Surroundings& around_;
   Machine& machine_;
   agents::AgentCore core_;
+  AgentAudit audit_;
   bool alive_ = true, in_connected_ = false;
   std::uint64_t timer_ = 0;
   Time frozen_until_{}, cut_until_{};

@@ -36,6 +36,7 @@ void Checker::watch(Database& database, bool set_back) {
   last_event_ = 0;
   server_epoch_.clear();
   placement_epoch_.clear();
+  owner_epoch_.clear();  // who owned a key when the backup was made owns it again
   read_events();
   read_servers();
   for (const std::size_t id : world_.alive) {

@@ -151,10 +151,16 @@ void Machine::steer(const agents::Steer& steer) {
   world_.timeline.in(world_.chance.between(100us, 5ms), [this, steer, boots = boots_] {
     Run* run = find(steer.ref);
     if (boots != boots_ || !run || !run->shim) return;
-    const bool earlier = steer.lease_until && run->lease_until && *steer.lease_until < *run->lease_until;
-    run->lease_until = steer.lease_until;
+    if (!steer.keep_lease) {
+      const bool earlier = steer.lease_until && run->lease_until && *steer.lease_until < *run->lease_until;
+      run->lease_until = steer.lease_until;
+      if (earlier) watch_lease(steer.ref);
+    }
+    if (!steer.keep_shutdown && run->shutdown_at != steer.shutdown_at) {
+      run->shutdown_at = steer.shutdown_at;
+      watch_shutdown(steer.ref);
+    }
     if (steer.stop_by) run->stop_by = steer.stop_by;
-    if (earlier) watch_lease(steer.ref);
     if (run->stop_by) watch_stop(steer.ref);
   });
 }
@@ -162,6 +168,11 @@ void Machine::steer(const agents::Steer& steer) {
 void Machine::forget(ServerRef ref) {
   const Run* run = find(ref);
   if (run && !run->shim && run->ended) runs_.erase(key_of(ref));
+}
+
+bool Machine::is_gone(ServerRef ref) {
+  const Run* run = find(ref);
+  return !run || (!run->shim && run->ended);
 }
 
 // The shim's side
@@ -183,6 +194,7 @@ void Machine::start(ServerRef ref) {
     return end(*run, std::nullopt, std::nullopt, "its lease had run out before it was started", true);
   }
   run->started = true;
+  begun_.insert(ref);
   run->process = world_.processes.size();
   run->pid = ++pids_;
   const agents::Spawn& plan = run->plan;
@@ -248,22 +260,36 @@ void Machine::watch_stop(ServerRef ref) {
   });
 }
 
+// Its cluster's deadline, should no agent be there to say stop.
+void Machine::watch_shutdown(ServerRef ref) {
+  const Run* watched = find(ref);
+  if (!watched->shutdown_at) return;
+  world_.timeline.at(when(*watched->shutdown_at) + world_.chance.between(0ms, 10ms), [this, ref, boots = boots_] {
+    Run* run = find(ref);
+    if (boots != boots_ || !run || !run->shim || run->stop_by || !run->shutdown_at || now() < *run->shutdown_at) return;
+    world_.count("stopped by their shim at the cluster's deadline");
+    run->by_shutdown = true;
+    run->stop_by = now() + run->plan.grace;
+    watch_stop(ref);
+  });
+}
+
 void Machine::end(Run& run, std::optional<int> exit_code, std::optional<int> signal, const std::string& why,
                   bool not_its_own) {
   run.shim = false;
   run.ended = true;
   run.exit_code = exit_code;
   run.signal = signal;
-  run.words = why;
-  run.not_its_own = not_its_own;
+  run.words = run.by_shutdown ? "cluster " + run.plan.cluster + " is shut down: " + why : why;
+  run.not_its_own = not_its_own || run.by_shutdown;
   if (run.started) {
     Process& process = world_.processes[run.process];
     process.until = world_.timeline.now();
     world_.alive.erase(run.process);
-    world_.trace.add(fmt::format("{} {} ended: {}", name_, words(run.plan.ref), why));
+    world_.trace.add(fmt::format("{} {} ended: {}", name_, words(run.plan.ref), run.words));
     world_.ended(process);
   }
-  tell(agents::ProcessExited{run.plan.ref, exit_code, signal, why, not_its_own});
+  tell(agents::ProcessExited{run.plan.ref, exit_code, signal, run.words, run.not_its_own});
 }
 
 // Blows

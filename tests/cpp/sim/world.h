@@ -76,6 +76,11 @@ class Machine {
   void steer(const agents::Steer& steer);
   void forget(ServerRef ref);
 
+  /// A process of it runs here, or ran.
+  bool has_begun(ServerRef ref) const { return begun_.contains(ref); }
+  /// Nothing of it runs, nor will.
+  bool is_gone(ServerRef ref);
+
   // Blows. They take the first server after the `n`-th for which it is possible, and say whether there was one.
   bool kill_shim(std::size_t n);
   bool kill_process(std::size_t n);
@@ -93,8 +98,9 @@ class Machine {
     agents::ServerFound::State state = agents::ServerFound::State::starting;
     std::size_t process = 0;
     int pid = 0;
-    std::optional<Instant> lease_until, stop_by;
+    std::optional<Instant> lease_until, stop_by, shutdown_at;
     bool asked = false;  // SIGTERM was sent
+    bool by_shutdown = false;
     std::optional<int> exit_code, signal;
     std::string words;
     bool not_its_own = false;
@@ -110,6 +116,7 @@ class Machine {
   void behave(ServerRef ref, std::size_t process);
   void watch_lease(ServerRef ref);
   void watch_stop(ServerRef ref);
+  void watch_shutdown(ServerRef ref);
   void end(Run& run, std::optional<int> exit_code, std::optional<int> signal, const std::string& words,
            bool not_its_own);
   void tell(const agents::Event& event);
@@ -122,6 +129,7 @@ class Machine {
   Clock boot_;
   std::function<void(const agents::Event&)> agent_;
   std::map<Key, Run> runs_;
+  std::set<ServerRef> begun_;
   int pids_ = 0;
 };
 
