@@ -29,7 +29,7 @@ begin
     update orrery.agent_heartbeat b
     set beat_at = orrery.clock(), cpu = (p_load -> 'cpu')::real, memory_used_bytes = (p_load -> 'memory_used_bytes')::bigint
     where b.agent_id = p_agent_id and b.digest = p_digest and b.told_to = sha256(convert_to(p_token || session_user, 'UTF8'))
-      and b.told_version = (select sum(c.version) from orrery.cluster c)
+      and b.told_version = (select coalesce(sum(c.version), 0) from orrery.cluster c)
     returning exists (select from orrery.command c where c.agent_id = p_agent_id and c.state in ('pending', 'claimed')) into v_waits;
     if v_waits then
       return jsonb_build_object('commands', orrery.command_claim(p_agent_id));
@@ -74,7 +74,7 @@ begin
   end if;
   insert into orrery.agent_heartbeat as b (agent_id, beat_at, cpu, memory_used_bytes, digest, told_to, told_version)
   values (p_agent_id, v_now, v_cpu, v_memory, case when p_inventory is not null then p_digest end, sha256(convert_to(p_token || session_user, 'UTF8')),
-    (select sum(c.version) from orrery.cluster c))
+    (select coalesce(sum(c.version), 0) from orrery.cluster c))
   on conflict (agent_id) do update
     set beat_at = excluded.beat_at, cpu = excluded.cpu, memory_used_bytes = excluded.memory_used_bytes,
         digest = coalesce(excluded.digest, case when v_agent.state <> 'lost' then b.digest end),

@@ -18,5 +18,20 @@ select orrery.setting_set('listeners_max', 2);
 select is(orrery_test.agent_up('b') -> 'listen', 'true', 'there is room');
 select orrery.agent_listeners();
 select is(orrery_test.beat(:'a' || jsonb_build_object('token', orrery_test.agent_up('a') ->> 'token')) -> 'relays', '[]', 'everybody listens: nothing to pass on');
+
+-- one whose inventory is known, and that was told all
+select orrery.setting_set('listeners_max', 1);
+select orrery.agent_listeners();
+select orrery_test.agent_up('a') as a \gset
+select orrery_test.beat(:'a', '[]') as whole, orrery_test.beat(:'a') as ordinary \gset
+select is((:'whole'::jsonb -> 'relays') - 0, '[]', 'it has one to pass bells on to');
+select is(:'ordinary'::jsonb, '{}', 'which is told once');
+select orrery_test.agent_up('c') is not null as more \gset
+select orrery.agent_listeners();
+select is(jsonb_array_length(orrery_test.beat(:'a') -> 'relays'), 2, 'until there is another');
+select is(orrery_test.beat(:'a'), '{}', 'which is told once too');
+update orrery.agent set listens = not listens where name in ('a', 'b');
+select orrery.agent_listeners();
+select is(orrery_test.beat(:'a') -> 'listen', 'false', 'and whether it listens');
 select * from finish();
 rollback;
