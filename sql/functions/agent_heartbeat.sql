@@ -43,7 +43,7 @@ begin
   begin
     v_cpu := coalesce((p_load ->> 'cpu')::real, 0);
     v_memory := coalesce((p_load ->> 'memory_used_bytes')::bigint, 0);
-    perform from jsonb_to_recordset(p_inventory) as i(server_id bigint, epoch bigint, state text) where i.server_id is null or i.epoch is null;
+    perform from jsonb_to_recordset(p_inventory) as i(server_id bigint, epoch bigint, state text, pid integer) where i.server_id is null or i.epoch is null;
     if found or jsonb_typeof(p_load) <> 'object' then
       perform orrery.fail('OR003', format('agent %s: malformed load or inventory', v_agent.name), format('Got load %s.', left(p_load::text, 200)),
         'The load is an object; each of the inventory has server_id and epoch.');

@@ -3,15 +3,15 @@
 -- Writes: nothing.   Locks: none.
 -- Errors: none.      Called by: agent_inventory_compare.
 create or replace function orrery.agent_inventory_changes(p_agent_id bigint, p_inventory jsonb)
-returns table (server_id bigint, epoch bigint, is_ready boolean)
+returns table (server_id bigint, epoch bigint, is_ready boolean, pid integer)
 language plpgsql stable
 set search_path = pg_catalog, pg_temp
 as $$
 begin
   return query
-  select s.server_id, s.epoch, i.server_id is not null
+  select s.server_id, s.epoch, i.server_id is not null, i.pid
   from orrery.server s
-  left join jsonb_to_recordset(p_inventory) as i(server_id bigint, epoch bigint, state text)
+  left join jsonb_to_recordset(p_inventory) as i(server_id bigint, epoch bigint, state text, pid integer)
     on i.server_id = s.server_id and i.epoch = s.epoch
   where s.agent_id = p_agent_id and s.state in ('starting', 'ready', 'stopping')
     and (i.state = 'ready' and s.state = 'starting'

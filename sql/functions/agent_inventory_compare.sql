@@ -23,12 +23,12 @@ begin
       where s.agent_id = p_agent_id and s.state in ('starting', 'ready', 'stopping') and not exists (
         select from jsonb_to_recordset(p_inventory) as i(server_id bigint, epoch bigint) where i.server_id = s.server_id and i.epoch = s.epoch));
     perform orrery.sessions_lock(v_gone);
-    perform orrery.commands_lock(p_agent_id, null, v_gone);
+    perform orrery.commands_lock(p_agent_id, null, array(select c.server_id from orrery.agent_inventory_changes(p_agent_id, p_inventory) c));
     for v_server in
-      select c.server_id, c.epoch, c.is_ready from orrery.agent_inventory_changes(p_agent_id, p_inventory) c
+      select c.* from orrery.agent_inventory_changes(p_agent_id, p_inventory) c
     loop
       if v_server.is_ready then
-        perform orrery.server_ready(v_server.server_id, v_server.epoch, null);
+        perform orrery.server_ready(v_server.server_id, v_server.epoch, v_server.pid);
       else
         perform orrery.server_exited(v_server.server_id, v_server.epoch, 'agent_inventory_compare', 'its agent does not run it any more');
       end if;

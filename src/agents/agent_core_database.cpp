@@ -248,17 +248,21 @@ void AgentCore::heartbeat_if_due() {
 // An exit that the database has not acknowledged still counts as stopping, so that it learns the reason from the
 // report.
 Json AgentCore::inventory() const {
-  std::map<ServerRef, const char*> states;
+  std::map<ServerRef, Json> entries;
+  const auto add = [&entries](ServerRef ref, const char* state) -> Json& {
+    return entries[ref] = {{"server_id", ref.server.value}, {"epoch", ref.epoch.value}, {"state", state}};
+  };
   for (const auto& [ref, told] : ended_) {
-    if (!told) states[ref] = "stopping";
+    if (!told) add(ref, "stopping");
   }
   for (const auto& [ref, server] : servers_) {
-    states[ref] = server.state == State::starting ? "starting" : server.state == State::ready ? "ready" : "stopping";
+    Json& entry = add(ref, server.state == State::starting ? "starting"
+                           : server.state == State::ready  ? "ready"
+                                                           : "stopping");
+    if (server.pid > 0) entry["pid"] = server.pid;
   }
   Json list = Json::array();
-  for (const auto& [ref, state] : states) {
-    list.push_back({{"server_id", ref.server.value}, {"epoch", ref.epoch.value}, {"state", state}});
-  }
+  for (auto& [ref, entry] : entries) list.push_back(std::move(entry));
   return list;
 }
 

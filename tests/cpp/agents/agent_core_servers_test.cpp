@@ -284,8 +284,9 @@ TEST_F(AgentCoreTest, ServersThatAreFoundAreInTheFirstInventoryAndSteeredOnceThe
   connect();
   const auto beats = take<Heartbeat>();
   ASSERT_EQ(beats.size(), 1u);
-  EXPECT_EQ(beats[0].inventory, (Json::array({{{"server_id", 3}, {"epoch", one.epoch.value}, {"state", "ready"}},
-                                              {{"server_id", 4}, {"epoch", two.epoch.value}, {"state", "starting"}}})));
+  EXPECT_EQ(beats[0].inventory,
+            (Json::array({{{"server_id", 3}, {"epoch", one.epoch.value}, {"state", "ready"}, {"pid", 77}},
+                          {{"server_id", 4}, {"epoch", two.epoch.value}, {"state", "starting"}, {"pid", 77}}})));
   const auto steers = take<Steer>();
   ASSERT_EQ(steers.size(), 2u) << "at once: its lease may be about to end";
   EXPECT_EQ(steers[0].lease_until, now_ + 15s);
