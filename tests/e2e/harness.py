@@ -224,7 +224,12 @@ local all all peer map=orrery
         self.write(f"{self.data}/pg_ident.conf", ident)
 
     def spawn_database(self):
-        """Starts PostgreSQL and does not wait for it."""
+        """Starts PostgreSQL and does not wait for it. What an earlier one left is killed first, as a service manager does: a backend
+        that waits for a lock inside of PostgreSQL whose holder was killed -9 waits for ever when the postmaster is gone too."""
+        for left in processes():
+            if left.cwd == str(self.dir / self.data):
+                say(f"left of the earlier PostgreSQL: {left.pid} {left.state} {left.line}")
+                left.kill()
         self.postmaster = Process("postgres", [PG_BIN / "postgres", "-D", self.dir / self.data], self.dir / "postgres.log")
 
     def start_database(self):
