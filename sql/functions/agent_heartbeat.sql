@@ -3,7 +3,7 @@
 -- incarnation is raised before anything is decided.
 -- One that brings nothing new, and for whose agent there is nothing new, is answered {} or its commands alone, by one statement: what
 -- a backend touches for the first time in a second is most of what a heartbeat costs. Whoever changes what agents are told sets
--- told_to null, or cluster.version on; the row is written before the answer is read, so that no change falls between.
+-- told_to null, or cluster.version or the incarnation on; the row is written before the answer is read, so that no change falls between.
 -- Writes: agent_heartbeat, command; agent and server when it was lost; what agent_inventory_compare and incarnation_lift write.
 -- Locks: cluster, agent, server (only when it was lost), the incarnation row when it is raised, those of agent_inventory_compare,
 -- agent_heartbeat, command (skip locked).
@@ -29,7 +29,7 @@ begin
     update orrery.agent_heartbeat b
     set beat_at = orrery.clock(), cpu = (p_load -> 'cpu')::real, memory_used_bytes = (p_load -> 'memory_used_bytes')::bigint
     where b.agent_id = p_agent_id and b.digest = p_digest and b.told_to = sha256(convert_to(p_token || session_user, 'UTF8'))
-      and b.told_version = (select coalesce(sum(c.version), 0) from orrery.cluster c)
+      and b.told_version = (select coalesce(sum(c.version), 0) from orrery.cluster c) + (select i.incarnation from orrery.incarnation i)
     returning exists (select from orrery.command c where c.agent_id = p_agent_id and c.state in ('pending', 'claimed')) into v_waits;
     if v_waits then
       return jsonb_build_object('commands', orrery.command_claim(p_agent_id));
@@ -44,7 +44,7 @@ begin
     v_cpu := coalesce((p_load ->> 'cpu')::real, 0);
     v_memory := coalesce((p_load ->> 'memory_used_bytes')::bigint, 0);
     perform from jsonb_to_recordset(p_inventory) as i(server_id bigint, epoch bigint, state text, pid integer) where i.server_id is null or i.epoch is null;
-    if found or jsonb_typeof(p_load) <> 'object' then
+    if found or jsonb_typeof(p_load) <> 'object' or v_cpu = 'NaN' then
       perform orrery.fail('OR003', format('agent %s: malformed load or inventory', v_agent.name), format('Got load %s.', left(p_load::text, 200)),
         'The load is an object; each of the inventory has server_id and epoch.');
     end if;
@@ -74,7 +74,7 @@ begin
   end if;
   insert into orrery.agent_heartbeat as b (agent_id, beat_at, cpu, memory_used_bytes, digest, told_to, told_version)
   values (p_agent_id, v_now, v_cpu, v_memory, case when p_inventory is not null then p_digest end, sha256(convert_to(p_token || session_user, 'UTF8')),
-    (select coalesce(sum(c.version), 0) from orrery.cluster c))
+    (select coalesce(sum(c.version), 0) from orrery.cluster c) + (select i.incarnation from orrery.incarnation i))
   on conflict (agent_id) do update
     set beat_at = excluded.beat_at, cpu = excluded.cpu, memory_used_bytes = excluded.memory_used_bytes,
         digest = coalesce(excluded.digest, case when v_agent.state <> 'lost' then b.digest end),
@@ -93,8 +93,9 @@ begin
         where c.cluster = any (a.clusters) or exists (
           select from orrery.server s where s.agent_id = p_agent_id and s.cluster = c.cluster and s.state in ('starting', 'ready', 'stopping'))),
       'listen', a.listens,
-      'relays', a.relays)
-    from orrery.agent a where a.agent_id = p_agent_id);
+      'relays', a.relays,
+      'database', jsonb_build_object('system_identifier', i.system_identifier, 'incarnation', i.incarnation, 'lineage', encode(i.lineage, 'hex')))
+    from orrery.agent a, orrery.incarnation i where a.agent_id = p_agent_id);
 end
 $$;
 comment on function orrery.agent_heartbeat(bigint, text, jsonb, text, jsonb) is 'An agent says that it lives and is told what it must do and know.';

@@ -59,4 +59,4 @@ create unlogged table if not exists orrery.agent_heartbeat (
 comment on table orrery.agent_heartbeat is 'Last heartbeat of each agent and its load.';
 comment on column orrery.agent_heartbeat.digest is 'Digest of the inventory that was last compared; null asks for the inventory.';
 comment on column orrery.agent_heartbeat.told_to is 'SHA-256 of the token and login that were told all there is to tell; null: there is more.';
-comment on column orrery.agent_heartbeat.told_version is 'Sum of cluster.version of what was told.';
+comment on column orrery.agent_heartbeat.told_version is 'Sum of cluster.version and the incarnation, of what was told.';

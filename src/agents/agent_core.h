@@ -243,6 +243,7 @@ class AgentCore {
 
   // Database (agent_core_database.cpp)
   void obey(const Json& registered);
+  bool follow(const Json& database);
   void refuse(const Error& error);
   void register_anew();
   void token_refused(const Error& error);

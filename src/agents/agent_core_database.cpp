@@ -120,12 +120,9 @@ void AgentCore::handle(const RegisterAnswer& answer) {
   obey(*answer.answer);
 }
 
-void AgentCore::obey(const Json& registered) {
-  const Json& database = read_member(registered, "database");
-  if (const Status status = check_database(self_.database, database); !status) return refuse(status.error());
-  const AgentId agent{read_u64(registered, "agent_id")};
-  std::string token = read_text(registered, "token");
-  if (!agent || token.empty()) return refuse({"agent_register gave neither agent_id nor token", "json"});
+// Pins the database that answers, whose incarnation may have been raised; false when it is not one to obey.
+bool AgentCore::follow(const Json& database) {
+  if (!check_database(self_.database, database)) return false;
   if (database != self_.database) {
     if (!self_.database.is_null()) {
       say(Level::warn, "from now on this agent obeys incarnation " + to_text(read_member(database, "incarnation")) +
@@ -134,6 +131,16 @@ void AgentCore::obey(const Json& registered) {
     self_.database = database;
     out_.push_back(Pin{database});
   }
+  return true;
+}
+
+void AgentCore::obey(const Json& registered) {
+  const Json& database = read_member(registered, "database");
+  if (const Status status = check_database(self_.database, database); !status) return refuse(status.error());
+  const AgentId agent{read_u64(registered, "agent_id")};
+  std::string token = read_text(registered, "token");
+  if (!agent || token.empty()) return refuse({"agent_register gave neither agent_id nor token", "json"});
+  follow(database);
   if (now_ - registered_at_ >= own_register_late_max) token_was_refused_ = false;
   agent_ = agent;
   token_ = std::move(token);
@@ -213,6 +220,7 @@ void AgentCore::handle(const HeartbeatAnswer& answer) {
     return;
   }
   const Json& json = *answer.answer;
+  if (json.contains("database") && !follow(json.at("database"))) return register_anew();
   heartbeat_not_before_.reset();
   lease_from_ = heartbeat_sent_;
   lease_lapsed_ = false;

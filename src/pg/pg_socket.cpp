@@ -134,10 +134,11 @@ class PgSocket::Impl {
   void start_connect() {
     state_ = State::connecting;
     connect_deadline_ = BootClock::now() + config_.query_timeout;
-    const char* keywords[] = {"application_name", "client_encoding", "tcp_user_timeout",
-                              "keepalives_idle",  "dbname",          nullptr};
-    const char* values[] = {config_.application_name.c_str(), "UTF8", tcp_user_timeout_ms, keepalive_idle_s,
-                            config_.conninfo.c_str(),         nullptr};
+    const char* keywords[] = {
+        "application_name", "client_encoding", "tcp_user_timeout", "keepalives_idle", "options", "dbname", nullptr};
+    const char* values[] = {
+        config_.application_name.c_str(), "UTF8", tcp_user_timeout_ms, keepalive_idle_s, config_.options.c_str(),
+        config_.conninfo.c_str(),         nullptr};
     conn_.reset(PQconnectStartParams(keywords, values, 1));
     if (!conn_ || PQstatus(conn_.get()) == CONNECTION_BAD) {
       lose({conn_ ? trimmed(PQerrorMessage(conn_.get())) : "out of memory", "connection"});

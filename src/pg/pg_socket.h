@@ -25,6 +25,7 @@ struct PgSocketConfig {
   std::string conninfo;  // libpq; may name several hosts
   std::string application_name;
   Duration query_timeout = std::chrono::seconds{10};  // then the connection is dropped and made anew
+  std::string options{};                              // command line options of the backend; those of conninfo win
   Duration reconnect_min = std::chrono::milliseconds{100};
   Duration reconnect_max = std::chrono::seconds{2};
   std::size_t queue_max = 4096;  // further queries fail at once

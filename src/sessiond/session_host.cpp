@@ -153,10 +153,19 @@ void SessionHost::on_database_answer(CallId id, Result<Json> answer, Instant now
   const auto [continuation, selects] = std::move(found->second);
   calls_.erase(found);
   if (!answer && answer.error().code == "OR004") {
-    spdlog::error("the database refuses this server: {}", answer.error().message);
-    leave_with(exit_refused, "the database refuses it: " + answer.error().message);
-    return;
+    if (!endpoint_ || stopping_) {
+      spdlog::error("the database refuses this server: {}", answer.error().message);
+      leave_with(exit_refused, "the database refuses it: " + answer.error().message);
+      return;
+    }
+    // Perhaps it is another database than the agent obeys. If it is the one, the agent is told and ends this server; if
+    // it is not, this server goes on as without one.
+    if (!std::exchange(refused_, true)) {
+      spdlog::error("goes on as without a database, which refuses it: {}", answer.error().message);
+    }
+    answer = Error{answer.error().message, "connection"};
   }
+  if (answer) refused_ = false;
   if (!answer && answer.error().code == "OR007") {
     if (!selects) {
       spdlog::error("this server was superseded: {}", answer.error().message);

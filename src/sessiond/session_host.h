@@ -137,6 +137,7 @@ class SessionHost {
   std::uint64_t last_call_ = 0;
   bool database_up_ = false;
   std::optional<Instant> start_again_at_;
+  bool refused_ = false;  // by the database that answered last, which does not know this server
 
   std::unordered_map<SessionId, Session> sessions_;
   std::unordered_map<wire::ConnectionId, SessionId> connections_;  // session 0: a login connection

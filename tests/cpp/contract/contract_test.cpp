@@ -348,6 +348,7 @@ TEST_F(ContractTest, OneListensAndPassesDoorbellsOnToTheOther) {
   other.connect();
   EXPECT_TRUE(listener.take<agents::Unlisten>().empty());
   EXPECT_EQ(other.take<agents::Unlisten>().size(), 1u) << other.said();
+  db_.rows("select orrery.agent_listeners()");
   listener.beat();
   listener.give(agents::Doorbell{"*"});
   const auto sent = listener.take<agents::SendPrivate>();

@@ -250,6 +250,27 @@ TEST_F(HostTest, ALeaseReadLateIsNoLonger) {
   EXPECT_EQ(lab.exit_code, exit_lease);
 }
 
+// Catches players who are put out by a database that their agent does not obey: a backup does not know their server.
+TEST_F(HostTest, AServerThatTheDatabaseDoesNotKnowGoesOnAsWithoutOne) {
+  lab.start();
+  const auto client = enter(1);
+  int asked = 0;
+  lab.database = [&asked](const DatabaseRequest& request) -> std::optional<Result<Json>> {
+    if (!std::holds_alternative<Sync>(request)) return std::nullopt;
+    ++asked;
+    return Result<Json>(Error{"server 7 is not known under epoch 1", "OR004"});
+  };
+  lab.run(seconds{6});
+  EXPECT_EQ(lab.exit_code, std::nullopt);
+  EXPECT_EQ(lab.client(client).closed, std::nullopt);
+  EXPECT_GE(asked, 2) << "it asks again";
+  EXPECT_LE(asked, 60) << "and does not spin";
+  lab.database = [](const DatabaseRequest&) -> std::optional<Result<Json>> { return std::nullopt; };
+  lab.run(seconds{6});
+  EXPECT_EQ(lab.exit_code, std::nullopt);
+  EXPECT_EQ(lab.client(client).closed, std::nullopt);
+}
+
 TEST_F(HostTest, ASupersededServerLeaves) {
   lab.start();
   const auto client = enter(1);

@@ -31,6 +31,10 @@ select orrery.cluster_shutdown(200, 't');
 select is(pg_temp.hears(), 'shutting_down', 'another time for it too');
 select orrery.cluster_shutdown_cancel('t');
 select is(pg_temp.hears(), 'running', 'and that it is called off');
+select orrery.incarnation_raise((select incarnation + 1 from orrery.incarnation)::bigint);
+select is(orrery_test.beat(:'a', null, 'aa') #>> '{database,incarnation}', (select incarnation::text from orrery.incarnation), 'an incarnation that is raised');
+select is(orrery_test.beat(:'a', null, 'aa') -> 'database', null, 'once');
+select is(orrery_test.refusal(format('select orrery.agent_heartbeat(%s, %L, ''{"cpu":"NaN","memory_used_bytes":1}'', ''aa'')', :'a'::jsonb ->> 'agent_id', :'a'::jsonb ->> 'token')) ->> 'code', 'OR003', 'a load that is no number');
 update orrery.agent_heartbeat set digest = null;
 select is(orrery_test.beat(:'a', null, 'aa') -> 'want_inventory', 'true', 'who is asked for its inventory hears it');
 delete from orrery.agent_heartbeat;
@@ -42,8 +46,7 @@ select is(orrery_test.refusal(format('select orrery.agent_heartbeat(%s, null, ''
 select orrery_test.agent_up('agent-t') as b \gset
 select is(orrery_test.refusal(format('select orrery.agent_heartbeat(%s, %L, ''{"cpu":0.1,"memory_used_bytes":1}'', ''aa'')', :'a'::jsonb ->> 'agent_id', :'a'::jsonb ->> 'token')) ->> 'code', 'OR004', 'and that of a predecessor');
 select orrery_test.beat(:'b', pg_temp.inventory(), 'aa');
-select orrery_test.beat(:'b', null, 'aa') is not null as starts;
-select is(orrery_test.beat(:'b', null, 'aa'), '{"commands": []}', 'no news but of a start that waits to be handed out again');
+select is(orrery_test.beat(:'b', null, 'aa'), '{}', 'no news');
 select orrery_test.clock_advance('1 hour');
 select orrery.tick_agents('-infinity');
 select is((select state from orrery.agent), 'lost', 'judged lost');
