@@ -53,6 +53,7 @@ void check(Database& db) {
     const bool lacks = !wait.waits_for.empty();
     good &= finding(!lacks, "cluster " + wait.cluster + (lacks ? " waits: " + wait.waits_for : " lacks nothing"));
   }
+  for (const std::string& words : lock_waits(db)) good &= finding(false, words);
   if (!good) throw Failure("this database is not well");
 }
 

@@ -22,6 +22,9 @@ struct ClusterWait {
 /// Of `cluster`, or unset of every one.
 std::vector<ClusterWait> cluster_waits(Database& db, const Param& cluster);
 
+/// Who holds locks that others wait for since a second or longer, and how to end that, in words; a sentence a holder.
+std::vector<std::string> lock_waits(Database& db);
+
 /// What is wrong with the tick, in words; unset when it runs.
 std::optional<std::string> tick_trouble(Database& db);
 

@@ -17,7 +17,7 @@ begin
   end if;
   select a.* into v_account from orrery.account a where a.cluster = v_cluster and a.name_key = lower(p_name) for no key update;
   if not found then
-    perform orrery.fail('OR001', format('no account %s in %s', p_name, v_cluster), 'Names are compared without case.',
+    perform orrery.fail('OR001', format('no account %s in %s', coalesce(p_name, 'null'), v_cluster), 'Names are compared without case.',
       'SELECT account_create(...) makes one.');
   end if;
   if v_account.active <> p_active then

@@ -14,6 +14,8 @@ security definer
 set search_path = pg_catalog, pg_temp
 as $$
 declare
+  -- the highest that incarnation_raise gives
+  c_incarnation_max constant bigint := (1 << 30) + 1;
   v_now      timestamptz := orrery.clock();
   v_lease_ms bigint := orrery.setting('lease_ms');
   v_lease    interval;
@@ -44,9 +46,10 @@ begin
     perform orrery.fail('OR003', format('agent %s: malformed machine', left(p_name, 64)), 'A text of it is empty, longer than 255 characters or has control characters.',
       null);
   end if;
-  if (v_m.incarnation is null) <> (v_m.lineage is null) or v_m.incarnation < 1 or v_m.lineage !~ '^[0-9a-f]{1,128}$' then
+  if (v_m.incarnation is null) <> (v_m.lineage is null) or v_m.incarnation not between 1 and c_incarnation_max or v_m.lineage !~ '^[0-9a-f]{1,128}$' then
     perform orrery.fail('OR003', format('agent %s: malformed machine', p_name),
-      format('It obeyed incarnation %s of lineage %L.', v_m.incarnation, v_m.lineage), 'Both are as the last answer gave them, or null.');
+      format('It obeyed incarnation %s of lineage %L.', v_m.incarnation, v_m.lineage),
+      format('Both are as the last answer gave them, or null; no incarnation is above %s.', c_incarnation_max));
   end if;
   if orrery.login_cluster() is null or (orrery.login_cluster() <> '*' and v_m.clusters <> array[orrery.login_cluster()]) then
     perform orrery.fail('OR010', format('agent %s holds credentials of %s', p_name, array_to_string(v_m.clusters, ', ')),

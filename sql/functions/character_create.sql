@@ -26,12 +26,12 @@ begin
   end if;
   select a.account_id into v_account_id from orrery.account a where a.cluster = v_cluster and a.name_key = lower(p_account_name);
   if not found then
-    perform orrery.fail('OR001', format('no account %s in %s', p_account_name, v_cluster), 'Names are compared without case.',
+    perform orrery.fail('OR001', format('no account %s in %s', coalesce(p_account_name, 'null'), v_cluster), 'Names are compared without case.',
       'SELECT account_create(...) makes one.');
   end if;
   select k.* into v_kind from orrery.server_kind k where k.cluster = v_cluster and k.kind = p_kind;
   if not found or v_kind.role <> 'zone' or p_key is null then
-    perform orrery.fail('OR001', format('no place %s %s in %s', p_kind, p_key, v_cluster),
+    perform orrery.fail('OR001', format('no place %s %s in %s', coalesce(p_kind, 'null'), coalesce(p_key, 'null'), v_cluster),
       'A character stands at a key of a kind whose role is zone.', format('Kinds here: %s.', coalesce((
         select string_agg(k.kind, ', ' order by k.kind) from orrery.server_kind k where k.cluster = v_cluster and k.role = 'zone'), 'none')));
   end if;

@@ -10,7 +10,7 @@ declare
   v_command orrery.command;
 begin
   if p_ok is null then
-    perform orrery.fail('OR003', format('agent %s: a report of command %s does not say whether it was done', p_agent_id, p_command_id),
+    perform orrery.fail('OR003', format('a report of command %s does not say whether it was done', p_command_id),
       'It has no member ok.', 'ok is true or false.');
   end if;
   select * into v_command from orrery.command c where c.command_id = p_command_id and c.agent_id = p_agent_id for no key update;

@@ -48,13 +48,12 @@ begin
     select * into v_server from orrery.server s where s.server_id = v_placed.server_id for no key update;
     if v_server.server_id is null then
       insert into orrery.server (cluster, kind, key, epoch, state, rule, reason, state_at, requested_at, try_at)
-      values (v_name, p_kind, p_key, orrery.epoch_next(), 'requested', 'server_request', 'waits to be placed', v_now, v_now, v_now)
+      values (v_name, p_kind, p_key, orrery.epoch_next(), 'requested', 'server_request', format('%s %s of %s, for %s', p_kind, p_key, v_name, session_user),
+        v_now, v_now, v_now)
       returning * into v_server;
-      perform orrery.event_add(v_name, 'server', v_server.server_id::text, 'server_request',
-        format('%s %s of %s, for %s', p_kind, p_key, v_name, session_user));
     elsif v_server.state = 'failed' then
       update orrery.server s
-      set state = 'requested', rule = 'server_request', reason = format('asked for again by %s, waits to be placed', session_user), epoch = orrery.epoch_next(),
+      set state = 'requested', rule = 'server_request', reason = format('asked for again by %s', session_user), epoch = orrery.epoch_next(),
           requested_at = v_now, try_at = v_now, failures = 0
       where s.server_id = v_server.server_id
       returning * into v_server;

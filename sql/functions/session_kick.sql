@@ -23,7 +23,7 @@ begin
   where v.server_id = (select s.server_id from orrery.session s where s.session_id = p_session_id) for share;
   select * into v_session from orrery.session s where s.session_id = p_session_id for no key update;
   if not found then
-    perform orrery.fail('OR001', format('no session %s', p_session_id), null, 'SELECT * FROM session_status');
+    perform orrery.fail('OR001', format('no session %s', p_session_id), 'Nor one that this login may see.', 'SELECT * FROM session_status');
   end if;
   if v_session.state = 'ended' then
     perform orrery.fail('OR002', format('session %s has ended', p_session_id),

@@ -14,6 +14,9 @@ begin
 end
 $$;
 
+-- lock_status names whoever stands in the way
+grant pg_read_all_stats to orrery_owner;
+
 comment on role orrery_owner is 'Owns everything in schema orrery; nobody logs in as it.';
 comment on role orrery_space_owner is 'Owns the sample game (schema space) and its registered handlers.';
 comment on role orrery_admin is 'May call the DBA verbs.';

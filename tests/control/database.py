@@ -107,6 +107,11 @@ class Database:
         rows = self.sql(statement, *params, user=user)
         return next(iter(rows[0].values())) if rows else None
 
+    def cli(self, *arguments, user="postgres"):
+        """`orrery` as that login."""
+        return subprocess.run([BUILD / "bin" / "orrery", "--db", f"host={self.dir / 's'} dbname=orrery user={user}", *arguments],
+                              capture_output=True, text=True, timeout=60, check=False)
+
     def has(self, routine):
         """Is there a function or procedure orrery.<routine>?"""
         return self.value("select exists (select from pg_proc where proname = %s and pronamespace = 'orrery'::regnamespace)", routine)

@@ -165,12 +165,37 @@ def expiry_against_a_registration(database):
     check("what nobody did has expired", database.value("select count(*) from orrery.command where cluster = 'expiry' and state in ('pending', 'claimed')") == 0)
 
 
+def who_stands_in_the_way(database):
+    """A DBA leaves a transaction open: lock_status and the CLI name who holds what up, and the statement that ends it does."""
+    World(database, "held")
+    database.login("viewer_of_all", "orrery_viewer", "*")
+    database.login("viewer_of_one", "orrery_viewer", "held")
+    with contextlib.closing(database.connect("dba")) as connection:
+        connection.cursor().execute("select orrery.cluster_shutdown(600, 'held')")
+        shutdown = Call(database, "dba", "select orrery.cluster_shutdown(900, 'held')")
+        check("who comes second waits", shutdown.waits(database))
+        rows = database.sql("select * from orrery.lock_status", user="viewer_of_all")
+        check("lock_status names both", len(rows) == 1 and (rows[0]["waiting_pid"], rows[0]["held_by_pid"]) ==
+              (shutdown.pid, connection.info.backend_pid) and rows[0]["held_by_state"] == "idle in transaction", str(rows))
+        check("not to a login of one cluster", database.sql("select * from orrery.lock_status", user="viewer_of_one") == [])
+        wait_until("a second", lambda: database.value("select waited_s > 1 from orrery.lock_status"), 5)
+        checked = database.cli("db", "check", user="dba")
+        check("db check names it and says what ends it", checked.returncode == 1 and rows[0]["remedy"] in checked.stdout, checked.stdout + checked.stderr)
+        status = database.cli("--json", "status", user="dba")
+        check("so does status", json.loads(status.stdout)["locks"][0]["held_by_pid"] == connection.info.backend_pid, status.stdout + status.stderr)
+        check("in words too", rows[0]["remedy"] in database.cli("status", user="dba").stdout)
+        database.sql(rows[0]["remedy"])
+        check("and the other goes on", shutdown.end() is None, str(shutdown.code))
+    check("nothing is left to show", database.sql("select * from orrery.lock_status") == [])
+
+
 def main():
     database = Database()
     database.login("agents", "orrery_agent", "*")
     login_at_a_dead_server(database)
     hand_off_at_the_deadline(database)
     expiry_against_a_registration(database)
+    who_stands_in_the_way(database)
     finish()
 
 

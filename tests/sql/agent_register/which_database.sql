@@ -25,6 +25,8 @@ select is(orrery_test.agent_up('agent-t', (:'a'::jsonb -> 'database') - 'system_
 select is(orrery_test.refusal($$select orrery_test.agent_up('b', '{"incarnation":1}')$$) ->> 'code', 'OR003', 'malformed: no lineage');
 select is(orrery_test.refusal($$select orrery_test.agent_up('b', '{"incarnation":0,"lineage":"ab"}')$$) ->> 'code', 'OR003', 'malformed: no incarnation is 0');
 select is(orrery_test.refusal($$select orrery_test.agent_up('b', '{"incarnation":1,"lineage":"%s; drop"}')$$) ->> 'code', 'OR003', 'malformed: lineage');
+select is(orrery_test.refusal($$select orrery_test.agent_up('b', '{"incarnation":1073741826,"lineage":"ab"}')$$) ->> 'code', 'OR003', 'malformed: above all that are given');
+select is(orrery_test.agent_up('b', '{"incarnation":1073741825,"lineage":"ab"}') #>> '{refused,code}', 'OR011', 'the highest is refused only');
 select is(orrery_test.refusal($$select orrery_test.agent_up('b', '{"incarnation":99999999999999999999,"lineage":"ab"}')$$) ->> 'code', 'OR003', 'malformed: huge');
 select * from finish();
 rollback;

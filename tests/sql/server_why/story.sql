@@ -10,8 +10,7 @@ select orrery_test.report(:'a', jsonb_build_array(jsonb_build_object('server_id'
 from orrery.server s where s.cluster = 't' and s.kind = 'login';
 select server_id as login from orrery.server where cluster = 't' and kind = 'login' \gset
 select is(array_agg(regexp_replace(w.words, '\d+ %', 'N %') order by n), array[
-  'asked for: waits to be placed (server_request)',
-  'login main of t, for postgres (server_request)',
+  'asked for: login main of t, for postgres (server_request)',
   'placed on an agent: starting on agent-t: the only agent: N % reserved (placement_pick)',
   'start command for agent-t: handed to the agent (command_claim)',
   'start command for agent-t: reported done (agent_report)',
@@ -27,6 +26,8 @@ select is((select array_agg(w.words order by n) from orrery.server_why(:id) with
   'stop command for agent-t: handed to the agent (command_claim)',
   'stop command for agent-t: reported done (agent_report)',
   'reported exited: exit status 0 (agent_report)'], 'how it was stopped');
+select matches((select w.words from orrery.server_why(:id) with ordinality w(at, words, n) order by n desc limit 1),
+  '^now: hut 1 is stopped since .* exit status 0; waits for nothing; to have it again: SELECT server_request\(''hut'', ''1'', ''t''\)$', 'and how to have it again');
 -- deleted
 select orrery_test.clock_advance('2 hours'); select orrery.tick_purge();
 select is((select count(*) from orrery.server where server_id = :id), 0::bigint, 'its row is deleted');
