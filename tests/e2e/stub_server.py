@@ -9,6 +9,7 @@
     leave-behind       a child in a session of its own, which lasts when the server ends
     leave-bare         such a child with an empty environment
     watchdog SECONDS   WATCHDOG=1 ten times a second for so long
+    watchdog-until FILE   the same until FILE exists, and once more then
     fill FILE          writes to FILE until the disk or a limit says no; prints what it said
 """
 
@@ -74,6 +75,12 @@ for word in words:
         while time.monotonic() < until:
             notify("WATCHDOG=1")
             time.sleep(0.1)
+    elif word == "watchdog-until":
+        path = next(words)
+        while not os.path.exists(path):
+            notify("WATCHDOG=1")
+            time.sleep(0.1)
+        notify("WATCHDOG=1")
     elif word == "fill":
         fill(next(words))
     else:
