@@ -98,9 +98,6 @@ class AgentLoop {
     config.conninfo = options_.conninfo;
     config.application_name = "orrery-agentd " + options_.name;
     config.query_timeout = query_timeout;
-    // A call that waits for a lock must end before the connection is given up: else each try leaves a backend that
-    // waits.
-    config.options = "-c lock_timeout=" + std::to_string(query_timeout / 2 / 1ms);
     pg_ = std::make_unique<pg::PgSocket>(
         base_.get(), config,
         pg::PgSocket::Handlers{[this] {

@@ -8,6 +8,8 @@
 
 #include "base/log.h"
 #include "base/random.h"
+#include "base/timeval.h"
+#include "pg/host_list.h"
 
 namespace orrery::pg {
 namespace {
@@ -41,11 +43,6 @@ std::string trimmed(const char* text) {
 
 std::string ms_text(Duration d) {
   return std::to_string(std::chrono::duration_cast<std::chrono::milliseconds>(d).count()) + " ms";
-}
-
-timeval to_timeval(Duration d) {
-  const auto us = std::max<std::int64_t>(0, std::chrono::duration_cast<std::chrono::microseconds>(d).count());
-  return {static_cast<time_t>(us / 1'000'000), static_cast<suseconds_t>(us % 1'000'000)};
 }
 
 Error error_of(const PGresult* result) {
@@ -82,7 +79,7 @@ Rows rows_of(const PGresult* result) {
 class PgSocket::Impl {
  public:
   Impl(event_base* base, PgSocketConfig config, Handlers handlers)
-      : base_(base), config_(std::move(config)), handlers_(std::move(handlers)) {
+      : base_(base), config_(std::move(config)), handlers_(std::move(handlers)), hosts_(hosts_of(config_.conninfo)) {
     timer_.reset(event_new(
         base_, -1, 0, [](int, short, void* self) { static_cast<Impl*>(self)->on_timer(); }, this));
     kick_.reset(event_new(
@@ -131,22 +128,80 @@ class PgSocket::Impl {
 
   // Connecting
 
+  // Each host in turn, beginning with the one that answered last; when none does, a pause.
   void start_connect() {
+    tried_ = 0;
+    next_host();
+  }
+
+  void next_host() {
+    if (tried_ == hosts_.size()) return lose(connect_error_);
+    trying_ = (good_ + tried_++) % hosts_.size();
+    const Host& host = hosts_[trying_];
+    if (!host.is_name()) {
+      addresses_.assign({host.address});
+      return next_address();
+    }
+    begin_attempt();
+    lookup_ = std::make_unique<HostLookup>(base_, host.name, [this](Result<std::vector<std::string>> found) {
+      lookup_.reset();
+      if (!found) return connect_failed(found.error());
+      addresses_.assign(found->begin(), found->end());
+      next_address();
+    });
+  }
+
+  void begin_attempt() {
     state_ = State::connecting;
     connect_deadline_ = BootClock::now() + config_.query_timeout;
-    const char* keywords[] = {
-        "application_name", "client_encoding", "tcp_user_timeout", "keepalives_idle", "options", "dbname", nullptr};
-    const char* values[] = {
-        config_.application_name.c_str(), "UTF8", tcp_user_timeout_ms, keepalive_idle_s, config_.options.c_str(),
-        config_.conninfo.c_str(),         nullptr};
+    arm_timer();
+  }
+
+  void next_address() {
+    begin_attempt();
+    Host host = hosts_[trying_];
+    host.address = std::move(addresses_.front());
+    addresses_.pop_front();
+    // What comes last counts; what is empty is not said.
+    const char* keywords[] = {"application_name",
+                              "client_encoding",
+                              "tcp_user_timeout",
+                              "keepalives_idle",
+                              "dbname",
+                              "host",
+                              "hostaddr",
+                              "port",
+                              nullptr};
+    const char* values[] = {config_.application_name.c_str(),
+                            "UTF8",
+                            tcp_user_timeout_ms,
+                            keepalive_idle_s,
+                            config_.conninfo.c_str(),
+                            host.name.c_str(),
+                            host.address.c_str(),
+                            host.port.c_str(),
+                            nullptr};
     conn_.reset(PQconnectStartParams(keywords, values, 1));
     if (!conn_ || PQstatus(conn_.get()) == CONNECTION_BAD) {
-      lose({conn_ ? trimmed(PQerrorMessage(conn_.get())) : "out of memory", "connection"});
-      return;
+      return connect_failed({conn_ ? trimmed(PQerrorMessage(conn_.get())) : "out of memory", "connection"});
     }
     PQsetNoticeProcessor(
         conn_.get(), [](void*, const char* text) { spdlog::debug("database: {}", trimmed(text)); }, nullptr);
     wait_for(EV_WRITE);
+  }
+
+  // " (db1)", or nothing when no host was named.
+  std::string where() const {
+    const Host& host = hosts_[trying_];
+    const std::string& name = host.name.empty() ? host.address : host.name;
+    return name.empty() ? "" : " (" + name + ")";
+  }
+
+  void connect_failed(Error error) {
+    io_.reset();
+    conn_.reset();
+    connect_error_ = std::move(error);
+    addresses_.empty() ? next_host() : next_address();
   }
 
   // One-shot, so that the event is out of the loop before libpq may close the descriptor and open another.
@@ -168,7 +223,7 @@ class PgSocket::Impl {
       case PGRES_POLLING_OK:
         return connected();
       default:
-        return lose({trimmed(PQerrorMessage(conn_.get())), "connection"});
+        return connect_failed({trimmed(PQerrorMessage(conn_.get())), "connection"});
     }
   }
 
@@ -182,6 +237,7 @@ class PgSocket::Impl {
         base_, fd, EV_WRITE, [](int, short, void* self) { static_cast<Impl*>(self)->flush(); }, this));
     event_add(io_.get(), nullptr);
     state_ = State::ready;
+    good_ = trying_;
     backoff_ = config_.reconnect_min;
     in_connected_ = true;
     first_ = 0;
@@ -341,7 +397,8 @@ class PgSocket::Impl {
     if (current_ && now >= current_->deadline) {
       lose({"the database gave no answer within " + ms_text(config_.query_timeout), "connection"});
     } else if (state_ == State::connecting && now >= connect_deadline_) {
-      lose({"no connection within " + ms_text(config_.query_timeout), "connection"});
+      lookup_.reset();
+      connect_failed({"no connection within " + ms_text(config_.query_timeout) + where(), "connection"});
     } else if (state_ == State::waiting && now >= retry_at_) {
       start_connect();
     }
@@ -361,6 +418,11 @@ class PgSocket::Impl {
   PgSocketConfig config_;
   Handlers handlers_;
   State state_ = State::closed;
+  const std::vector<Host> hosts_;
+  std::size_t good_ = 0, trying_ = 0, tried_ = 0;  // the host that answered last; the one that is tried; how many were
+  std::deque<std::string> addresses_;              // of it, not yet tried
+  std::unique_ptr<HostLookup> lookup_;
+  Error connect_error_{"no host", "connection"};
   ConnPtr conn_;
   EventPtr timer_, kick_, io_, write_;  // after conn_: gone before its descriptor is closed
   std::deque<Query> queue_;

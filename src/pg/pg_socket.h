@@ -22,10 +22,10 @@ using Rows = std::vector<Row>;
 using Params = std::vector<std::optional<std::string>>;
 
 struct PgSocketConfig {
-  std::string conninfo;  // libpq; may name several hosts
+  std::string conninfo;  // libpq; several hosts are tried in turn, the one that answered last first
   std::string application_name;
-  Duration query_timeout = std::chrono::seconds{10};  // then the connection is dropped and made anew
-  std::string options{};                              // command line options of the backend; those of conninfo win
+  // Then the connection is dropped and made anew; as long for each address while connecting.
+  Duration query_timeout = std::chrono::seconds{10};
   Duration reconnect_min = std::chrono::milliseconds{100};
   Duration reconnect_max = std::chrono::seconds{2};
   std::size_t queue_max = 4096;  // further queries fail at once

@@ -1,7 +1,11 @@
 #include "pg/pg_socket.h"
 
 #include <gtest/gtest.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
+#include "pg/host_list.h"
 #include "pg_fixture.h"
 
 namespace orrery::pg {
@@ -232,6 +236,81 @@ TEST_F(PgSocketTest, SeveralHostsAreTriedInTurn) {
   const auto db = socket(two);
   EXPECT_TRUE(ask(*db, "select 1"));
   EXPECT_EQ(disconnected_, 0);
+}
+
+// Accepts and says nothing, as a machine whose PostgreSQL was stopped does.
+class SilentHost {
+ public:
+  SilentHost() : fd_(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
+    sockaddr_in at{};
+    at.sin_family = AF_INET;
+    at.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    socklen_t length = sizeof at;
+    EXPECT_EQ(bind(fd_, reinterpret_cast<sockaddr*>(&at), sizeof at), 0);
+    EXPECT_EQ(listen(fd_, 16), 0);
+    getsockname(fd_, reinterpret_cast<sockaddr*>(&at), &length);
+    port_ = ntohs(at.sin_port);
+  }
+  ~SilentHost() { close(fd_); }
+  std::string port() const { return std::to_string(port_); }
+
+ private:
+  const int fd_;
+  int port_ = 0;
+};
+
+TEST_F(PgSocketTest, AHostThatSaysNothingIsPassedOver) {
+  const SilentHost silent;
+  for (const char* first : {"127.0.0.1", "localhost"}) {
+    PgSocketConfig two = config();
+    two.conninfo = std::string("host=") + first + "," + postgres_.dir() + " port=" + silent.port() + ",5432" +
+                   " dbname=postgres user=postgres";
+    two.query_timeout = 700ms;
+    const auto db = socket(two);
+    ASSERT_TRUE(until([&] { return connected_ == 1; })) << first << ": " << last_error_.message;
+    EXPECT_EQ(disconnected_, 0) << first;
+    // The one that answered is asked first from then on.
+    const auto other = socket(config());
+    const auto pid = ask(*db, "select pg_backend_pid()");
+    const auto begun = BootClock::now();
+    ASSERT_TRUE(ask(*other, "select pg_terminate_backend($1::int)", {*pid->front().front()}));
+    ASSERT_TRUE(until([&] { return connected_ == 3; }));
+    EXPECT_LT(BootClock::now() - begun, 650ms) << first;
+    connected_ = disconnected_ = 0;
+  }
+}
+
+TEST_F(PgSocketTest, ANameThatDoesNotResolveIsSaidAndTheNextHostTried) {
+  PgSocketConfig wrong = config();
+  wrong.conninfo = "host=no-such-host.invalid dbname=postgres user=postgres";
+  const auto lonely = socket(wrong);
+  ASSERT_TRUE(until([&] { return disconnected_ > 0; }));
+  EXPECT_NE(last_error_.message.find("no-such-host.invalid"), std::string::npos) << last_error_.message;
+  wrong.conninfo = "host=no-such-host.invalid," + postgres_.dir() + " dbname=postgres user=postgres";
+  const auto db = socket(wrong);
+  EXPECT_TRUE(ask(*db, "select 1"));
+  // Destroyed while a name is looked up: nothing is called any more.
+  for (int i = 0; i < 20; ++i) socket(wrong);
+  event_base_loop(base_.get(), EVLOOP_NONBLOCK);
+}
+
+TEST(HostList, NamesAddressesAndPortsGoTogether) {
+  const auto three = hosts_of("host=db1,/run/pg,::1 port=1,2,3 user=x");
+  ASSERT_EQ(three.size(), 3u);
+  EXPECT_EQ(three[1].name + " " + three[1].port, "/run/pg 2");
+  EXPECT_TRUE(three[0].is_name());
+  EXPECT_FALSE(three[1].is_name() || three[2].is_name());
+  EXPECT_EQ(hosts_of("postgresql://u@a:1,b:2/d")[1].port, "2");
+  EXPECT_EQ(hosts_of("host=a,b port=7")[1].port, "7");
+  const auto addressed = hosts_of("host=a,b hostaddr=192.0.2.1,192.0.2.2");
+  EXPECT_EQ(addressed[1].address, "192.0.2.2");
+  EXPECT_FALSE(addressed[1].is_name());
+  for (const char* left_to_libpq :
+       {"", "dbname=x", "nonsense=1", "host=a,b port=1,2,3", "host=a,b hostaddr=192.0.2.1"}) {
+    const auto one = hosts_of(left_to_libpq);
+    ASSERT_EQ(one.size(), 1u) << left_to_libpq;
+    EXPECT_TRUE(one[0].name.empty() && one[0].address.empty() && !one[0].is_name()) << left_to_libpq;
+  }
 }
 
 }  // namespace
