@@ -82,7 +82,7 @@ def request_run(stack, kind, first, count, pause):
 
 
 def measure(runs):
-    stack = Stack(cluster="bench")
+    stack = Stack(cluster="bench", fsync=True)
     stack.start_agent("a1", "127.73.0.1", "127.73.1.1")
     if not stack.agents_up("a1") or not stack.start_cluster():
         raise RuntimeError("the bench cluster did not start")

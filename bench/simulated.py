@@ -301,7 +301,7 @@ class CpuMeter:
 def big_stack(connections, **settings):
     """A Stack for so many connections, with the running cluster "bench" and the empty function; agents are judged late, so that those
     that are silent for a while in a measurement stay up."""
-    stack = Stack(cluster="bench", settings={"lease_ms": 600000, **settings})
+    stack = Stack(cluster="bench", settings={"lease_ms": 600000, **settings}, fsync=True)
     stack.stop_database()
     with open(stack.dir / stack.data / "postgresql.auto.conf", "a") as conf:
         conf.write(f"max_connections = {connections + 50}\nshared_buffers = 256MB\nmax_wal_size = 4GB\n")
