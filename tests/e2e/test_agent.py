@@ -1,13 +1,14 @@
 #!/usr/bin/python3
 """Agents that crash, hand over, are upgraded, are doubled, or have a wrong clock: servers go on, and are found again."""
 
+import collections
 import os
 import shutil
 import signal
 import subprocess
 import time
 
-from harness import Stack, check, finish, say, unprivileged, wait_until
+from harness import USER, Stack, check, finish, say, unprivileged, wait_until
 
 stack = Stack(settings={"start_backoff_ms": 200})
 
@@ -194,6 +195,51 @@ time_t time(time_t *t) { struct timespec s; clock_gettime(CLOCK_REALTIME, &s); i
     a1.settled()
 else:
     say("skipped: no C compiler to make a wrong clock with")
+
+def superseded(old, name, *copied):
+    """Copies these parts of the agent's data directory and runs a second agent on the copy, in the same boot: it takes over, and
+    the older one is refused by its token. Returns the second."""
+    twin_dir = stack.dir / name
+    twin_dir.mkdir(mode=0o700)
+    for part in copied:
+        subprocess.run(["cp", "-a", old.data / part, twin_dir], check=True)
+    if os.getuid() == 0:
+        shutil.chown(twin_dir, USER, USER)
+    wanted = {server.key for server in old.servers() if server.key[1] in ("login", "chat")}
+    since, began = stack.last_event(), time.monotonic()
+    twin = stack.start_agent("a1", data=name)
+    doubled, ended_after = set(), None
+    # The younger is up, the older has ended, and what is always on runs once: by then nothing may have run twice.
+    def settled():
+        nonlocal ended_after
+        served = stack.servers()
+        doubled.update(ref for ref, count in collections.Counter(server.ref for server in served).items() if count > 1)
+        if ended_after is None and not old.running():
+            ended_after = time.monotonic() - began
+        return ended_after is not None and {server.key for server in twin.servers()} >= wanted and known() == set(running()) and stack.value(
+            "select count(*)::int from server_status where kind in ('login', 'chat') and state = 'ready'") == len(wanted)
+    check(f"{name}: the older agent ends, and what is always on is ready under the younger", wait_until("the younger", settled, 60, every=0.02),
+          f"{old.tail(3)}\n{twin.tail(3)}\n{stack.sql('select kind, key, agent, state, reason from server_status')}")
+    say(f"the older ended after {ended_after or 0:.1f} s, the younger had all after {time.monotonic() - began:.1f} s")
+    check(f"{name}: the older was refused, and says what is wrong", old.wait(5) == 3 and "another process runs as agent 'a1'" in old.tail(30)
+          and "wrong token" in old.tail(30), f"status {old.popen.returncode}: {old.tail(30)}")
+    check(f"{name}: exactly one obeys", twin.running() and bool(twin.settled()) and stack.agents_up("a1"))
+    check(f"{name}: no server ran twice under one epoch", not doubled, str(doubled))
+    served = stack.servers()
+    check(f"{name}: each key is served once, by the younger", len({server.key for server in served}) == len(served)
+          and {server.agent for server in served} == {name}, str([(server.key, server.ref, server.agent) for server in served]))
+    check(f"{name}: no shim of the older is left", not [shim.line for shim in stack.shims() if f"/{old.data.name}/run/" in shim.line])
+    given = stack.owner("select server_id, epoch from orrery.command where verb = 'start' group by 1, 2 having count(*) > 1")
+    check(f"{name}: no epoch was given twice", not given and stack.last_event() > since, str(given))
+    return twin
+
+
+say("a copy of its identity in the same boot")
+bots.stop()
+a1 = superseded(a1, "a1-identity", *(path.name for path in (stack.dir / "a1").iterdir() if path.is_file() and path.name != "lock"))
+
+say("a copy of its whole data directory in the same boot, of the servers' run directories too")
+a1 = superseded(a1, "a1-whole", *(path.name for path in (stack.dir / "a1-identity").iterdir() if path.name != "lock" and not path.is_socket()))
 
 say("the agent drains")
 check("it stops with status 0", a1.stop() == 0, a1.tail())
