@@ -3,7 +3,7 @@
 -- it still runs is not known under its epoch and stopped.
 -- Returns the event to watch, and says in words what becomes of its servers.
 -- Writes: agent, agent_heartbeat, event; what server_exited writes.
--- Locks: every cluster, since more may be placed on it before it is locked; agent, agent_heartbeat, then those of server_exited.
+-- Locks: the incarnation row when it is raised; every cluster, since more may be placed on it before it is locked; agent, agent_heartbeat, then those of server_exited.
 -- Errors: OR001 unknown, OR002 heard of within the lease, OR003 null, OR010 login of one cluster.   Called by: DBA, CLI.
 create or replace function orrery.agent_fence(p_agent text) returns bigint
 language plpgsql
@@ -21,6 +21,7 @@ declare
   v_event  bigint;
 begin
   perform orrery.login_everywhere('agent_fence');
+  perform orrery.incarnation_current();
   perform from orrery.cluster c order by c.cluster for no key update;
   v_agent := orrery.agent_named(p_agent, 'agent_fence');
   v_lease := make_interval(secs => greatest(v_agent.lease_ms, orrery.setting('lease_ms'))::float8 / 1000);

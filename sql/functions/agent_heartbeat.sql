@@ -25,6 +25,7 @@ declare
   v_given   bigint;
   v_unknown jsonb := '[]'::jsonb;
 begin
+  perform orrery.call_begin();
   if p_inventory is null and p_load -> 'cpu' between '0' and '1' and p_load -> 'memory_used_bytes' between '0' and '1000000000000000000' then
     update orrery.agent_heartbeat b
     set beat_at = orrery.clock(), cpu = (p_load -> 'cpu')::real, memory_used_bytes = (p_load -> 'memory_used_bytes')::bigint
@@ -44,9 +45,9 @@ begin
     v_cpu := coalesce((p_load ->> 'cpu')::real, 0);
     v_memory := coalesce((p_load ->> 'memory_used_bytes')::bigint, 0);
     perform from jsonb_to_recordset(p_inventory) as i(server_id bigint, epoch bigint, state text, pid integer) where i.server_id is null or i.epoch is null;
-    if found or jsonb_typeof(p_load) <> 'object' or v_cpu = 'NaN' then
+    if found or jsonb_typeof(p_load) <> 'object' or v_cpu not between 0 and 1 or v_memory not between 0 and 1000000000000000000 then
       perform orrery.fail('OR003', format('agent %s: malformed load or inventory', v_agent.name), format('Got load %s.', left(p_load::text, 200)),
-        'The load is an object; each of the inventory has server_id and epoch.');
+        'The load is an object: cpu 0 to 1, memory_used_bytes 0 to 10^18; each of the inventory has server_id and epoch.');
     end if;
   exception when data_exception then
     perform orrery.fail('OR003', format('agent %s: malformed load or inventory', v_agent.name), sqlerrm, null);
@@ -65,7 +66,10 @@ begin
   end if;
   if p_inventory is not null then
     v_given := (orrery.incarnation_current() << 32) + (select q.last_value from orrery.epoch_seq q);
-    if exists (select from jsonb_to_recordset(p_inventory) as i(epoch bigint) where i.epoch > v_given and i.epoch >> 32 = v_given >> 32) then
+    -- once a minute at most: after one, epochs of the incarnation before are beyond nothing
+    if exists (select from jsonb_to_recordset(p_inventory) as i(epoch bigint) where i.epoch > v_given and i.epoch >> 32 = v_given >> 32)
+      and not exists (select from orrery.event e
+        where e.noun = 'incarnation' and e.rule = 'agent_heartbeat' and e.recorded_at > v_now - interval '1 minute') then
       perform from orrery.incarnation i for update;
       perform orrery.incarnation_lift(v_given >> 32, 'agent_heartbeat',
         format('agent %s runs an epoch that was never given: this database was set back to an earlier state', v_agent.name));
@@ -80,6 +84,12 @@ begin
         digest = coalesce(excluded.digest, case when v_agent.state <> 'lost' then b.digest end),
         told_to = excluded.told_to, told_version = excluded.told_version
   returning b.digest into v_digest;
+  -- whoever judged or fenced it held that row: what was read before it is perhaps over
+  v_agent := orrery.agent_check(p_agent_id, p_token);
+  if v_agent.state = 'lost' then
+    update orrery.agent_heartbeat b set digest = null, told_to = null where b.agent_id = p_agent_id;
+    v_digest := null;
+  end if;
   return (
     select jsonb_build_object(
       'want_inventory', v_digest is distinct from p_digest,

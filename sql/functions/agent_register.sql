@@ -29,6 +29,7 @@ declare
   v_id       bigint;
   v_listens  boolean;
 begin
+  perform orrery.call_begin();
   if p_name is null or p_identity is null or p_identity !~ '^[0-9a-f]{64}$' or jsonb_typeof(p_machine) is distinct from 'object' then
     perform orrery.fail('OR003', 'an agent registers with a name, an identity of 64 hex digits and its machine',
       format('Got name %L, machine %L.', p_name, p_machine), null);

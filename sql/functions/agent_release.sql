@@ -1,7 +1,7 @@
 -- agent_release: forget which machine holds an agent's name, so that another may take it: the next that registers pins its
 -- own identity. Only of an agent that is lost or stopped and has no servers.
 -- Returns the event, and says in words what follows.
--- Writes: agent, event.   Locks: agent.
+-- Writes: agent, agent_heartbeat.told_to, event.   Locks: agent, agent_heartbeat.
 -- Errors: OR001 unknown, OR002 up, with servers or released already, OR003 null, OR010 login of one cluster.   Called by: DBA, CLI.
 create or replace function orrery.agent_release(p_agent text) returns bigint
 language plpgsql
@@ -28,6 +28,7 @@ begin
   end if;
   update orrery.agent a set identity_hash = null, token_hash = sha256(orrery.random_bytes(32)), listens = false
   where a.agent_id = v_agent.agent_id;
+  update orrery.agent_heartbeat b set told_to = null where b.agent_id = v_agent.agent_id;
   v_words := format('the name %s is free: the next machine that registers under it holds it', v_agent.name);
   raise notice '%', v_words;
   return orrery.event_add(null, 'agent', v_agent.agent_id::text, 'agent_release', v_words,

@@ -2,7 +2,7 @@
 -- with an event. A stop that is acknowledged while its server is not reported exited has the agent asked what it runs.
 -- Writes: command, agent, agent_heartbeat, event; what server_ready and server_exited write.
 -- Locks: cluster, agent, placement, server, then theirs.
--- Errors: OR001 unknown agent, OR003 malformed, OR004 wrong token.     Called by: src/pg/control_api.
+-- Errors: OR001 unknown agent, OR003 malformed, OR004 wrong token, OR010 not this login's.   Called by: src/pg/control_api.
 create or replace function orrery.agent_report(p_agent_id bigint, p_token text, p_reports jsonb) returns void
 language plpgsql
 security definer
@@ -10,7 +10,7 @@ set search_path = pg_catalog, pg_temp
 as $$
 declare
   c_words_max constant integer := 1000;
-  v_agent  orrery.agent := orrery.agent_check(p_agent_id, p_token);
+  v_agent  orrery.agent;
   v_json   jsonb;
   v_report record;
   v_server orrery.server;
@@ -18,6 +18,8 @@ declare
   v_gone   bigint[];
   v_settle bigint[];
 begin
+  perform orrery.call_begin();
+  v_agent := orrery.agent_check(p_agent_id, p_token);
   if jsonb_typeof(p_reports) is distinct from 'array' then
     perform orrery.fail('OR003', format('agent %s: reports are an array', v_agent.name), format('Got %L.', p_reports), null);
   end if;

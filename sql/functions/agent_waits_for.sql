@@ -39,7 +39,7 @@ begin
         orrery.counted(v_servers, 'server'), v_agent.name) else '' end
       when v_agent.state = 'stopped' and v_servers > 0 then format('its registration or its loss: %s not accounted for', orrery.counted(v_servers, 'server'))
       when v_agent.state = 'up' and v_heard < v_now - v_beats then format('a heartbeat: it is judged lost at %s',
-        to_char(v_heard + make_interval(secs => (orrery.setting('lease_ms') + orrery.setting('lease_margin_ms'))::float8 / 1000), 'HH24:MI:SS')) end,
+        to_char(v_heard + make_interval(secs => (greatest(v_agent.lease_ms, orrery.setting('lease_ms')) + orrery.setting('lease_margin_ms'))::float8 / 1000), 'HH24:MI:SS')) end,
     case when v_commands > 0 then format('%s to be fetched', orrery.counted(v_commands, 'command')) end,
     v_words), '');
 end

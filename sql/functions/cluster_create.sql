@@ -1,5 +1,5 @@
 -- cluster_create: make a cluster, stopped, with its secrets, its login and chat kinds and what the games' hooks add.
--- Writes: cluster, cluster_secret, server_kind, event; what hooks write.   Locks: none.
+-- Writes: cluster, cluster_secret, server_kind, event; what hooks write.   Locks: its own, advisory.
 -- Errors: OR003 bad name, OR008 exists, OR010 login of one cluster.        Called by: DBA, CLI.
 create or replace function orrery.cluster_create(p_cluster text) returns void
 language plpgsql

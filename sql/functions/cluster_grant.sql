@@ -1,5 +1,5 @@
 -- cluster_grant: which cluster a database login sees; * is every one. Replaces what it saw before.
--- Writes: cluster_login, event.   Locks: the login's row.
+-- Writes: cluster_login, agent_heartbeat.told_to, event.   Locks: the login's row, agent_heartbeat.
 -- Errors: OR001 no such cluster or login; OR003 one that cannot log in, is a superuser (it sees all anyway), is the tick's, or
 -- is the caller, who would lock himself out; OR010 login of one cluster.   Called by: DBA, CLI.
 create or replace function orrery.cluster_grant(p_cluster text, p_login name) returns void
@@ -28,7 +28,12 @@ begin
       'Grant a cluster to the logins of its agents, servers and DBAs.');
   end if;
   insert into orrery.cluster_login (login, cluster) values (p_login, p_cluster)
-  on conflict (login) do update set cluster = excluded.cluster;
+  on conflict (login) do update set cluster = excluded.cluster where cluster_login.cluster <> excluded.cluster;
+  if found then
+    -- each agent's next heartbeat is judged by what its login sees now
+    with told as (select b.agent_id from orrery.agent_heartbeat b where b.told_to is not null order by b.agent_id for no key update)
+    update orrery.agent_heartbeat b set told_to = null from told t where b.agent_id = t.agent_id;
+  end if;
   perform orrery.event_add(nullif(p_cluster, '*'), 'login', p_login, 'cluster_grant', format('%s sees %s', p_login, p_cluster));
 end
 $$;

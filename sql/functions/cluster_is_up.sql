@@ -1,6 +1,6 @@
 -- cluster_is_up: are all always-on servers of a cluster ready?
 -- Writes: nothing.   Locks: none.
--- Errors: none.      Called by: cluster_advance, cluster_shutdown_cancel.
+-- Errors: none.      Called by: cluster_advance, cluster_shutdown_cancel, tick_clusters.
 create or replace function orrery.cluster_is_up(p_cluster text) returns boolean
 language sql stable
 set search_path = pg_catalog, pg_temp

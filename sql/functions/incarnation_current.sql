@@ -2,7 +2,7 @@
 -- system identifier (loaded from a dump) or its timeline (restored, failed over) differ, or it is new.
 -- Writes: incarnation; what incarnation_lift writes when it is raised.   Locks: the incarnation row, then only.
 -- Errors: none.   Called by: epoch_next, tick_identity, agent_register, agent_heartbeat, server_place,
--- server_stop_now, incarnation_raise.
+-- agent_fence, server_stop, server_stop_now, incarnation_raise.
 create or replace function orrery.incarnation_current() returns bigint
 language plpgsql
 set search_path = pg_catalog, pg_temp

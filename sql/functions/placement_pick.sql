@@ -9,7 +9,7 @@ set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_now   timestamptz := orrery.clock();
-  v_lease interval := make_interval(secs => orrery.setting('lease_ms')::float8 / 1000);
+  v_lease_ms bigint := orrery.setting('lease_ms');
   v_kind  orrery.server_kind;
   v_no    text[];
   v_yes   bigint;
@@ -28,7 +28,7 @@ begin
       case
         when a.state <> 'up' then 'is ' || a.state
         when a.drain_at is not null then 'is draining'
-        when b.beat_at is null or b.beat_at < v_now - v_lease then 'is not heard of'
+        when b.beat_at is null or b.beat_at < v_now - make_interval(secs => greatest(v_lease_ms, a.lease_ms)::float8 / 1000) then 'is not heard of'
         when coalesce(h.memory_bytes, 0) + v_kind.memory_bytes > a.memory_bytes then 'has no memory left'
         when coalesce(h.cpu_millis, 0) + v_kind.cpu_millis > a.cpus::bigint * 1000 then 'has no cpu left'
         when exists (select from orrery.port p where p.agent_id = a.agent_id and p.protocol = 'udp' and p.port = v_kind.public_port)

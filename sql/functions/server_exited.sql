@@ -45,7 +45,8 @@ begin
   update orrery.command c set state = 'void', rule = p_rule, reason = p_reason from open o where c.command_id = o.command_id;
 
   perform orrery.session_server_gone(p_server_id, v_server.state <> 'stopping', p_rule, p_reason);
-  v_wanted := v_server.state <> 'stopping' and v_owner and v_cluster.state in ('starting', 'running', 'shutting_down') and coalesce(v_cluster.shutdown_at > v_now, true)
+  v_wanted := v_server.state <> 'stopping' and v_owner
+    and v_cluster.state in ('starting', 'running', 'shutting_down') and coalesce(v_cluster.shutdown_at > v_now, true)
     and (v_server.state = 'starting' or v_kind.always_on_key is not distinct from v_server.key
       or v_kind.idle_stop_ms is null and (p_rule in ('agent_fence', 'tick_agents') or not v_own and v_server.on_isolation = 'hold')
       or exists (select from orrery.session s where s.server_id = p_server_id and s.state = 'orphaned')

@@ -5,19 +5,21 @@
 -- Called by: every function of role orrery_session.
 create or replace function orrery.server_identity(p_server_id bigint, p_epoch bigint, p_token text, p_role text default null)
 returns orrery.server
-language plpgsql stable
+language plpgsql
 set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_server orrery.server;
   v_role text;
 begin
+  perform orrery.call_begin();
   if p_server_id is null or p_epoch is null or p_token is null then
     perform orrery.fail('OR003', 'server id, epoch and token are needed',
       'One of them is null.', 'Pass what the spawn contract gave the server.');
   end if;
   select s.* into v_server from orrery.server s where s.server_id = p_server_id;
-  if not found or p_epoch > v_server.epoch then
+  -- an epoch is given anew before a server is asked for again: one that runs is never still asked for, but in an older backup
+  if not found or p_epoch > v_server.epoch or p_epoch = v_server.epoch and v_server.state = 'requested' then
     perform orrery.fail('OR004', format('server %s is not known under epoch %s', p_server_id, p_epoch),
       'No such server in the cluster of this login, or it never had this epoch.',
       'A server uses the id and epoch it was started with.');

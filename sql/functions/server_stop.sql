@@ -1,5 +1,5 @@
 -- server_stop: stop one server; its players are logged out. One that is always on is replaced while its cluster is up.
--- Writes: what server_stop_now writes.   Locks: cluster, placement, server.
+-- Writes: what server_stop_now writes.   Locks: the incarnation row when it is raised; cluster, placement, server.
 -- Errors: OR001 unknown, OR002 stops already, OR003 such a reason.   Called by: DBA, CLI.
 create or replace function orrery.server_stop(p_server_id bigint, p_reason text default null) returns text
 language plpgsql
@@ -16,6 +16,7 @@ begin
   if not found then
     perform orrery.fail('OR001', format('no server %s', coalesce(p_server_id::text, 'null')), null, 'SELECT * FROM server_status');
   end if;
+  perform orrery.incarnation_current();
   perform from orrery.cluster c where c.cluster = v_server.cluster for no key update;
   select * into v_server from orrery.server s where s.server_id = p_server_id;
   if v_server.state in ('stopping', 'stopped') then

@@ -1,7 +1,7 @@
 -- session_kick: end a live session now. Its server is told at once and closes the client; what it had not saved of the
 -- character is lost. The account may log in again: account_active_set keeps it out.
 -- p_reason: the player may be shown it; null: none given. Returns the event, and says in words who it was.
--- Writes: session, event; what session_end_all and command_add write.   Locks: server, session, then those of session_end_all.
+-- Writes: session, event; what session_end_all and command_add write.   Locks: cluster, server, session, then those of session_end_all.
 -- Errors: OR001 unknown, also when it is another cluster's; OR002 ended; OR003 null, a reason too long or with control
 -- characters.   Called by: DBA.
 create or replace function orrery.session_kick(p_session_id bigint, p_reason text default null) returns bigint
@@ -18,6 +18,8 @@ begin
     perform orrery.fail('OR003', 'a session is ended by its number, for a reason of 200 characters at most, none of them a control character',
       format('Got %s, %L.', coalesce(p_session_id::text, 'null'), left(p_reason, 200)), 'SELECT * FROM session_status');
   end if;
+  -- the tick leaves out what is of a cluster that is held, rather than wait
+  perform from orrery.cluster c where c.cluster = (select s.cluster from orrery.session s where s.session_id = p_session_id) for no key update;
   -- its server first, so that the tell below reaches it; a session that is handed over meanwhile is at another by then
   perform from orrery.server v
   where v.server_id = (select s.server_id from orrery.session s where s.session_id = p_session_id) for share;

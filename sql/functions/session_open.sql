@@ -1,6 +1,6 @@
 -- session_open: a player has logged in: a session owned by this login server, its root secret, the account's characters.
 -- An orphaned session of the account, whose server died, is ended first.
--- Writes: session, session_secret; what session_end_all writes.   Locks: server (its own, shared), then those of session_end_all.
+-- Writes: session, session_secret; what session_end_all writes.   Locks: those of epoch_next, server (its own, shared), those of session_end_all.
 -- Reads: account, character; calls hook character_details.
 -- Errors: those of server_identity; OR001 unknown account; OR003 no address; OR002 account not active or cluster stopping; OR006 server full;
 -- OR008 the account is in play already.

@@ -1,5 +1,5 @@
 -- setting_set: change a setting within its range.
--- Writes: setting, event.                               Locks: the setting's row.
+-- Writes: setting, event.                               Locks: the setting's row; lease_ms and heartbeat_ms together.
 -- Errors: OR001 unknown, OR003 null, out of range or a lease of less than two heartbeats, OR010 login of one cluster.   Called by: DBA.
 create or replace function orrery.setting_set(p_name text, p_value numeric) returns void
 language plpgsql
@@ -13,7 +13,11 @@ declare
   v_beat    numeric;
 begin
   perform orrery.login_everywhere('setting_set');
-  select * into v_setting from orrery.setting s where s.name = p_name for update;
+  -- two that are judged together are locked together
+  perform from orrery.setting s
+  where s.name = p_name or p_name in ('lease_ms', 'heartbeat_ms') and s.name in ('lease_ms', 'heartbeat_ms')
+  order by s.name for update;
+  select * into v_setting from orrery.setting s where s.name = p_name;
   if not found then
     perform orrery.fail('OR001', format('no setting named %L', p_name), null, 'SELECT * FROM setting_status');
   end if;
@@ -22,7 +26,7 @@ begin
       format('%s is between %s and %s %s.', p_name, v_setting.min_value, v_setting.max_value, v_setting.unit), v_setting.comment);
   end if;
   if p_name in ('lease_ms', 'heartbeat_ms') then
-    select s.* into v_other from orrery.setting s where s.name in ('lease_ms', 'heartbeat_ms') and s.name <> p_name for share;
+    select s.* into v_other from orrery.setting s where s.name in ('lease_ms', 'heartbeat_ms') and s.name <> p_name;
     v_lease := case p_name when 'lease_ms' then p_value else v_other.value end;
     v_beat := case p_name when 'lease_ms' then v_other.value else p_value end;
     if v_lease < 2 * v_beat then

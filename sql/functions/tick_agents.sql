@@ -1,7 +1,7 @@
 -- tick_agents: once a second: see who listens for doorbells; judge agents that were not heard of for lease + margin lost,
--- and their servers exited. The lease is the longer of what the setting says now and what the agent was told. Only when the tick has run without a gap for as long (p_continuous_since), so that no silence of
--- the database is taken for theirs. An agent without a heartbeat row (they do not survive a crash) gets one and is not
--- judged. One that was told to stop is judged only while servers of it are not accounted for. Servers of kinds that hold on
+-- and their servers exited. The lease is the longer of what the setting says now and what the agent was told. Only when the
+-- tick has run without a gap for as long (p_continuous_since), so that no silence of the database is taken for theirs. An agent
+-- without a heartbeat row (they do not survive a crash) gets one and is not judged. One that was told to stop is judged only while servers of it are not accounted for. Servers of kinds that hold on
 -- isolation stay, unless their start was never handed out: then they are planned anew.
 -- Writes: agent, agent_heartbeat, event; what server_exited and agent_listeners write.
 -- Locks: cluster, agent, agent_heartbeat, then those of server_exited; the first three are not waited for.

@@ -8,13 +8,15 @@ as $$
 declare
   v_now      timestamptz := orrery.clock();
   v_clusters timestamptz;
+  v_next     timestamptz;
   v_servers  timestamptz;
   v_late     timestamptz;
   v_commands timestamptz;
   v_bells    timestamptz;
 begin
-  select min(n.due_at), min(c.shutdown_at)
-  into due_at, v_clusters
+  -- the deadline of one that is stopping has passed, and is nothing to be awake for
+  select min(n.due_at), min(c.shutdown_at), min(c.shutdown_at) filter (where c.state = 'shutting_down')
+  into due_at, v_clusters, v_next
   from orrery.cluster c
   left join lateral (select t.due_at from orrery.timer t where t.cluster = c.cluster order by t.due_at limit 1) n on c.state <> 'stopped';
   select min(s.try_at) into v_servers from orrery.server s where s.state = 'requested';
@@ -27,7 +29,7 @@ begin
     case when v_commands <= v_now then 'commands' end,
     case when least(v_servers, v_late) <= v_now then 'servers' end,
     case when v_bells is not null then 'doorbell' end], null);
-  due_at := least(due_at, v_clusters);
+  due_at := least(due_at, v_next);
 end
 $$;
 comment on function orrery.tick_due() is 'Which steps of the tick have work now, and when something is due next.';

@@ -1,5 +1,6 @@
 -- timer_kind_set: name the handler of a kind of timer: a set-based function fn(orrery.timer[]), called in the transaction
--- that deletes the timers, so that its effect in the database happens exactly once.
+-- that deletes the timers, so that its effect in the database happens exactly once. The tick calls it for timers of every
+-- cluster, and row-level security lets it see all: it must touch rows of a timer's own cluster only.
 -- Writes: timer_kind.
 -- Errors: those of handler_check; OR003 null, a name too long; OR010 login of one cluster.
 -- Called by: installation of games; DBA.

@@ -118,7 +118,8 @@ class SessionHost {
   void lapse_unattached(Instant now);
   void check_finished(Instant now);
   void leave_with(int code, std::string why = {});
-  /// OR004 and OR007 end the process before. True when the call is worth repeating.
+  /// True when the call is worth repeating. OR007 of this server has ended the process before; OR004 is a lost
+  /// connection here.
   bool judge(const Error& error, const char* what);
 
   HostConfig config_;

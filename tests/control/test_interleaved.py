@@ -82,6 +82,13 @@ class World:
     def beat(self):
         return self.database.value("select orrery.agent_heartbeat(%s, %s, '{}', '00')", *self.agent, user="agents")
 
+    def inventory(self):
+        return json.dumps([{"server_id": server_id, "epoch": epoch, "state": "ready", "pid": 1} for server_id, epoch, _ in self.servers.values()])
+
+    def beat_whole(self, digest="01"):
+        """The call of a heartbeat with its inventory."""
+        return "select orrery.agent_heartbeat(%s, %s, '{\"cpu\":0.1,\"memory_used_bytes\":1}', %s, %s)", *self.agent, digest, self.inventory()
+
     def carry_out(self):
         reports = []
         for command in self.beat()["commands"]:
@@ -165,6 +172,58 @@ def expiry_against_a_registration(database):
     check("what nobody did has expired", database.value("select count(*) from orrery.command where cluster = 'expiry' and state in ('pending', 'claimed')") == 0)
 
 
+def judged_while_it_beats(database):
+    """The tick judges an agent whose heartbeat is under way and was checked before: it is not told that nothing is new."""
+    world = World(database, "judged")
+    old = set(world.servers.values())
+    database.sql("update orrery.agent_heartbeat set beat_at = orrery.clock() - interval '1 hour' where agent_id = %s", world.agent[0])
+    with contextlib.closing(database.connect()) as tick:
+        tick.cursor().execute("select orrery.tick_agents(orrery.clock() - interval '2 hours')")
+        beats = Call(database, "agents", *world.beat_whole())
+        check("the heartbeat waits for the judgement", beats.waits(database))
+        tick.commit()
+    check("the heartbeat is answered", beats.end() is None, str(beats.code))
+    check("it is asked what it runs", beats.value and beats.value.get("want_inventory"), str(beats.value))
+    answer = database.value(*world.beat_whole(), user="agents")
+    check("and told to stop what was given to others", {(unknown["server_id"], unknown["epoch"]) for unknown in answer.get("unknown", [])} ==
+          {(server_id, epoch) for server_id, epoch, _ in old}, str(answer))
+    check("it is up again", database.value("select state from orrery.agent where agent_id = %s", world.agent[0]) == "up")
+
+
+def fenced_while_it_beats(database):
+    """The same with agent_fence: its token is void from then on, for a heartbeat that was checked before too."""
+    for lost in (False, True):
+        world = World(database, f"fenced-{lost}".lower())
+        database.sql("update orrery.agent_heartbeat set beat_at = orrery.clock() - interval '1 hour' where agent_id = %s", world.agent[0])
+        if lost:
+            database.sql("select orrery.tick_agents(orrery.clock() - interval '2 hours')")
+        with contextlib.closing(database.connect("dba")) as operator:
+            operator.cursor().execute("select orrery.agent_fence(%s)", (f"agent-{world.cluster}",))
+            beats = Call(database, "agents", *world.beat_whole())
+            check("the heartbeat waits for the fence", beats.waits(database))
+            operator.commit()
+        check("it is refused", beats.end() == "OR004", str(beats.code))
+        check("and the agent stays lost", database.value("select state from orrery.agent where agent_id = %s", world.agent[0]) == "lost")
+
+
+def nobody_holds_up_the_judgement(database):
+    """A DBA leaves session_kick open: agents of other clusters are judged all the same, that one's when it is done."""
+    held_up, other = World(database, "kicked"), World(database, "other")
+    database.sql("update orrery.agent_heartbeat set beat_at = orrery.clock() - interval '1 hour' where agent_id = any(%s)",
+                 [held_up.agent[0], other.agent[0]])
+    judged = "select array_agg(name order by name) from orrery.agent where state = 'lost' and agent_id = any(%s)"
+    with contextlib.closing(database.connect("dba")) as operator:
+        operator.cursor().execute("select orrery.session_kick(%s)", (held_up.session[0],))
+        tick = Call(database, "postgres", "select orrery.tick_agents(orrery.clock() - interval '2 hours')::text")
+        tick.join(5)
+        check("the tick waits for nobody", not tick.is_alive())
+        check("and judges the other", database.value(judged, [held_up.agent[0], other.agent[0]]) == ["agent-other"])
+        operator.rollback()
+    check("no error", tick.end() is None, str(tick.code))
+    database.sql("select orrery.tick_agents(orrery.clock() - interval '2 hours')")
+    check("then that one too", database.value(judged, [held_up.agent[0], other.agent[0]]) == ["agent-kicked", "agent-other"])
+
+
 def who_stands_in_the_way(database):
     """A DBA leaves a transaction open: lock_status and the CLI name who holds what up, and the statement that ends it does."""
     World(database, "held")
@@ -195,6 +254,9 @@ def main():
     login_at_a_dead_server(database)
     hand_off_at_the_deadline(database)
     expiry_against_a_registration(database)
+    judged_while_it_beats(database)
+    fenced_while_it_beats(database)
+    nobody_holds_up_the_judgement(database)
     who_stands_in_the_way(database)
     finish()
 

@@ -1,5 +1,5 @@
--- skill_training_fire: handler of timers skill_training: those whose key is a character that learns reach their level;
--- others mean nothing.
+-- skill_training_fire: handler of timers skill_training: those whose key is a character of their cluster that learns reach
+-- their level; others mean nothing.
 -- Writes: skill_training, character_skill, event.   Locks: skill_training in key order.   Called by: tick_timers.
 create or replace function space.skill_training_fire(p_timers orrery.timer[]) returns void
 language plpgsql security definer
@@ -11,7 +11,8 @@ begin
   for v_learned in
     with held as (
       select t.character_id from space.skill_training t
-      where t.character_id in (select case when f.key ~ '^[0-9]{1,18}$' then f.key::bigint end from unnest(p_timers) f)
+      where (t.cluster, t.character_id) in (
+        select f.cluster, case when f.key ~ '^[0-9]{1,18}$' then f.key::bigint end from unnest(p_timers) f)
       order by t.character_id
       for update
     ), finished as (

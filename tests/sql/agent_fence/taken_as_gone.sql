@@ -9,8 +9,9 @@ select orrery_test.carry_out(:'a');
 select orrery.server_stop(:stops);
 select epoch as old from orrery.server where server_id = :keep \gset
 create function pg_temp.a() returns orrery.agent language sql as $$ select a from orrery.agent a where name = 'agent-t' $$;
-select orrery_test.clock_advance('14 s');
 select to_jsonb(pg_temp.a()) as before \gset
+select orrery_test.beat(:'a') is not null as heard \gset
+select orrery_test.clock_advance('14 s');
 select orrery_test.refusal('select orrery.agent_fence(''agent-t'')') as no \gset
 select is(:'no'::jsonb ->> 'code', 'OR002', 'not while its lease may last');
 select matches(:'no'::jsonb ->> 'hint', 'in [12] s: SELECT agent_fence\(''agent-t''\)', 'it says how long to wait');

@@ -34,6 +34,8 @@ select is(pg_temp.hears(), 'running', 'and that it is called off');
 select orrery.incarnation_raise((select incarnation + 1 from orrery.incarnation)::bigint);
 select is(orrery_test.beat(:'a', null, 'aa') #>> '{database,incarnation}', (select incarnation::text from orrery.incarnation), 'an incarnation that is raised');
 select is(orrery_test.beat(:'a', null, 'aa') -> 'database', null, 'once');
+select is(orrery_test.refusal(format('select orrery.agent_heartbeat(%s, %L, %L, ''aa'')', :'a'::jsonb ->> 'agent_id', :'a'::jsonb ->> 'token', l)) ->> 'code', 'OR003', 'load ' || l)
+from unnest(array['{"cpu":-0.1,"memory_used_bytes":1}', '{"cpu":1.1,"memory_used_bytes":1}', '{"cpu":"Infinity","memory_used_bytes":1}', '{"cpu":0.1,"memory_used_bytes":-1}', '[]']) l;
 select is(orrery_test.refusal(format('select orrery.agent_heartbeat(%s, %L, ''{"cpu":"NaN","memory_used_bytes":1}'', ''aa'')', :'a'::jsonb ->> 'agent_id', :'a'::jsonb ->> 'token')) ->> 'code', 'OR003', 'a load that is no number');
 update orrery.agent_heartbeat set digest = null;
 select is(orrery_test.beat(:'a', null, 'aa') -> 'want_inventory', 'true', 'who is asked for its inventory hears it');

@@ -20,5 +20,12 @@ select is(orrery_test.refusal('select orrery.agent_release(''agent-t'')') ->> 'c
 select is(pg_temp.other(), :'a'::jsonb ->> 'agent_id', 'another machine takes it');
 select is(orrery_test.refusal($$select orrery_test.agent_up('agent-t')$$) ->> 'code', 'OR004', 'and holds it from then on');
 select is((select state || ' ' || host from orrery.agent where name = 'agent-t'), 'up other', 'up');
+-- The process before, which heartbeats on, is told so by its next heartbeat.
+select orrery_test.agent_up('agent-u', '{"clusters":["u"]}') as u \gset
+select is(orrery_test.beat(:'u', '[]') is not null and orrery_test.beat(:'u') = '{}', true, 'an ordinary heartbeat');
+select orrery_test.report(:'u', '[{"state":"stopping"}]');
+select is(orrery_test.beat(:'u', '[]') is not null and orrery_test.beat(:'u') = '{}', true, 'of one that stops');
+select orrery.agent_release('agent-u');
+select is(orrery_test.refusal(format('select orrery_test.beat(%L)', :'u')) ->> 'code', 'OR004', 'after the release its token is void');
 select * from finish();
 rollback;

@@ -11,8 +11,13 @@ select throws_ok(format('select orrery.server_identity(%s, %s, %L)', :grid, :e, 
 select throws_ok(format('select orrery.server_identity(%s, %s, ''x'')', -1, :e), 'OR004', null, 'unknown server');
 select throws_ok(format('select orrery.server_identity(%s, %s, %L)', :grid, :e + 1, orrery_test.token_of(:grid)), 'OR004', null, 'an epoch that never was');
 select throws_ok(format('select orrery.server_identity(%s, %s, %L)', :grid, :e - 1, orrery_test.token_of(:grid)), 'OR007', null, 'an older epoch');
-select throws_ok(format('select orrery.server_identity(%s)', orrery_test.me(:waiting)), 'OR007', null, 'a server that does not run');
+select throws_ok(format('select orrery.server_identity(%s)', orrery_test.me(:waiting)), 'OR004', null,
+  'one that is only asked for: what runs under that epoch was placed after the backup that this is');
 select throws_ok(format('select orrery.server_identity(%s, null, ''x'')', :grid), 'OR003', null, 'null');
 select throws_ok(format('select orrery.server_identity(%s, ''login'')', orrery_test.me(:grid)), 'OR004', null, 'a call of another role');
+select orrery_test.me(:grid) as was \gset
+update orrery.server set state = 'stopping', rule = 'test' where server_id = :grid;
+update orrery.server set state = 'stopped', rule = 'test' where server_id = :grid;
+select throws_ok(format('select orrery.server_identity(%s)', :'was'), 'OR007', null, 'a server that does not run');
 select * from finish();
 rollback;

@@ -1,7 +1,7 @@
 -- Catches a cluster that outlives its deadline, stops before it, or is never found to be empty.
 begin;
 set local client_min_messages = warning;
-select plan(8);
+select plan(9);
 select orrery.tick_clusters() as others \gset
 select orrery_test.cluster_running('t');
 select orrery_test.cluster_running('u');
@@ -21,5 +21,11 @@ select orrery.tick_clusters();
 select is((select state || coalesce(shutdown_at::text, '') from orrery.cluster where cluster = 't'), 'stopped', 'one that stops is found empty');
 select orrery_test.clock_advance('31 s');
 select is(orrery.tick_clusters(), null, 'a cluster without servers stops at its deadline, no other is next');
+-- What it waited for is not always on any more, so nothing of it becomes ready.
+select orrery.cluster_create('w');
+select orrery.cluster_start('w');
+update orrery.server_kind set always_on_key = null where cluster = 'w';
+select orrery.tick_clusters();
+select is((select state from orrery.cluster where cluster = 'w'), 'running', 'one that starts and lacks nothing runs');
 select * from finish();
 rollback;

@@ -27,5 +27,12 @@ select orrery.cluster_shutdown(5, 't');
 select is((select format('%s, in %s s', steps, round(extract(epoch from due_at - orrery.clock()))) from orrery.tick_due()), '{}, in 5 s', 'or a cluster''s deadline');
 select orrery_test.clock_advance('11 s');
 select is(pg_temp.due(), '{timers,clusters}', 'then they are');
+-- while a server of it does not end
+delete from orrery.timer;
+select orrery.tick_clusters();
+update orrery.server set deadline_at = null where cluster = 't';
+delete from orrery.command where cluster = 't';
+select is((select state from orrery.cluster where cluster = 't'), 'stopping', 'it stops');
+select is((select due_at from orrery.tick_due() where due_at < orrery.clock()), null, 'a deadline that has passed is nothing to be awake for');
 select * from finish();
 rollback;
