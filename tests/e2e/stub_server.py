@@ -4,7 +4,7 @@
     ready              READY=1                         status TEXT        STATUS=TEXT
     print TEXT         a line to its log               flood              prints as fast as it can, without end
     wait SECONDS       sleeps                          wait-for FILE      until FILE exists
-    exit STATUS        ends                            deaf               ignores SIGTERM
+    exit STATUS        ends                            deaf FILE          goes on at SIGTERM, having made FILE
     fork-away          goes on in a child in a session of its own, as a daemon does; its first process ends with status 0
     leave-behind       a child in a session of its own, which lasts when the server ends
     leave-bare         such a child with an empty environment
@@ -65,7 +65,7 @@ for word in words:
     elif word == "exit":
         sys.exit(int(next(words)))
     elif word == "deaf":
-        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        signal.signal(signal.SIGTERM, lambda *_, path=next(words): open(path, "wb").close())
     elif word == "fork-away":
         fork_away()
     elif word in ("leave-behind", "leave-bare"):

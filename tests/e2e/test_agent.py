@@ -149,7 +149,7 @@ if os.getuid() == 0:
     same_as(before, "after the clone", since)
     check("the first goes on", a1.running() and bool(a1.settled()))
 else:
-    say("skipped: only root can give a process another boot_id")
+    print("ok - a clone  # SKIP only root can give a process another boot_id", flush=True)
 
 say("an agent with a wrong clock")
 if shutil.which("cc"):
@@ -194,7 +194,7 @@ time_t time(time_t *t) { struct timespec s; clock_gettime(CLOCK_REALTIME, &s); i
     a1 = stack.start_agent("a1")
     a1.settled()
 else:
-    say("skipped: no C compiler to make a wrong clock with")
+    print("ok - a wrong clock  # SKIP there is no C compiler to make one with", flush=True)
 
 def superseded(old, name, *copied):
     """Copies these parts of the agent's data directory and runs a second agent on the copy, in the same boot: it takes over, and
