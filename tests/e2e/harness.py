@@ -29,6 +29,8 @@ BUILD = pathlib.Path(os.environ.get("ORRERY_BUILD", ROOT / "build" / "release"))
 PG_BIN = pathlib.Path(os.environ.get("ORRERY_PG_BIN", "/usr/lib/postgresql/15/bin"))
 USER = "postgres" if os.getuid() == 0 else pwd.getpwuid(os.getuid()).pw_name
 STARTED = time.monotonic()
+CLONE_NEWNS = 0x20000
+MS_REC_PRIVATE = 0x44000
 REAL_HASHES = 2  # so many of a test's first accounts have a password hash as accounts have it
 
 _checks = {"passed": 0, "failed": 0}
@@ -67,6 +69,13 @@ def wait_until(what, condition, seconds, every=0.1):
                 say(f"waited {seconds} s in vain for {what}")
             return value
         time.sleep(every)
+
+
+def own_mounts():
+    """A mount namespace of this process, which is root's: what it mounts is gone with it, however it ends."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    if libc.unshare(CLONE_NEWNS) != 0 or libc.mount(b"none", b"/", None, MS_REC_PRIVATE, None) != 0:
+        raise OSError(ctypes.get_errno(), "cannot make a mount namespace")
 
 
 def unprivileged(command):
@@ -160,6 +169,8 @@ class Agent(Process):
 class Stack:
     """One PostgreSQL with Orrery installed, and what a test starts around it."""
 
+    initdb_options = ()
+
     def __init__(self, cluster="test", settings=None, fsync=False):
         self.cluster = cluster
         # Processes are killed in tests, never the machine: the system's cache outlives them. A recovery that first syncs every
@@ -205,7 +216,7 @@ class Stack:
     def _init_database(self):
         data, sockets = self.dir / self.data, self.dir / "s"
         self.run([PG_BIN / "initdb", "-D", data, "-U", "postgres", "--auth=trust", "--data-checksums", "--no-sync",
-                  "--locale=C.UTF-8", "-E", "UTF8"])
+                  "--locale=C.UTF-8", "-E", "UTF8", *self.initdb_options])
         conf = f"""
 listen_addresses = ''
 unix_socket_directories = '{sockets}'

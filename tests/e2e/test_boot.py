@@ -7,7 +7,6 @@ this machine's /usr, read-only, and else only what the installation in docs/oper
 """
 
 import contextlib
-import ctypes
 import os
 import pathlib
 import re
@@ -18,12 +17,10 @@ import sys
 import time
 import traceback
 
-from harness import ROOT, Stack, check, finish, say, wait_until
+from harness import ROOT, Stack, check, finish, own_mounts, say, wait_until
 
 SYSTEMD = pathlib.Path("/lib/systemd/systemd")
 UNIT = "orrery-agentd.service"
-CLONE_NEWNS = 0x20000
-MS_REC_PRIVATE = 0x44000
 
 # Runs as process 1 of the new namespaces: root directory, cgroup directory, directory of PostgreSQL's socket. What belongs to the
 # kernel that all share (/proc/sys, /sys) is read-only, and the boot id is new, as at every boot.
@@ -65,13 +62,6 @@ exec unshare --cgroup bash -euc '
   exec env -i container=orrery-test PATH=/usr/local/bin:/usr/sbin:/usr/bin /lib/systemd/systemd
 ' _ "$root" "$sockets"
 """
-
-
-def own_mounts():
-    """A mount namespace of this process: what it mounts is gone with it, however it ends."""
-    libc = ctypes.CDLL(None, use_errno=True)
-    if libc.unshare(CLONE_NEWNS) != 0 or libc.mount(b"none", b"/", None, MS_REC_PRIVATE, None) != 0:
-        raise OSError(ctypes.get_errno(), "cannot make a mount namespace")
 
 
 class Machine:
