@@ -11,8 +11,10 @@
     watchdog SECONDS   WATCHDOG=1 ten times a second for so long
     watchdog-until FILE   the same until FILE exists, and once more then
     fill FILE          writes to FILE until the disk or a limit says no; prints what it said
+    try-write FILE     makes FILE                      try-read PATH      reads a file, lists a directory; both print what came of it
 """
 
+import errno
 import os
 import signal
 import socket
@@ -42,6 +44,15 @@ def fill(path):
                 file.write(bytes(65536))
     except OSError as error:
         print(f"fill: {error.strerror}, {os.path.getsize(path)} bytes", flush=True)
+
+
+def attempt(what, path, action):
+    try:
+        action()
+        said = "done"
+    except OSError as error:
+        said = errno.errorcode[error.errno]
+    print(f"{what} {path}: {said}", flush=True)
 
 
 words = iter(sys.argv[1:])
@@ -83,6 +94,12 @@ for word in words:
         notify("WATCHDOG=1")
     elif word == "fill":
         fill(next(words))
+    elif word == "try-write":
+        path = next(words)
+        attempt("write", path, lambda: open(path, "wb").close())
+    elif word == "try-read":
+        path = next(words)
+        attempt("read", path, lambda: os.listdir(path) if os.path.isdir(path) else open(path, "rb").close())
     else:
         sys.exit(f"no such word: {word}")
 while True:

@@ -232,8 +232,49 @@ def status_of(pid):
         return dict(line.split(":\t", 1) for line in status.read().splitlines() if ":\t" in line)
 
 
+# What a server may do and what it may not, whatever the files' modes say: those under anyone/ are everybody's.
+MAY_WRITE = ("probe", "/tmp/probe", "/var/tmp/probe")
+READ_ONLY = ("/etc/anyone/probe", "/usr/local/anyone/probe", "/var/anyone/probe", "/srv/anyone/probe", "/usr/probe", "/etc/orrery/probe")
+HOMES = ("/home", "/home/anyone", "/home/anyone/letter", "/root", "/root/anyone/letter")
+
+
+def prepare_probe():
+    """Files that anybody may write and read, were it not for the unit."""
+    for name in ("etc", "local", "var", "srv", "home", "root"):
+        anyone = machine.root / name / "anyone"
+        anyone.mkdir(parents=True)
+        anyone.chmod(0o777)
+        (anyone / "letter").write_text("for whoever reads it\n")
+    for name in ("home", "root"):
+        (machine.root / name).chmod(0o755)
+    shutil.copy(stack.dir / "bin" / "stub_server.py", machine.root / "local/bin")
+
+
+def probe():
+    """A server tries what the unit's hardening is there to refuse."""
+    words = [word for paths, verb in ((MAY_WRITE + READ_ONLY, "try-write"), (HOMES, "try-read")) for path in paths for word in (verb, path)]
+    stack.stub_kind("probe", *words, "ready")
+    number = stack.request("probe")
+    check("a server that tries what it may not is ready", bool(stack.ready("probe")), str(stack.row("probe")))
+    said = dict(line.rsplit(": ", 1) for path in (machine.root / "var/lib/orrery/log").rglob("*probe*") if path.is_file()
+                for line in path.read_text().splitlines() if ": " in line)
+    login = ["setpriv", "--reuid=orrery", "--regid=orrery", "--clear-groups", "--"]
+    for path in MAY_WRITE:
+        check(f"it may write {path}", said.get(f"write {path}") == "done", str(said))
+    for path in READ_ONLY:
+        check(f"to it {path} is on a read-only file system", said.get(f"write {path}") == "EROFS", str(said))
+    for path in HOMES:
+        check(f"it may not read {path}", said.get(f"read {path}") in ("EACCES", "ENOENT"), str(said))
+    outside = [machine.run(*login, *command).returncode for command in (
+        *(["touch", path] for path in READ_ONLY if "anyone" in path), *(["grep", "-qr", "whoever", path] for path in HOMES))]
+    check("outside of the unit its user may do all of that", outside == [0] * len(outside), str(outside))
+    stack.sql("select server_stop(%s)", number)
+    check("it stops", wait_until("its end", lambda: stack.row("probe")["state"] == "stopped", 15), str(stack.row("probe")))
+
+
 def tests():
     machine.install({"name": "m1", "cluster": "test=/etc/orrery/cred/test", "public-bind": "127.74.0.1", "private-bind": "127.74.1.1"})
+    prepare_probe()
     say("the machine boots for the first time")
     machine.boot()
     check("the agent registers and is up", stack.agents_up("m1"))
@@ -249,6 +290,8 @@ def tests():
             status[name].strip() == value for name, value in
             (("CapBnd", "0" * 16), ("CapEff", "0" * 16), ("NoNewPrivs", "1"), ("Seccomp", "2"))), str(status))
         check("and is not root", "0" not in status["Uid"].split(), status["Uid"])
+
+    probe()
 
     say("the programs are replaced; systemctl restart")
     before, agent = servers(), machine.unit("MainPID")
