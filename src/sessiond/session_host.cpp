@@ -217,7 +217,7 @@ void SessionHost::on_terminate(Instant now) {
   }
   connections_.clear();
   sessions_.clear();
-  flush_ends(now);
+  flush_ends();
   check_finished(now);
 }
 
@@ -273,7 +273,7 @@ void SessionHost::advance(Instant now) {
     emit(AgentSend{to_text(news)});
   }
   if (!endpoint_) return;
-  if (flush_ends_at_ && *flush_ends_at_ <= now) flush_ends(now);
+  if (flush_ends_at_ && *flush_ends_at_ <= now) flush_ends();
   if (!stopping_) {
     if (const auto notice = countdown_.poll(now)) broadcast(*notice);
     if (next_sync_ && *next_sync_ <= now) sync(now);
@@ -321,7 +321,8 @@ void SessionHost::call(DatabaseRequest request, Answer answer) {
 }
 
 bool SessionHost::judge(const Error& error, const char* what) {
-  if (error.code.starts_with("OR")) {
+  // Refused, or data that it cannot take: it will say the same again.
+  if (error.code.starts_with("OR") || error.code.starts_with("22") || error.code.starts_with("23")) {
     spdlog::error("{}: {} ({}) {}", what, error.message, error.code, error.hint);
     return false;
   }

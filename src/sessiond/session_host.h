@@ -114,7 +114,7 @@ class SessionHost {
   void on_sync(Result<Json> answer, std::size_t taken_sent, Instant now);
   void on_arrival(const Json& arrival, Instant now);
   void on_ended(const Json& ended, Instant now);
-  void flush_ends(Instant now);
+  void flush_ends();
   void lapse_unattached(Instant now);
   void check_finished(Instant now);
   void leave_with(int code, std::string why = {});
@@ -151,6 +151,7 @@ class SessionHost {
 
   std::vector<Json> ends_;  // not yet answered by the database; the first ends_sent_ are under way
   std::size_t ends_sent_ = 0;
+  std::size_t ends_singly_ = 0;  // so many are told one by one, since one of them is refused
   std::optional<Instant> flush_ends_at_;
 
   ShutdownCountdown countdown_;

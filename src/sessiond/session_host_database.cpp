@@ -71,20 +71,28 @@ void SessionHost::end_session(SessionId id, const std::string& reason, const std
   spdlog::info("session {} ended: {} ({})", id.value, reason, detail);
 }
 
-void SessionHost::flush_ends(Instant now) {
+void SessionHost::flush_ends() {
   flush_ends_at_.reset();
   if (ends_.empty() || ends_sent_ != 0) return;
-  ends_sent_ = ends_.size();
-  call(EndSessions{Json(ends_)}, [this](Result<Json> answer, Instant at) {
+  ends_sent_ = ends_singly_ > 0 ? 1 : ends_.size();
+  Json ends(std::vector<Json>(ends_.begin(), ends_.begin() + static_cast<std::ptrdiff_t>(ends_sent_)));
+  call(EndSessions{std::move(ends)}, [this](Result<Json> answer, Instant at) {
     const std::size_t sent = std::exchange(ends_sent_, 0);
+    flush_ends_at_ = at + (stopping_ ? Duration{} : ends_each);
     if (!answer && judge(answer.error(), "session_end")) {
       flush_ends_at_ = at + (stopping_ ? ends_again_stopping : ends_again);
       return;
     }
+    if (!answer && sent > 1) {
+      ends_singly_ = sent;  // one that is refused must not take the others' with it
+      return;
+    }
+    if (!answer)
+      spdlog::error("the end of session {} is not taken, and dropped", ends_.front().at("session_id").dump());
+    if (ends_singly_ > 0) --ends_singly_;
     ends_.erase(ends_.begin(), ends_.begin() + static_cast<std::ptrdiff_t>(sent));
-    if (!ends_.empty()) flush_ends_at_ = at + (stopping_ ? Duration{} : ends_each);
+    if (ends_.empty()) flush_ends_at_.reset();
   });
-  (void)now;
 }
 
 void SessionHost::lapse_unattached(Instant now) {

@@ -168,6 +168,29 @@ TEST_F(HostTest, EndsAreKeptWhileTheDatabaseIsAway) {
   EXPECT_EQ(lab.ends().size(), tried) << "told again though it was answered";
 }
 
+TEST_F(HostTest, AnEndThatIsRefusedLosesNoOther) {
+  lab.start();
+  std::vector<std::size_t> clients;
+  for (const std::uint64_t id : {1, 2, 3}) clients.push_back(enter(id));
+  std::vector<std::uint64_t> taken;
+  lab.database = [&](const DatabaseRequest& request) -> std::optional<Result<Json>> {
+    const auto* ends = std::get_if<EndSessions>(&request);
+    if (ends == nullptr) return std::nullopt;
+    for (const auto& end : ends->ends) {
+      if (end.at("session_id") == 2) return Result<Json>(Error{"unsupported Unicode escape sequence", "22P05"});
+    }
+    for (const auto& end : ends->ends) taken.push_back(end.at("session_id").get<std::uint64_t>());
+    return Result<Json>(Json());
+  };
+  for (const auto client : clients) lab.client(client).dialer.close(wire::CloseReason::logout);
+  lab.run(seconds{5});
+  std::sort(taken.begin(), taken.end());
+  EXPECT_EQ(taken, (std::vector<std::uint64_t>{1, 3})) << "each once";
+  const auto told = lab.ends().size();
+  lab.run(seconds{10});
+  EXPECT_EQ(lab.ends().size(), told) << "what is refused is not told for ever";
+}
+
 TEST_F(HostTest, WhatTheDatabaseEndedIsClosedAndNotTold) {
   lab.start();
   const auto client = enter(1);
