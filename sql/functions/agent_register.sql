@@ -42,10 +42,11 @@ begin
   exception when data_exception then
     perform orrery.fail('OR003', format('agent %s: malformed machine', p_name), sqlerrm, null);
   end;
-  if exists (select from unnest(array[v_m.host, v_m.boot_id, v_m.version, v_m.public_address, v_m.private_address] || v_m.clusters) t (word)
-      where length(t.word) not between 1 and 255 or t.word ~ '[[:cntrl:]]') then
-    perform orrery.fail('OR003', format('agent %s: malformed machine', left(p_name, 64)), 'A text of it is empty, longer than 255 characters or has control characters.',
-      null);
+  if array_ndims(v_m.clusters) > 1 or array_position(v_m.clusters, null) is not null
+      or exists (select from unnest(array[v_m.host, v_m.boot_id, v_m.version, v_m.public_address, v_m.private_address] || v_m.clusters) t (word)
+        where length(t.word) not between 1 and 255 or t.word ~ '[[:cntrl:]]') then
+    perform orrery.fail('OR003', format('agent %s: malformed machine', left(p_name, 64)),
+      'A text of it is empty, longer than 255 characters or has control characters, or its clusters are no list of names.', null);
   end if;
   if (v_m.incarnation is null) <> (v_m.lineage is null) or v_m.incarnation not between 1 and c_incarnation_max or v_m.lineage !~ '^[0-9a-f]{1,128}$' then
     perform orrery.fail('OR003', format('agent %s: malformed machine', p_name),

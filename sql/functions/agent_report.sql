@@ -1,5 +1,6 @@
 -- agent_report: what became of commands and servers, in order. Said twice it changes nothing; stale entries are ignored,
--- with an event. A stop that is acknowledged while its server is not reported exited has the agent asked what it runs.
+-- with an event. A stop that is acknowledged while its server is not reported exited has the agent asked what it runs. Words of
+-- a process are cut, and their control characters made blanks, since DBAs are shown them.
 -- Writes: command, agent, agent_heartbeat, event; what server_ready and server_exited write.
 -- Locks: cluster, agent, placement, server, then theirs.
 -- Errors: OR001 unknown agent, OR003 malformed, OR004 wrong token, OR010 not this login's.   Called by: src/pg/control_api.
@@ -58,7 +59,8 @@ begin
         where a.agent_id = p_agent_id and a.state <> 'stopped';
         v_fresh := true;
       elsif v_report.command_id is not null then
-        v_fresh := orrery.command_done(p_agent_id, v_report.command_id, v_report.ok, left(v_report.error, c_words_max));
+        v_fresh := orrery.command_done(p_agent_id, v_report.command_id, v_report.ok,
+          regexp_replace(left(v_report.error, c_words_max), '[[:cntrl:]]', ' ', 'g'));
       elsif v_report.server_id is null then
         perform orrery.fail('OR003', format('agent %s: a report is about nothing', v_agent.name), format('Got %s.', left(v_json::text, 200)),
           'It names a command_id, a server_id, or has the state stopping.');
@@ -70,7 +72,8 @@ begin
           when v_report.state = 'ready' then orrery.server_ready(v_report.server_id, v_report.epoch, v_report.pid)
           when v_report.state = 'exited' then v_server.state in ('stopped', 'failed')
             or orrery.server_exited(v_report.server_id, v_report.epoch,
-              case when v_report.by_agent then 'agent_ended_server' else 'agent_report' end, coalesce(left(v_report.reason, c_words_max), 'exited'))
+              case when v_report.by_agent then 'agent_ended_server' else 'agent_report' end,
+              coalesce(regexp_replace(left(v_report.reason, c_words_max), '[[:cntrl:]]', ' ', 'g'), 'exited'))
           else false end;
       end if;
       if not v_fresh then

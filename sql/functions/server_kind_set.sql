@@ -50,6 +50,18 @@ begin
     perform orrery.fail('OR003', format('kind %s cannot have such a command', left(p_kind, 64)), format('Got %s.', left(p_spec ->> 'command', 200)),
       'It is the file name or path of an executable.');
   end if;
+  if p_spec ? 'args' and (jsonb_typeof(p_spec -> 'args') <> 'array'
+      or jsonb_path_exists(p_spec, 'strict $.args[*] ? (@.type() <> "string")', '{}', true)) then
+    v_message := 'args is an array of texts.';
+  elsif p_spec ? 'env' and (jsonb_typeof(p_spec -> 'env') <> 'object' or p_spec -> 'env' ? ''
+      or jsonb_path_exists(p_spec, 'strict $.env.* ? (@.type() <> "string")', '{}', true)) then
+    v_message := 'env is an object of texts, by names that are not empty.';
+  elsif length(p_spec ->> 'always_on_key') not between 1 and 200 or p_spec ->> 'always_on_key' ~ '[[:cntrl:]]' then
+    v_message := 'always_on_key has 1 to 200 characters, none of them a control character.';
+  end if;
+  if v_message is not null then
+    perform orrery.fail('OR003', format('kind %s cannot be so', left(p_kind, 64)), v_message, 'See the comments of table orrery.server_kind.');
+  end if;
   select to_jsonb(k) into v_old from orrery.server_kind k where k.cluster = v_cluster and k.kind = p_kind;
   if p_spec ->> 'world_function' is distinct from v_old ->> 'world_function' and p_spec ->> 'world_function' is not null then
     perform orrery.login_everywhere('naming a world_function');

@@ -9,8 +9,8 @@ as $$
 declare
   v_server orrery.server;
 begin
-  if length(p_reason) > 200 or p_reason ~ '[[:cntrl:]]' then
-    perform orrery.fail('OR003', 'a reason has 200 characters at most, none of them a control character', format('Got %L.', left(p_reason, 200)), null);
+  if length(p_reason) not between 1 and 200 or p_reason ~ '[[:cntrl:]]' then
+    perform orrery.fail('OR003', 'a reason has 1 to 200 characters, none of them a control character', format('Got %L.', left(p_reason, 200)), null);
   end if;
   select * into v_server from orrery.server s where s.server_id = p_server_id;
   if not found then

@@ -40,7 +40,8 @@ begin
     order by s.session_id
   loop
     update orrery.session s
-    set state = 'ended', rule = 'session_end', reason = left(concat_ws(': ', v_end.reason, v_end.detail), 1000), state_at = v_now,
+    set state = 'ended', rule = 'session_end', state_at = v_now,
+        reason = left(concat_ws(': ', v_end.reason, regexp_replace(left(v_end.detail, 1000), '[[:cntrl:]]', ' ', 'g')), 1000),
         payload = '{}', taken = true
     where s.session_id = v_end.session_id and s.state <> 'ended';
     continue when not found;

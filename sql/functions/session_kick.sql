@@ -14,8 +14,8 @@ declare
   v_words   text;
   v_event   bigint;
 begin
-  if p_session_id is null or length(p_reason) > 200 or p_reason ~ '[[:cntrl:]]' then
-    perform orrery.fail('OR003', 'a session is ended by its number, for a reason of 200 characters at most, none of them a control character',
+  if p_session_id is null or length(p_reason) not between 1 and 200 or p_reason ~ '[[:cntrl:]]' then
+    perform orrery.fail('OR003', 'a session is ended by its number, for a reason of 1 to 200 characters, none of them a control character',
       format('Got %s, %L.', coalesce(p_session_id::text, 'null'), left(p_reason, 200)), 'SELECT * FROM session_status');
   end if;
   -- the tick leaves out what is of a cluster that is held, rather than wait

@@ -23,8 +23,8 @@ begin
   -- first: who is just reporting its end ends its sessions, and must not miss this one
   perform from orrery.server s where s.server_id = p_server_id for share;
   v_me := orrery.server_identity(p_server_id, p_epoch, p_token, 'login');
-  if length(p_client_address) > 100 or p_client_address ~ '[[:cntrl:]]' then
-    perform orrery.fail('OR003', 'a client''s address has 100 characters at most, none of them a control character',
+  if length(p_client_address) not between 1 and 100 or p_client_address ~ '[[:cntrl:]]' then
+    perform orrery.fail('OR003', 'a client''s address has 1 to 100 characters, none of them a control character',
       format('Got %L.', left(p_client_address, 100)), 'It is host:port.');
   end if;
   select a.* into v_account from orrery.account a where a.account_id = p_account_id and a.cluster = v_me.cluster;

@@ -11,8 +11,8 @@ as $$
 begin
   perform orrery.login_everywhere('timer_kind_set');
   if p_kind is null or length(p_kind) not between 1 and 64 or p_kind ~ '[[:cntrl:]]' or p_handler is null or p_comment is null
-      or length(p_comment) > 1000 then
-    perform orrery.fail('OR003', 'a timer kind needs a name of 1 to 64 characters, a handler and a comment', 'One of them is null or too long, or the name has control characters.',
+      or length(p_comment) not between 1 and 1000 or p_comment ~ '[[:cntrl:]]' then
+    perform orrery.fail('OR003', 'a timer kind needs a name of 1 to 64 characters, a handler and a comment', 'One of them is null, empty or too long, or has control characters.',
       'SELECT timer_kind_set(''kind'', ''schema.function'', ''what it does'');');
   end if;
   perform orrery.handler_check(p_handler, '(orrery.timer[])');

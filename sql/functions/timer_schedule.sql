@@ -1,6 +1,6 @@
 -- timer_schedule: set a timer; the same kind and key again moves it. Returns its id. Due in the past, it fires at once.
 -- Writes: timer.   Locks: the timer of that key, when it is firing until that is over.
--- Errors: OR001 unknown kind; OR003 null, infinite or too long; those of cluster_resolve.
+-- Errors: OR001 unknown kind; OR003 null, infinite, or such a key; those of cluster_resolve.
 -- Called by: games, DBA.
 create or replace function orrery.timer_schedule(
   p_kind text, p_key text, p_due_at timestamptz, p_payload jsonb default '{}', p_cluster text default null)
@@ -15,8 +15,10 @@ begin
   v_cluster := orrery.cluster_resolve(p_cluster,
     replace(format('timer_schedule(%L, %L, %L, %L', left(p_kind, 64), left(p_key, 200), p_due_at, left(p_payload::text, 200)), '%', '%%')
     || ', %L)');
-  if p_kind is null or p_key is null or length(p_key) > 200 or p_due_at is null or not isfinite(p_due_at) or p_payload is null then
-    perform orrery.fail('OR003', 'a timer needs a kind, a key of up to 200 characters, a finite time and a payload',
+  if p_kind is null or p_key is null or length(p_key) not between 1 and 200 or p_key ~ '[[:cntrl:]]'
+      or p_due_at is null or not isfinite(p_due_at) or p_payload is null then
+    perform orrery.fail('OR003',
+      'a timer needs a kind, a key of 1 to 200 characters, none of them a control character, a finite time and a payload',
       format('Got %L, %L, %L, %L.', left(p_kind, 64), left(p_key, 200), p_due_at, left(p_payload::text, 200)), 'timer_cancel removes one.');
   end if;
   if not exists (select from orrery.timer_kind k where k.timer_kind = p_kind) then

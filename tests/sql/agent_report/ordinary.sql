@@ -44,6 +44,7 @@ update orrery.session set state = 'playing' where session_id = :s;
 select jsonb_build_array(pg_temp.exited('aldra-1'), pg_temp.exited('aldra-1')) as crash \gset
 select orrery_test.report(:'a', :'crash'), orrery_test.report(:'a', :'crash');
 select (pg_temp.server('aldra-1')).epoch as e2 \gset
+select is((select reason from pg_temp.server('aldra-1')), 'exit status 0; tried again in 1.0 s', 'why, without what a terminal would obey');
 select results_eq($$select state, failures from pg_temp.server('aldra-1')$$, $$values ('requested', 1)$$, 'a crash told four times is one failure');
 select cmp_ok(:e2::bigint, '>', :e1::bigint, 'under a new epoch');
 select is((select count(*) from orrery.event e where e.noun = 'server' and e.noun_id = (pg_temp.server('aldra-1')).server_id::text and e.to_state = 'requested' and e.from_state <> 'none'), 1::bigint, 'planned anew once');

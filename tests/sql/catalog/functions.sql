@@ -35,5 +35,6 @@ select cmp_ok((select count(*) from changes), '>', 20::bigint, 'there are change
 select is_empty($$select * from changes where statement !~ '(\mset|,)\s+rule = '$$, 'each names its rule');
 select is_empty($$select name, m[1] from ours p, regexp_matches(p.prosrc, 'insert into orrery\."?((?:cluster|agent|server|command|session)"? (?:as \w+ )?\([^)]*\))', 'g') m
   where m[1] !~ '\mrule\M' and m[1] !~ '^cluster '$$, 'and so does whoever makes a row');
+select is(current_setting('jit'), 'off', 'nothing is compiled that runs for 3 ms');
 select * from finish();
 rollback;

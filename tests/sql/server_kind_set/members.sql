@@ -12,6 +12,9 @@ select is(orrery_test.refusal($$select orrery.server_kind_set('dud', '{"comand":
 select is(orrery_test.refusal($$select orrery.server_kind_set('dud', '{"cpu_millis":-1}', 't')$$) ->> 'code', 'OR003', 'out of range');
 select is(orrery_test.refusal($$select orrery.server_kind_set('dud', '{"cpu_millis":"x"}', 't')$$) ->> 'code', 'OR003', 'no number');
 select is(orrery_test.refusal($$select orrery.server_kind_set('dud', '{"cluster":"u"}', 't')$$) ->> 'code', 'OR003', 'another cluster');
+select is(orrery_test.refusal(format('select orrery.server_kind_set(''dud'', %L, ''t'')', spec)) ->> 'code', 'OR003', 'malformed: ' || left(spec, 40))
+from unnest(array['{"args":["a",null]}', '{"args":[["a"]]}', '{"args":[1]}', '{"args":null}', '{"args":"a"}', '{"env":[]}', '{"env":"A=1"}', '{"env":{"A":1}}', '{"env":{"A":null}}', '{"env":{"":"1"}}',
+  '{"always_on_key":""}', '{"always_on_key":"a\nb"}', '{"always_on_key":"' || repeat('x', 201) || '"}']) spec;
 select is(orrery_test.refusal($$select orrery.server_kind_set('Bad', '{}', 't')$$) ->> 'code', 'OR003', 'bad name');
 select * from finish();
 rollback;

@@ -15,7 +15,7 @@ select orrery_test.answer(:grid, 'session_end', format('%L', jsonb_build_array(j
 select is((select state from orrery.session where session_id = :s), 'playing', 'nor its owner under an older epoch');
 select orrery_test.answer(:grid, 'session_end', format('%L', jsonb_build_array(
   jsonb_build_object('session_id', -1, 'epoch', 1, 'reason', 'lapse'),
-  jsonb_build_object('session_id', :s, 'epoch', :e2, 'reason', 'lapse', 'detail', 'silent for 10 s', 'state', '{"x":9}'::jsonb))));
+  jsonb_build_object('session_id', :s, 'epoch', :e2, 'reason', 'lapse', 'detail', E'silent for\n10 s', 'state', '{"x":9}'::jsonb))));
 select is((select (state, reason, taken)::text from orrery.session where session_id = :s), '(ended,"lapse: silent for 10 s",t)', 'ended, and why');
 select is((select state from orrery.character where character_id = :one), '{"x":9}'::jsonb, 'what was saved is kept');
 select is((select count(*)::int from orrery.session_secret where session_id = :s), 0, 'the secret is gone');

@@ -21,6 +21,7 @@ select is(orrery_test.refusal('select orrery.session_kick(null)') ->> 'code', 'O
 select is(orrery_test.refusal('select orrery.session_kick(-1)') ->> 'code', 'OR001', 'unknown');
 select is(orrery_test.refusal(format('select orrery.session_kick(%s, repeat(''x'', 201))', :s)) ->> 'code', 'OR003', 'a story for a reason');
 select is(orrery_test.refusal(format('select orrery.session_kick(%s, E''a\nb'')', :s)) ->> 'code', 'OR003', 'a reason with a line break');
+select is(orrery_test.refusal(format('select orrery.session_kick(%s, $q$$q$)', :s)) ->> 'code', 'OR003', 'an empty reason');
 select is((select to_jsonb(n) from orrery.session n where n.session_id = :s), :'before'::jsonb, 'nothing was changed');
 select orrery.session_kick(:s, 'spam') as event \gset
 select is((select state || ' by ' || rule || ': ' || reason from orrery.session where session_id = :s), 'ended by session_kick: kicked: spam', 'ended');

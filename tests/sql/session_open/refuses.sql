@@ -14,6 +14,7 @@ select orrery.account_active_set('kim', false, 't');
 select throws_ok(format('select orrery.session_open(%s, %s, null)', orrery_test.me(:login), :kim), 'OR002', null, 'not active');
 select throws_ok(format('select orrery.session_open(%s, -1, null)', orrery_test.me(:login)), 'OR001', null, 'unknown account');
 select throws_ok(format('select orrery.session_open(%s, null, null)', orrery_test.me(:login)), 'OR001', null, 'null');
+select throws_ok(format('select orrery.session_open(%s, %s, %L)', orrery_test.me(:login), :kim, address), 'OR003', null, 'such an address') from unnest(array['', E'a\nb', repeat('x', 101)]) address;
 select throws_ok(format('select orrery.session_open(%s, %s, null)', orrery_test.me(:grid), :kim), 'OR004', null, 'not a login server');
 select orrery.account_active_set('kim', true, 't');
 update orrery.server_kind set sessions_max = 1 where cluster = 't' and kind = 'login';

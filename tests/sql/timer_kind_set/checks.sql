@@ -10,6 +10,7 @@ select throws_ok('select orrery.timer_kind_set(''x'', ''orrery_test.nothing'', '
 select throws_ok('select orrery.timer_kind_set(''x'', ''orrery_test.not_definer'', ''c'')', 'OR003', null, 'not SECURITY DEFINER');
 alter function orrery_test.note_fired(orrery.timer[]) owner to orrery_owner;
 select throws_ok('select orrery.timer_kind_set(''x'', ''orrery_test.note_fired'', ''c'')', 'OR003', null, 'owned by orrery_owner');
+select throws_ok(format('select orrery.timer_kind_set(''x'', ''orrery_test.note_or_fail'', %L)', c), 'OR003', null, 'such a comment') from unnest(array['', E'a\nb', repeat('x', 1001)]) c;
 select throws_ok('select orrery.timer_kind_set(null, ''orrery_test.note_or_fail'', ''c'')', 'OR003', null, 'null');
 select * from finish();
 rollback;

@@ -11,6 +11,7 @@ select throws_ok('select orrery.timer_schedule(''unheard'', ''a'', now(), ''{}''
 select throws_ok('select orrery.timer_schedule(''note'', ''a'', ''infinity'', ''{}'', ''t'')', 'OR003', null, 'never');
 select throws_ok('select orrery.timer_schedule(''note'', ''a'', null, ''{}'', ''t'')', 'OR003', null, 'no time');
 select throws_ok('select orrery.timer_schedule(''note'', null, now(), ''{}'', ''t'')', 'OR003', null, 'no key');
+select throws_ok(format('select orrery.timer_schedule(''note'', %L, now(), ''{}'', ''t'')', k), 'OR003', null, 'such a key') from unnest(array['', E'a\nb', repeat('x', 201)]) k;
 select throws_ok('select orrery.timer_schedule(null, ''a'', now(), ''{}'', ''t'')', 'OR003', null, 'no kind');
 select throws_ok('select orrery.timer_schedule(''note'', ''a'', now(), null, ''t'')', 'OR003', null, 'null payload');
 select throws_ok('select orrery.timer_schedule(''note'', ''a'', now(), ''{}'', ''nowhere'')', 'OR001', null, 'unknown cluster');
