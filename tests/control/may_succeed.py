@@ -1,0 +1,165 @@
+"""Which calls with strange values succeed, and why that is right: the table of test_bad_verbs.py."""
+
+import re
+import typing
+
+HUGE = 5000          # a value of more characters succeeds only where that is said
+MISSING = "missing"  # the value of a member that a document lacks
+
+
+def plain(value):
+    """Is it, as a text, one that a person could mean?"""
+    return not isinstance(value, str) or 0 < len(value) <= HUGE and not re.search(r"[\x00-\x1f\x7f]", value)
+
+
+class Right(typing.NamedTuple):
+    """Why a call succeeds and does no harm, for which values, and what it writes: None is what a right call does. Empty texts,
+    control characters and huge ones are among the values only when `odd`."""
+    why: str
+    values: typing.Callable = lambda value: True
+    writes: typing.Optional[frozenset] = None
+    odd: bool = False
+
+
+NOTHING = frozenset()
+
+
+def is_null(value):
+    return value is None
+
+
+def one_of(*values):
+    return lambda value: any(value is other or value == other and type(value) is type(other) for other in values)
+
+
+def text_member(value):
+    """A member of a document that is taken as its text: anything but none."""
+    return value not in (None, MISSING)
+
+
+ONE_CLUSTER = Right("the login's, or the only one that is not stopped", is_null)
+ODD_NAME = Right("some of the odd ones are names", one_of("nobody", "NULL"))
+ANY_STATE = "state: cluster stopped, state: cluster starting, state: cluster shutting_down, state: cluster stopping"
+ANY_STATE_DOES = "it may be done to a cluster in any state"
+NAMES_NOBODY = Right("what names nobody is answered with null, as a wrong code is, so that names cannot be found out", writes=NOTHING, odd=True)
+NONE_WAITS = Right("nobody waits for nothing", writes=NOTHING)
+WORDS = Right("words that are shown as they are, up to a length and without control characters")
+CUT = Right("words that are shown: cut, control characters made blanks", odd=True)
+UNREAD = Right("members that are not known mean nothing", odd=True)
+STALE = Right("entries that are not of the caller's sessions mean nothing", writes=NOTHING)
+STALE_REPORT = Right("what is not this agent's is ignored with an event", writes=frozenset({"event"}))
+READS = Right("only reads", writes=NOTHING)
+GONE = frozenset({"agent", "agent_heartbeat", "server", "port", "session", "session_secret", "command", "event", "placement"})
+PLAYED = "who plays goes on until the deadline"
+# function -> "where", or several that are split by ", " -> Right
+MAY_SUCCEED = {
+    "account_active_set": {"p_cluster": ONE_CLUSTER, ANY_STATE: Right(ANY_STATE_DOES)},
+    "account_create": {"p_cluster": ONE_CLUSTER, "p_password_hash": Right("a one-time code is made", is_null), "p_name": ODD_NAME,
+                       ANY_STATE: Right(ANY_STATE_DOES)},
+    "account_credential": {"p_name": NAMES_NOBODY, "state: server of a cluster shutting_down, state: server of a cluster stopping": READS},
+    "account_password_set": {"p_name, p_one_time_code": NAMES_NOBODY,
+                             "state: server of a cluster shutting_down, state: server of a cluster stopping": Right("the account outlives it")},
+    "agent_drain": {"p_seconds": Right("null: until it is empty; 0: now", one_of(None, 0)),
+                    "state: agent draining, state: agent lost, state: agent stopped": Right("nothing is to be placed on it when it is back; a second one replaces the deadline")},
+    "agent_fence": {"state: agent lost": Right("that is what it is for", writes=frozenset({"agent", "agent_heartbeat", "event"}))},
+    "agent_heartbeat": {
+        "p_inventory": Right("null: not sent; [] when nothing runs", one_of(None, "[]"), writes=GONE),
+        "p_inventory.server_id, p_inventory.epoch, p_inventory starting.server_id, p_inventory starting.epoch":
+            Right("the agent is told to stop what is not known", one_of(-1, 2 ** 31), writes=GONE),
+        "p_inventory.state, p_inventory starting.state": Right("what is not ready is not made ready", odd=True),
+        "p_inventory.pid, p_inventory starting.pid": Right("is only shown", one_of(None, MISSING, -1)),
+        "p_inventory.unknown, p_inventory starting.unknown, p_load.unknown": UNREAD,
+        "p_inventory twice, p_inventory starting twice": Right("said twice it is the same"),
+        "p_load": Right("none is as good as 0: a heartbeat is not refused for it", lambda value: value is None or value[:1] == "{", odd=True),
+        "p_load.cpu, p_load.memory_used_bytes": Right("a heartbeat is not refused for it", lambda value: value in (None, MISSING) or type(value) in (int, float)),
+        "state: agent draining, state: agent lost, state: agent stopped": Right("it is heard, and asked what it runs", writes=frozenset({"agent", "agent_heartbeat", "event"}))},
+    "agent_register": {
+        "p_name": ODD_NAME,
+        "p_machine.host, p_machine.version, p_machine.public_address, p_machine.private_address":
+            Right("taken as its text, up to 255 characters", text_member),
+        "p_machine.clusters": Right("it may hold none, and of such that are not made yet", one_of([], ["x"])),
+        "p_machine.memory_bytes": Right("2 GB is a size", one_of(2 ** 31)),
+        "p_machine.lineage": Right("refused without an error: another database's", one_of(2 ** 31, 2 ** 70), writes=frozenset({"event"})),
+        "p_machine.unknown": UNREAD,
+        "state: agent draining, state: agent lost, state: agent stopped": Right("it is up again")},
+    "agent_release": {"state: agent lost, state: agent stopped": Right("that is what it is for", writes=frozenset({"agent", "agent_heartbeat", "event"}))},
+    "agent_report": {
+        "p_reports": Right("[] tells nothing", one_of("[]"), writes=NOTHING),
+        "p_reports done.command_id, p_reports not done.command_id, p_reports ready.server_id, p_reports exited.server_id":
+            STALE_REPORT._replace(values=one_of(-1, 2 ** 31)),
+        "p_reports ready.epoch, p_reports exited.epoch": STALE_REPORT._replace(values=one_of(None, MISSING, -1, 2 ** 31)),
+        "p_reports ready.state, p_reports exited.state": STALE_REPORT._replace(odd=True),
+        "p_reports done.ok": Right("so it is", one_of(True)), "p_reports not done.ok": Right("then it is done", one_of(True), writes=frozenset({"command", "server", "event"})),
+        "p_reports ready.pid": Right("is only shown", one_of(None, MISSING, -1)),
+        "p_reports exited.by_agent": Right("by itself, then", one_of(None, MISSING, True)),
+        "p_reports exited.reason, p_reports not done.error": CUT,
+        "p_reports exited.exit_code, p_reports exited.signal": Right("stand in the reason in words, and are not read", odd=True),
+        "p_reports done.unknown, p_reports not done.unknown, p_reports ready.unknown, p_reports exited.unknown, p_reports stopping.unknown": UNREAD,
+        "p_reports done twice, p_reports not done twice, p_reports ready twice, p_reports exited twice, p_reports stopping twice":
+            Right("said twice it is done once"),
+        "state: agent draining, state: agent lost, state: agent stopped": STALE_REPORT},
+    "agent_resume": {"state: agent draining": Right("that is what it is for")},
+    "agent_waits_for": {"all, p_agent_id, state: agent draining, state: agent lost, state: agent stopped": NONE_WAITS},
+    "character_create": {"p_cluster": ONE_CLUSTER, "p_key": Right("of a kind without a world function, whose keys all exist"), "p_name": Right("a player's choice"),
+                         ANY_STATE: Right(ANY_STATE_DOES)},
+    "cluster_create": {"p_cluster": ODD_NAME},
+    "cluster_grant": {"p_cluster": Right("every one", one_of("*"), writes=frozenset({"cluster_login", "event"})),
+                      ANY_STATE: Right(ANY_STATE_DOES)},
+    "cluster_key_publish": {"state: server of a cluster shutting_down, state: server of a cluster stopping": Right("it may just have started")},
+    "cluster_resolve": {"all, p_cluster, p_stopped": READS._replace(values=is_null), "p_statement": Right("only for a HINT", writes=NOTHING, odd=True),
+                        ANY_STATE: READS},
+    "cluster_shutdown": {"p_cluster": ONE_CLUSTER, "p_seconds": Right("now", one_of(0)),
+                         "state: cluster starting": Right("it may be thought better of"), "state: cluster shutting_down": Right("a second one replaces the deadline")},
+    "cluster_shutdown_cancel": {"state: cluster shutting_down": Right("that is what it is for")},
+    "cluster_start": {"all, p_cluster": Right("the only one that is stopped", is_null, writes=frozenset({"cluster", "server", "placement", "event"})), "state: cluster stopped": Right("that is what it is for")},
+    "counted": {"all, p_count, p_noun": Right("makes words of whatever it is given", writes=NOTHING, odd=True)},
+    "server_kind_set": {
+        "p_kind": ODD_NAME,
+        "p_spec": Right("what it leaves out stays as it is", one_of("{}"), writes=frozenset({"server_kind", "event"})),
+        "p_spec limits.limits": Right("none", one_of(MISSING, {})),
+        "p_spec.command": Right("an executable that is missing is told of when it is started", lambda value: value == MISSING or isinstance(value, str)),
+        "p_spec.args": Right("words, or none", one_of(MISSING, [], ["x"])),
+        "p_spec.env": Right("names and values, or none", one_of(MISSING, {})),
+        "p_spec.limits": Right("none", one_of(MISSING, {})),
+        "p_spec.always_on_key": Right("taken as its text; null: none"),
+        "p_spec.role, p_spec.cpu_millis, p_spec.sessions_max, p_spec.ready_deadline_ms, p_spec.stop_grace_ms, p_spec.start_attempts_max, p_spec.on_isolation, "
+        "p_spec.log_files": Right("what it leaves out stays as it is", one_of(MISSING)),
+        "p_spec.memory_bytes, p_spec.log_bytes_max": Right("2 GB is a size", one_of(MISSING, 2 ** 31)),
+        "p_spec.public_port, p_spec.idle_stop_ms, p_spec.watchdog_ms, p_spec.world_function": Right("null: none", one_of(None, MISSING)),
+        ANY_STATE: Right(ANY_STATE_DOES)},
+    "server_request": {"p_cluster": ONE_CLUSTER, "p_key": Right("of a kind without a world function, whose keys all exist"),
+                       "state: cluster starting, state: cluster shutting_down": Right(PLAYED)},
+    "server_start_info": {"state: server starting, state: server stopping, state: server of a cluster shutting_down, state: server of a cluster stopping": READS},
+    "server_stop": {"p_reason": WORDS, "state: server starting, state: server requested, state: server of a cluster shutting_down, "
+                    "state: server failed": Right("there is something to stop, or to give up")},
+    "server_sync": {
+        "p_taken": STALE._replace(values=lambda value: value == "[]" or value.startswith("[{"), odd=True),
+        "p_taken.session_id, p_taken.epoch": STALE._replace(values=one_of(None, MISSING, -1, 2 ** 31)), "p_taken.role": STALE._replace(odd=True),
+        "p_taken.unknown": UNREAD, "p_taken twice": Right("said twice it is the same"),
+        "state: server starting, state: server stopping, state: server of a cluster shutting_down, state: server of a cluster stopping":
+            Right("it is told what it has to know")},
+    "server_waits_for": {"all, p_server_id": NONE_WAITS},
+    "session_end": {
+        "p_ends": STALE._replace(values=one_of("[]")),
+        "p_ends.session_id, p_ends.epoch": STALE._replace(values=one_of(None, MISSING, -1, 2 ** 31)),
+        "p_ends.detail": CUT, "p_ends.state": Right("the game's own; what is no object is not kept", odd=True), "p_ends.unknown": UNREAD,
+        "p_ends twice": Right("said twice it is done once"),
+        "state: server starting, state: server stopping": STALE, "state: server of a cluster shutting_down, state: server of a cluster stopping": Right("that is how they log out")},
+    "session_kick": {"p_reason": WORDS, "state: session waiting, state: session playing elsewhere": Right("wherever it is")},
+    "session_open": {"p_client_address": WORDS, "state: server of a cluster shutting_down": Right(PLAYED)},
+    "session_select": {"state: server of a cluster shutting_down": Right(PLAYED)},
+    "skill_train": {"p_cluster": ONE_CLUSTER, ANY_STATE: Right(ANY_STATE_DOES)},
+    "tick": {"all, p_continuous_since": Right("since now", is_null)},
+    "timer_cancel": {"p_cluster": ONE_CLUSTER, "p_key, p_kind": Right("there is none", writes=NOTHING, odd=True),
+                     ANY_STATE: Right(ANY_STATE_DOES)},
+    "timer_kind_set": {"p_comment, p_kind": WORDS},
+    "timer_schedule": {"p_cluster": ONE_CLUSTER, "p_due_at": Right("in the past: at once"), "p_key": WORDS,
+                       "p_payload, p_payload.x, p_payload.unknown": Right("the game's own", odd=True),
+                       ANY_STATE: Right(ANY_STATE_DOES)},
+}
+# What cannot be right in a cluster that runs with an agent that is up.
+NEVER_RIGHT = {"agent_release right", "agent_resume right", "agent_fence right", "cluster_shutdown_cancel right", "cluster_start right"}
+for function in ("server_waits_for", "server_why"):
+    MAY_SUCCEED.setdefault(function, {})[", ".join(f"state: server {state}" for state in (
+        "starting", "stopping", "stopped", "failed", "requested", "of a cluster shutting_down", "of a cluster stopping"))] = READS
+MAY_SUCCEED_AT = {(function, where): right for function, rights in MAY_SUCCEED.items() for wheres, right in rights.items() for where in wheres.split(", ")}
