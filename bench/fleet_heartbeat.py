@@ -1,6 +1,7 @@
 """Row 11: 1,000 simulated agents on 1,000 connections that heartbeat once a second with 20 servers each, 20 commands a second
 flowing: CPU of all of PostgreSQL's processes. The floor: an empty call 1,000 times a second on the same connections, CPU of those
-backends alone. Printed as well: the same with 1, 10 and 100 agents, what the tick costs, and what it writes when nothing happens.
+backends alone. Printed as well: the same CPU while the commands' statements are new to the backends, which plan them anew; with 1, 10
+and 100 agents; what the tick costs, and what it writes when nothing happens.
 """
 
 import math
@@ -47,6 +48,7 @@ def measure(runs):
     empty_tick, empty_wal = idle_tick(stack, meter, 10)
     fleet = make_fleet(stack, AGENTS, SERVERS_EACH)
     flow = CommandFlow(stack, COMMANDS_PER_S, random.Random(11))
+    _, cold_floor = cpu_of(meter, lambda: fleet.run(WINDOW_S, call="empty"))
     _, cold = cpu_of(meter, lambda: fleet.run(WINDOW_S, alongside=flow))
     CommandFlow.warm(stack, fleet)
     totals, floors, ratios, times = [], [], [], []
@@ -74,12 +76,14 @@ def measure(runs):
            "floor": f"{floor * 100:.1f} % of a core", "goal": "≤ 2 × floor, ≤ 25 %",
            "spread": f"{min(totals) * 100:.1f}..{max(totals) * 100:.1f} %",
            "verdict": "met" if ratio <= 2 and total <= 0.25 else f"short: {ratio:.2f} × floor"}
-    yield {"figure": "  of that agents, tick, other (last run)", "floor": "-", "goal": "-", "spread": f"{min(ratios):.2f}..{max(ratios):.2f} ×",
+    cold_total, cold_ratio = sum(cold.values()), sum(cold.values()) / cold_floor["agents"]
+    yield {"figure": "  CPU when commands are new to connections, one run", "measured": f"{cold_total * 100:.1f} % of a core",
+           "floor": f"{cold_floor['agents'] * 100:.1f} % of a core", "goal": "≤ 2 × floor, ≤ 25 %", "spread": "-",
+           "verdict": "met" if cold_ratio <= 2 and cold_total <= 0.25 else f"short: {cold_ratio:.2f} × floor"}
+    yield {"figure": "  of the first line agents, tick, other (last run)", "floor": "-", "goal": "-", "spread": f"{min(ratios):.2f}..{max(ratios):.2f} ×",
            "measured": f"{parts['agents'] * 100:.1f}, {parts['tick'] * 100:.1f}, {parts['other'] * 100:.1f} %", "verdict": "-"}
     yield {"figure": "  heartbeat sent → answered, p50 / p99", "floor": "-", "goal": "-", "spread": "-",
            "measured": f"{percentile(times, 0.5) * 1000:.1f} / {percentile(times, 0.99) * 1000:.1f} ms", "verdict": "-"}
-    yield {"figure": "  the same on new connections", "floor": "-", "goal": "-", "spread": "-", "verdict": "-",
-           "measured": f"{sum(cold.values()) * 100:.1f} % of a core"}
     for (count, used), (_, bare) in zip(curve, floor_curve):
         yield {"figure": f"  agents' backends, {count} agents: CPU a heartbeat", "measured": f"{used / count * 1e6:.0f} µs",
                "floor": f"{bare / count * 1e6:.0f} µs", "goal": "-", "spread": "-", "verdict": "-"}

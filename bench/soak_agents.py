@@ -3,7 +3,9 @@
 commands a second to random servers, and one server a second stopped and asked for again: does a table grow, does a heartbeat get
 slower? Prints sizes, the share of HOT updates and the heartbeat's latency each minute; ends with a verdict as exit status.
 
-Settled commands and stopped servers are purged after a minute here, so that their tables reach the size that they keep.
+Settled commands and stopped servers are purged after a minute here, and vacuum looks every 10 s and waits for a hundredth of a table's
+rows only, so that tables reach the size that they keep: what grows then is what nobody clears away. The line through the sizes of the
+last five minutes says by how much a minute; of `event`, which keeps its history, how many bytes an event takes.
 """
 
 import argparse
@@ -18,7 +20,11 @@ from simulated import CommandFlow, Connection, CpuMeter, big_stack, make_fleet, 
 
 TABLES = ("agent_heartbeat", "agent", "server", "command", "port", "placement", "event")
 WARM_UP = 3          # minutes until purging and vacuum have found their pace
-GROWTH_MAX = 1.25    # of heap and indexes after that, for every table but event, which keeps its history
+GROWTH_MAX = 1.25    # of heap and indexes after that, for every table but event
+SLOPE_MINUTES = 5    # the last ones
+SLOPE_MAX = 0.01     # of a table's heap and indexes, a minute
+SLOPE_BYTES = 32768  # a minute, and besides: a page in each of four files
+EVENT_BYTES_MAX = 600  # of heap and indexes, an event
 HOT_MIN = 0.95       # of the updates of agent_heartbeat
 SLOWER_MAX = 2.0     # median latency of the last minute against the best after warming up
 LATE_S_MAX = 1.0     # p99: a heartbeat answered later than the next is due
@@ -31,6 +37,12 @@ join lateral (select c.oid union all select i.inhrelid from pg_inherits i where 
 left join pg_stat_user_tables s on s.relid = k.oid
 where c.relnamespace = 'orrery'::regnamespace and c.relname = any (%s)
 group by c.relname"""
+
+
+def slope(values):
+    """How much the least squares line through `values` rises from one to the next."""
+    middle, mean = (len(values) - 1) / 2, sum(values) / len(values)
+    return sum((n - middle) * (value - mean) for n, value in enumerate(values)) / sum((n - middle) ** 2 for n in range(len(values)))
 
 
 class Churn:
@@ -62,7 +74,9 @@ def minute(stack, fleet, churn, meter):
     before, begun = dict(meter.sample().used), time.monotonic()
     times = fleet.run(60, alongside=churn)["heartbeat"]
     cpu = sum(meter.since(before).values()) / (time.monotonic() - begun)
-    return times, cpu, {row["name"]: row for row in stack.owner(SIZES, list(TABLES))}
+    sizes = {row["name"]: row for row in stack.owner(SIZES, list(TABLES))}
+    sizes["event"]["rows"] = stack.count("event")
+    return times, cpu, sizes
 
 
 def main():
@@ -71,8 +85,14 @@ def main():
     parser.add_argument("--agents", type=int, default=1000)
     parser.add_argument("--servers-each", type=int, default=20)
     arguments = parser.parse_args()
-    minutes = max(arguments.minutes, WARM_UP + 1)
+    minutes = max(arguments.minutes, WARM_UP + SLOPE_MINUTES)
     stack = big_stack(arguments.agents, lease_ms=15000, ended_kept_s=60)
+    for setting in ("autovacuum_naptime = '10s'", "autovacuum_vacuum_scale_factor = 0.01"):
+        connection = stack.connect()
+        connection.autocommit = True
+        connection.cursor().execute(f"alter system set {setting}")
+        connection.cursor().execute("select pg_reload_conf()")
+        connection.close()
     meter = CpuMeter(stack.postmaster_pid())
     fleet = make_fleet(stack, arguments.agents, arguments.servers_each)
     flow = CommandFlow(stack, 20, random.Random(1))
@@ -103,7 +123,21 @@ def main():
             last = history[-1][2][name]["heap"] + history[-1][2][name]["indexes"]
             if last > base * GROWTH_MAX + 65536:
                 faults.append(f"{name} grew from {base // 1024} to {last // 1024} kB")
+    print(f"the last {SLOPE_MINUTES} minutes, a minute:")
+    for name in TABLES:
+        if name != "event":
+            totals = [row[2][name]["heap"] + row[2][name]["indexes"] for row in history[-SLOPE_MINUTES:]]
+            rises, may = slope(totals), SLOPE_MAX * totals[0] + SLOPE_BYTES
+            print(f"  {name:<16} {rises / 1024:>+9.1f} kB, {rises / totals[0] * 100 if totals[0] else 0:>+6.2f} % of {totals[0] // 1024:,} kB; "
+                  f"at most {may / 1024:.1f} kB")
+            if rises > may:
+                faults.append(f"{name} grows by {rises / 1024:.1f} kB a minute")
     event = [row[2]["event"] for row in history]
+    written = event[-1]["rows"] - event[-1 - SLOPE_MINUTES]["rows"]
+    event_bytes = sum(event[-1][part] - event[-1 - SLOPE_MINUTES][part] for part in ("heap", "indexes")) / max(written, 1)
+    print(f"  {'event':<16} {written / SLOPE_MINUTES:>+9.0f} events of {event_bytes:.0f} bytes with their indexes; at most {EVENT_BYTES_MAX}")
+    if not 0 < event_bytes <= EVENT_BYTES_MAX:
+        faults.append(f"an event takes {event_bytes:.0f} bytes")
     if history[-1][3] < HOT_MIN:
         faults.append(f"{history[-1][3] * 100:.1f} % of the heartbeats' updates are HOT")
     best = min(row[0] for row in history[WARM_UP - 1:])
@@ -115,8 +149,7 @@ def main():
     wanted = arguments.agents * arguments.servers_each
     if ready < wanted - 10:
         faults.append(f"{ready} of {wanted} servers are ready")
-    print(f"{flow.sent} commands, {churn.stopped} servers stopped, {churn.requested} asked for again; {up} agents up, {ready} servers ready; "
-          f"event: {(event[-1]['heap'] + event[-1]['indexes'] - event[0]['heap'] - event[0]['indexes']) / max(minutes - 1, 1) / 1024:.0f} kB a minute")
+    print(f"{flow.sent} commands, {churn.stopped} servers stopped, {churn.requested} asked for again; {up} agents up, {ready} servers ready")
     print("not ok - " + "; ".join(faults) if faults else
           f"ok - {arguments.agents} agents × {arguments.servers_each} servers for {minutes} minutes: no table grew, heartbeats are steady")
     sys.exit(1 if faults else 0)
