@@ -206,6 +206,33 @@ def fenced_while_it_beats(database):
         check("and the agent stays lost", database.value("select state from orrery.agent where agent_id = %s", world.agent[0]) == "lost")
 
 
+def succeeded_while_it_beats(database):
+    """An agent's heartbeat waits in the middle of what its inventory tells while its successor registers: it changes nothing."""
+    for what, rows in (("cluster", "orrery.cluster where cluster = 'heir-{}'"), ("placement", "orrery.placement where cluster = 'heir-{}'"),
+                       ("heartbeat", "orrery.agent_heartbeat where agent_id = {agent}")):
+        world = World(database, f"heir-{what}")
+        before = database.sql("select server_id, epoch, state from orrery.server where cluster = %s order by server_id", world.cluster)
+        sessions = "select array_agg(state order by session_id) from orrery.session where cluster = %s"
+        with held(database, f"select from {rows.format(what, agent=world.agent[0])} for no key update"):
+            beats = Call(database, "agents", "select orrery.agent_heartbeat(%s, %s, '{}', '00', '[]')", *world.agent)
+            check(f"a heartbeat that tells that all is gone waits for the {what}", beats.waits(database))
+            successor = Call(database, "agents", "select orrery.agent_register(%s, %s, %s)", f"agent-{world.cluster}",
+                             world.cluster.encode().hex().ljust(64, "0"), world.machine)
+            if what != "heartbeat":
+                check("its successor registers", successor.end() is None, str(successor.code))
+            else:
+                check("its successor waits too", successor.waits(database))
+        check("its successor is registered", successor.end() is None and "token" in successor.value, str(successor.code))
+        code = beats.end()
+        check("the heartbeat is refused, or was first", code == "OR004" or what == "heartbeat" and code is None, str(code))
+        if code:
+            check("no server is touched", database.sql(
+                "select server_id, epoch, state from orrery.server where cluster = %s order by server_id", world.cluster) == before)
+            check("nor a session", database.value(sessions, world.cluster) == ["selecting"])
+        world.agent = (successor.value["agent_id"], successor.value["token"])
+        check("the successor is asked what it runs", world.beat().get("want_inventory") is True)
+
+
 def nobody_holds_up_the_judgement(database):
     """A DBA leaves session_kick open: agents of other clusters are judged all the same, that one's when it is done."""
     held_up, other = World(database, "kicked"), World(database, "other")
@@ -256,6 +283,7 @@ def main():
     expiry_against_a_registration(database)
     judged_while_it_beats(database)
     fenced_while_it_beats(database)
+    succeeded_while_it_beats(database)
     nobody_holds_up_the_judgement(database)
     who_stands_in_the_way(database)
     finish()
