@@ -63,7 +63,7 @@ void AgentCore::run_due() {
     if (!quit_by_) quit_by_ = now_ + quit_report_limit;
     if (reports_.empty() || now_ >= *quit_by_) quit(0);
   } else if (name_lost_) {
-    quit(status_refused);
+    quit(link_ == Link::superseded ? status_superseded : status_refused);
   }
 }
 
@@ -93,7 +93,7 @@ std::optional<Instant> AgentCore::next_deadline() const {
   }
   for (const auto& [ref, server] : servers_) {
     if (server.state == State::stopping) continue;
-    if (server.state == State::starting) by(server.ready_by);
+    if (server.state == State::starting && server.pid > 0) by(server.ready_by);
     const auto cluster = clusters_.find(server.cluster);
     if (cluster != clusters_.end()) by(cluster->second.stops_at);
   }

@@ -83,6 +83,10 @@ struct ProcessExited {
   std::string words;
   bool not_its_own = false;
 };
+/// The message of a Tell with this command was sent.
+struct TellSent {
+  CommandId command;
+};
 /// A datagram on the private socket; anything may be in it.
 struct PrivateDatagram {
   std::string bytes;
@@ -99,8 +103,8 @@ struct StopAsked {
 struct Timer {};
 
 using Event = std::variant<DatabaseConnected, DatabaseLost, RegisterAnswer, HeartbeatAnswer, ReportAnswer, Doorbell,
-                           ServerFound, ProcessStarted, ProcessFailed, ProcessReady, ProcessExited, PrivateDatagram,
-                           LoadSample, StopAsked, Timer>;
+                           ServerFound, ProcessStarted, ProcessFailed, ProcessReady, ProcessExited, TellSent,
+                           PrivateDatagram, LoadSample, StopAsked, Timer>;
 
 // Actions. Register, Heartbeat and Report are answered by one event each, whatever happens.
 
@@ -161,10 +165,12 @@ struct SendPrivate {
   Address to;
   std::string bytes;
 };
-/// A local datagram to the server.
+/// A local datagram to the server. One with a command is answered by TellSent when it was sent; when it was not, by
+/// nothing: the database gives the command again.
 struct Tell {
   ServerRef ref;
   Json message;
+  std::optional<CommandId> command{};
 };
 enum class Level { debug, info, warn, error };
 struct Say {
@@ -181,6 +187,9 @@ using Actions = std::vector<Action>;
 
 /// Exit status of an agent whose name or identity the database refuses.
 inline constexpr int status_refused = 3;
+/// Of one whose place another process of its identity took. A service manager must not start it again (the unit's
+/// RestartPreventExitStatus): it would take the place back, and so would the other.
+inline constexpr int status_superseded = 4;
 /// Reports in one call at most.
 inline constexpr std::size_t report_batch_max = 200;
 
@@ -204,7 +213,7 @@ class AgentCore {
     bool hold = false;
     int pid = 0;
     Duration ready_limit{}, grace{};
-    Instant ready_by{};
+    Instant ready_by{};              // once it has a pid: before that its shim alone knows since when it runs
     std::optional<Instant> stop_by;  // when it is killed; not set while stopping: as the agent before this one said
     std::string why;                 // the agent's own reason to end it; goes before the exit's words
     bool why_is_all = false;
@@ -236,6 +245,7 @@ class AgentCore {
   void handle(const ProcessFailed&);
   void handle(const ProcessReady&);
   void handle(const ProcessExited&);
+  void handle(const TellSent&);
   void handle(const PrivateDatagram&);
   void handle(const LoadSample&);
   void handle(const StopAsked&);
@@ -243,7 +253,7 @@ class AgentCore {
 
   // Database (agent_core_database.cpp)
   void obey(const Json& registered);
-  bool follow(const Json& database);
+  Status follow(const Json& database);
   void refuse(const Error& error);
   void register_anew();
   void token_refused(const Error& error);
@@ -259,6 +269,7 @@ class AgentCore {
 
   // Servers (agent_core_servers.cpp)
   void carry_out(const Json& command);
+  bool is_reported(CommandId command) const;
   void start(CommandId command, const std::string& cluster, ServerRef ref, const Json& spec);
   void stop(CommandId command, ServerRef ref, Duration grace);
   void stop_unknown(const Json& unknown);

@@ -120,9 +120,9 @@ void AgentCore::handle(const RegisterAnswer& answer) {
   obey(*answer.answer);
 }
 
-// Pins the database that answers, whose incarnation may have been raised; false when it is not one to obey.
-bool AgentCore::follow(const Json& database) {
-  if (!check_database(self_.database, database)) return false;
+// Pins the database that answers, whose incarnation may have been raised. Error when it is not one to obey.
+Status AgentCore::follow(const Json& database) {
+  if (Status status = check_database(self_.database, database); !status) return status;
   if (database != self_.database) {
     if (!self_.database.is_null()) {
       say(Level::warn, "from now on this agent obeys incarnation " + to_text(read_member(database, "incarnation")) +
@@ -131,16 +131,14 @@ bool AgentCore::follow(const Json& database) {
     self_.database = database;
     out_.push_back(Pin{database});
   }
-  return true;
+  return ok();
 }
 
 void AgentCore::obey(const Json& registered) {
-  const Json& database = read_member(registered, "database");
-  if (const Status status = check_database(self_.database, database); !status) return refuse(status.error());
   const AgentId agent{read_u64(registered, "agent_id")};
   std::string token = read_text(registered, "token");
   if (!agent || token.empty()) return refuse({"agent_register gave neither agent_id nor token", "json"});
-  follow(database);
+  if (const Status followed = follow(read_member(registered, "database")); !followed) return refuse(followed.error());
   if (now_ - registered_at_ >= own_register_late_max) token_was_refused_ = false;
   agent_ = agent;
   token_ = std::move(token);

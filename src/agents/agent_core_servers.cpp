@@ -70,11 +70,7 @@ void AgentCore::carry_out(const Json& command) {
   const CommandId id{read_u64(command, "command_id")};
   const std::string verb = read_text(command, "verb");
   const ServerRef ref{ServerId{read_u64(command, "server_id")}, Epoch{read_u64(command, "epoch")}};
-  const bool told_already = std::any_of(reports_.begin(), reports_.end(), [id](const Reports& together) {
-    return std::any_of(together.begin(), together.end(),
-                       [id](const Json& report) { return read_u64(report, "command_id") == id.value; });
-  });
-  if (told_already) return;
+  if (is_reported(id)) return;
   if (verb == "start") {
     start(id, read_text(command, "cluster"), ref, read_object(command, "spec"));
   } else if (verb == "stop") {
@@ -84,11 +80,21 @@ void AgentCore::carry_out(const Json& command) {
       reports_.push_back({acknowledged(id, "server " + std::to_string(ref.server.value) + " is not running here")});
       return;
     }
-    out_.push_back(Tell{ref, Json{{"message", read_object(command, "message")}}});
-    reports_.push_back({acknowledged(id)});
+    out_.push_back(Tell{ref, Json{{"message", read_object(command, "message")}}, id});
   } else {
     reports_.push_back({acknowledged(id, "this agent knows no verb '" + verb + "'")});
   }
+}
+
+bool AgentCore::is_reported(CommandId command) const {
+  return std::any_of(reports_.begin(), reports_.end(), [command](const Reports& together) {
+    return std::any_of(together.begin(), together.end(),
+                       [command](const Json& report) { return read_u64(report, "command_id") == command.value; });
+  });
+}
+
+void AgentCore::handle(const TellSent& sent) {
+  if (!is_reported(sent.command)) reports_.push_back({acknowledged(sent.command)});
 }
 
 void AgentCore::start(CommandId command, const std::string& cluster, ServerRef ref, const Json& spec) {
@@ -123,7 +129,6 @@ void AgentCore::start(CommandId command, const std::string& cluster, ServerRef r
   server.key = spawn.key;
   server.hold = spawn.hold;
   server.ready_limit = spawn.ready_limit;
-  server.ready_by = now_ + server.ready_limit;
   server.grace = spawn.grace;
   server.starts.insert(command);
   servers_[ref] = std::move(server);
@@ -168,7 +173,7 @@ void AgentCore::watch(Server& server) {
   if (cluster != clusters_.end() && cluster->second.stops_at && now_ >= *cluster->second.stops_at) {
     return end(server, server.grace, "cluster " + server.cluster + " is shut down");
   }
-  if (server.state == State::starting && now_ >= server.ready_by) {
+  if (server.state == State::starting && server.pid > 0 && now_ >= server.ready_by) {
     end(server, Duration{}, "not READY within " + std::to_string(to_ms(server.ready_limit)) + " ms");
     server.why_is_all = true;
   }
@@ -243,6 +248,7 @@ void AgentCore::handle(const ServerFound& found) {
 void AgentCore::handle(const ProcessStarted& started) {
   Server* server = find(started.ref);
   if (!server) return;
+  if (server->pid == 0) server->ready_by = now_ + server->ready_limit;
   server->pid = started.pid;
   say(Level::info,
       "started " + name_of(server->kind, server->key, started.ref) + ", pid " + std::to_string(started.pid));

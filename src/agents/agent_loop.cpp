@@ -86,7 +86,7 @@ class AgentLoop {
         base_.get(), std::move(where),
         {[this](const ProcessStarted& started) { give(started); },
          [this](const ProcessFailed& failed) { give(failed); }, [this](const ProcessReady& ready) { give(ready); },
-         [this](const ProcessExited& exited) { give(exited); }});
+         [this](const ProcessExited& exited) { give(exited); }, [this](const TellSent& sent) { give(sent); }});
     if (!host) return host.error();
     host_ = std::move(*host);
 
@@ -253,7 +253,7 @@ class AgentLoop {
     (void)sendto(private_socket_.get(), send.bytes.data(), send.bytes.size(), MSG_DONTWAIT | MSG_NOSIGNAL,
                  reinterpret_cast<const sockaddr*>(&address), size);
   }
-  void act(const Tell& tell) { host_->tell(tell.ref, to_text(tell.message)); }
+  void act(const Tell& tell) { host_->tell(tell.ref, to_text(tell.message), tell.command); }
   void act(const Say& say) {
     static constexpr std::array levels{spdlog::level::debug, spdlog::level::info, spdlog::level::warn,
                                        spdlog::level::err};

@@ -1,6 +1,7 @@
 // Reading members of JSON that others wrote: what is missing or of another type reads as nothing, and never throws.
 #pragma once
 
+#include <cmath>
 #include <cstdint>
 #include <nlohmann/json.hpp>
 #include <optional>
@@ -16,11 +17,16 @@ inline const nlohmann::json& read_member(const nlohmann::json& json, const char*
   return found == json.end() ? none : *found;
 }
 
+/// Whether it is an integer; SQL's numeric writes one as 1000.0 too. A float beyond 2^53 is none: it need not fit.
+inline bool is_integer(const nlohmann::json& json) {
+  if (!json.is_number_float()) return json.is_number_integer();
+  const double value = json.get<double>();
+  return std::trunc(value) == value && std::abs(value) <= 0x1p53;
+}
 /// An integer, or nothing.
 inline std::optional<std::int64_t> read_optional_int(const nlohmann::json& json, const char* name) {
   const auto& member = read_member(json, name);
-  if (!member.is_number()) return std::nullopt;
-  return member.get<std::int64_t>();
+  return is_integer(member) ? std::optional(member.get<std::int64_t>()) : std::nullopt;
 }
 inline std::int64_t read_int(const nlohmann::json& json, const char* name, std::int64_t otherwise) {
   return read_optional_int(json, name).value_or(otherwise);

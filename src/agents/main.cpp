@@ -1,12 +1,12 @@
 // orrery-agentd: one per machine; does what the database decides. Exit status: 0 stopped, 1 cannot run, 2 usage, 3
-// refused.
+// refused, 4 another process took its place.
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
 #include <filesystem>
 
 #include "agents/agent_loop.h"
-#include "agents/process_host.h"
+#include "agents/credential.h"
 #include "base/log.h"
 
 namespace {

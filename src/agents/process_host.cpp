@@ -28,12 +28,15 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr Duration tick_every = 1s;
+// From a shim's last word until its exit is told though it has not ended: its log may take it as long.
+constexpr unsigned last_word_ticks_max = 2;
 constexpr unsigned silent_ticks_max = 5;  // in which the host itself ran, so that its own stop is no shim's silence
 constexpr Duration sweep_every = 20ms, sweep_every_later = 500ms;
 constexpr int sweeps_soon = 50;  // sweeps before they become rare: what is left cannot be killed
 constexpr Duration adopt_limit = 1s;
 constexpr unsigned tidy_ticks = 3600;
 constexpr int datagrams_at_once = 256;
+constexpr const char* silent_words = "its shim was silent and was killed";
 
 }  // namespace
 
@@ -101,13 +104,16 @@ class ProcessHost::Impl {
     if (const auto known = servers_.find(spawn.ref); known != servers_.end()) return answer_again(known->second);
     const Result<bool> there = take_over_start(spawn.ref);
     if (!there) {
-      if (unclear_.insert_or_assign(spawn.ref, spawn).second) {
+      const auto [waits, is_new] = unclear_.try_emplace(spawn.ref);
+      waits->second.spawn = spawn;
+      if (is_new) {
         spdlog::error("whether server {} runs is not known, so it is not started: {}", spawn.ref.server.value,
                       there.error().message);
       }
       return;
     }
-    unclear_.erase(spawn.ref);
+    const auto waited = unclear_.extract(spawn.ref);
+    const std::optional<Steer> wish = waited ? waited.mapped().wish : std::nullopt;
     if (*there) {
       Server* found = find(spawn.ref);
       if (!found) {
@@ -115,12 +121,17 @@ class ProcessHost::Impl {
                            "EEXIST: " + planner_.run_path(spawn.ref) + " is of another start of this server");
       }
       if (found->phase == Phase::running) answer_again(*found);
-      return;
+    } else if (waited && !waited.mapped().is_wanted()) {
+      return post_failed(spawn.ref, wish && wish->stop_by ? "stopped before it could be started"
+                                                          : "its lease ran out before it could be started");
+    } else if (const Status begun = begin(waited ? waited.mapped().spawn : spawn); !begun) {
+      return post_failed(spawn.ref, begun.error().message);
     }
-    if (Status begun = begin(spawn); !begun) post_failed(spawn.ref, begun.error().message);
+    if (wish) steer(*wish);
   }
 
   void steer(const Steer& steer) {
+    if (const auto waits = unclear_.find(steer.ref); waits != unclear_.end()) waits->second.hear(steer);
     Server* server = find(steer.ref);
     if (!server || server->phase == Phase::ended) return;
     server->wish = ShimWish{steer.lease_until, steer.stop_by, steer.keep_lease, steer.shutdown_at, steer.keep_shutdown};
@@ -130,6 +141,10 @@ class ProcessHost::Impl {
   void forget(ServerRef ref) {
     const auto found = servers_.find(ref);
     if (found == servers_.end() || found->second.phase != Phase::ended) return;
+    if (found->second.pidfd) {  // its shim may still write there
+      found->second.is_forgotten = true;
+      return;
+    }
     const Server server = std::move(found->second);
     servers_.erase(found);
     remove(server.directory);
@@ -142,18 +157,35 @@ class ProcessHost::Impl {
     }
   }
 
-  void tell(ServerRef ref, const std::string& text) {
+  void tell(ServerRef ref, const std::string& text, std::optional<CommandId> command) {
     const Server* server = find(ref);
     if (!server || server->phase != Phase::running) return;
     if (!send_datagram(servers_socket_, SpawnPlanner::server_socket(server->directory, server->plan.user.has_value()),
                        text)) {
       spdlog::debug("server {} did not take a datagram: {}", ref.server.value, std::strerror(errno));
+    } else if (command) {
+      post([this, sent = TellSent{*command}] { handlers_.tell_sent(sent); });
     }
   }
 
  private:
-  // running: its shim lives. sweeping: that is gone, and of what it ran there may be something left.
+  // running: its shim lives. sweeping: that is gone, and of what it ran there may be something left. ended: its exit is
+  // told; its shim is gone too, or hangs in the disk after its last word (pidfd).
   enum class Phase { running, sweeping, ended };
+  // A start of which it is not known whether it was made before, and what was wanted of it meanwhile.
+  struct Unclear {
+    Spawn spawn;
+    std::optional<Steer> wish;
+
+    void hear(const Steer& steer) {
+      wish = steer;
+      if (!steer.keep_lease) spawn.lease_until = steer.lease_until;
+    }
+    bool is_wanted() const {
+      const bool is_lease_over = !spawn.hold && spawn.lease_until && *spawn.lease_until <= BootClock::now();
+      return !is_lease_over && !(wish && wish->stop_by);
+    }
+  };
   struct Server {
     Impl* host;
     ServerRef ref;
@@ -161,9 +193,10 @@ class ProcessHost::Impl {
     ShimPlan plan;
     Phase phase = Phase::running;
     ShimState state{};  // as last heard
-    Fd pidfd{};         // of the shim; -1 while that is not known
+    Fd pidfd{};         // of the shim; -1 while that is not known, and once it has ended
     bool told_started = false, told_ready = false;
-    bool silenced = false;  // its shim was killed for its silence
+    bool silenced = false;      // its shim was killed for its silence
+    bool is_forgotten = false;  // as soon as its shim has ended
     unsigned silent_ticks = 0;
     std::optional<ShimWish> wish{};
     bool wish_sent = true;
@@ -281,32 +314,42 @@ class ProcessHost::Impl {
       if (const Status removed = leftovers_.remove(directory); !removed) return removed.error();
       return false;
     }
-    const auto state = read_state_of(directory);
-    if (!state) return state.error();
     const ServerRef ref{plan->server, plan->epoch};
     if (servers_.contains(ref)) return true;
     Server& server = servers_.emplace(ref, Server{this, ref, directory, *plan}).first->second;
-    server.told_started = true;
-    if (*state) server.state = **state;
-    if (*lock == Lock::held) {
-      server.told_started = server.state.started;
-      server.told_ready = server.state.phase == ShimState::Phase::ready;
-      watch(server);
-    } else {
+    if (*lock == Lock::free) {
+      server.told_started = server.told_ready = true;
       on_shim_gone(server);
+      return true;
     }
+    if (const auto state = read_state_of(directory); state && *state) {
+      server.state = **state;
+    } else {
+      spdlog::error("{}/{} cannot be read{}: what the shim says counts", directory, state_name,
+                    state ? "" : " (" + state.error().message + ")");
+    }
+    server.told_started = server.state.started;
+    server.told_ready = server.state.phase == ShimState::Phase::ready;
+    watch(server);
     return true;
+  }
+
+  // The start that a living process names in its environment, if one does. Error when that is not known.
+  Result<std::optional<ServerRef>> marked_of(ServerId id, std::uint32_t low) const {
+    const auto marked = marked_processes(planner_.servers_path());
+    if (!marked) return marked.error();
+    for (const MarkedProcess& process : *marked) {
+      if (process.server == id && low_half(process.epoch) == low) return std::optional(ServerRef{id, process.epoch});
+    }
+    return std::optional<ServerRef>();
   }
 
   // How long it may live, and where its server's things are, is lost: it is killed with its server. Both name it.
   Result<bool> end_without_plan(const std::string& directory, ServerId id, std::uint32_t low) {
-    const auto marked = marked_processes(planner_.servers_path());
-    if (!marked) return marked.error();
-    const auto one = std::find_if(marked->begin(), marked->end(), [&](const MarkedProcess& process) {
-      return process.server == id && low_half(process.epoch) == low;
-    });
-    if (one == marked->end()) return Error{directory + " has no plan, and whoever holds its lock is not found"};
-    const ServerRef ref{id, one->epoch};
+    const auto holder = marked_of(id, low);
+    if (!holder) return holder.error();
+    if (!*holder) return Error{directory + " has no plan, and whoever holds its lock is not found"};
+    const ServerRef ref = **holder;
     if (servers_.contains(ref)) return true;
     spdlog::error("{} has no plan, though its shim lives: it is killed", directory);
     ShimPlan plan;
@@ -359,13 +402,25 @@ class ProcessHost::Impl {
       if (!got) return;
       const auto news = news_of(got->text);
       Server* server = news ? find({news->server, news->epoch}) : nullptr;
-      if (!server || server->phase != Phase::running || got->pid != server->state.shim_pid) continue;
+      if (!server || server->phase != Phase::running) continue;
+      if (server->state.shim_pid == 0 && got->uid == geteuid() && got->pid == news->state.shim_pid) {
+        believe(*server, got->pid);
+      }
+      if (got->pid == 0 || got->pid != server->state.shim_pid) continue;
       server->silent_ticks = 0;
       learn(*server, news->state);
     }
   }
 
+  // Whose shim it is was not to be read from its file, but it says so itself, and it lives.
+  void believe(Server& server, pid_t shim_pid) {
+    server.state.shim_pid = shim_pid;
+    watch(server);
+    if (!server.pidfd) server.state.shim_pid = 0;
+  }
+
   void learn(Server& server, const ShimState& state) {
+    if (server.state.phase == ShimState::Phase::exited) return;  // that was its last word
     const pid_t shim_pid = server.state.shim_pid;
     server.state = state;
     server.state.shim_pid = shim_pid;
@@ -384,7 +439,7 @@ class ProcessHost::Impl {
     server.wish_sent = send_datagram(shims_socket_, server.directory + "/" + shim_socket_name, to_text(*server.wish));
   }
 
-  // What servers say each second; so far only for the log.
+  // What servers say each second is for the log only.
   void hear_servers() {
     for (int i = 0; i < datagrams_at_once; ++i) {
       const auto got = receive_datagram(servers_socket_, datagram_bytes_max);
@@ -399,17 +454,25 @@ class ProcessHost::Impl {
   void on_shim_end(Server& server) {
     hear_shims();
     waitid(P_PIDFD, static_cast<id_t>(server.pidfd.get()), nullptr, WEXITED | WNOHANG);  // a child of ours, or not
-    // Its last word may have been heard, and not been written for a disk that hangs.
-    if (server.state.phase != ShimState::Phase::exited) {
-      if (const auto state = read_state_of(server.directory); state && *state) learn(server, **state);
-    }
-    on_shim_gone(server);
+    if (server.phase != Phase::ended) return on_shim_gone(server);
+    server.end_event.reset();
+    server.pidfd = Fd();
+    if (server.is_forgotten) forget(server.ref);
   }
 
+  // What it has written is its last. Its last word may have been heard, and not been written for a disk that hangs.
   void on_shim_gone(Server& server) {
     server.end_event.reset();
     server.pidfd = Fd();
     ShimState& state = server.state;
+    bool is_read = true;
+    if (state.phase != ShimState::Phase::exited) {
+      const auto last = read_state_of(server.directory);
+      is_read = last && *last;
+      if (is_read && state.shim_pid == 0) state.shim_pid = (*last)->shim_pid;
+      if (is_read) learn(server, **last);
+      if (!is_read) server.told_started = true;  // it may have run
+    }
     if (state.phase == ShimState::Phase::exited) return conclude(server);
     state.exit_code.reset();
     state.signal.reset();
@@ -417,7 +480,8 @@ class ProcessHost::Impl {
       state.words = "the machine was rebooted";
       return conclude(server);
     }
-    state.words = server.silenced       ? "its shim was silent and was killed"
+    state.words = server.silenced       ? silent_words
+                  : !is_read            ? "its state could not be read"
                   : state.shim_pid == 0 ? "the agent ended while it was being started"
                                         : "its shim was killed";
     sweep_soon(server);
@@ -482,15 +546,16 @@ class ProcessHost::Impl {
     schedule(tick_event_, tick_every);
     hear_shims();
     for (auto& [ref, server] : servers_) {
-      if (server.phase != Phase::running) continue;
+      if (server.phase != Phase::running && !server.pidfd) continue;
+      ++server.silent_ticks;
       if (!server.pidfd && !find_shim(server)) continue;
-      if (++server.silent_ticks <= silent_ticks_max) continue;
-      if (!std::exchange(server.silenced, true)) {
-        spdlog::error("the shim of server {} is silent: it is killed", ref.server.value);
-      }
+      const bool is_over = server.phase == Phase::running && server.state.phase == ShimState::Phase::exited;
+      if (is_over && server.silent_ticks > last_word_ticks_max) conclude(server);
+      if (server.silent_ticks <= silent_ticks_max) continue;
+      say_silent(server);
       signal_pidfd(server.pidfd, SIGKILL);
     }
-    for (const auto& [ref, spawn] : std::map(unclear_)) this->spawn(spawn);
+    for (const auto& [ref, start] : std::map(unclear_)) spawn(start.spawn);
     for (const std::string& error : leftovers_.errors()) spdlog::error("{}", error);
     for (const std::string& path : leftovers_.found()) {
       if (!is_needed(path)) remove(path);
@@ -504,22 +569,32 @@ class ProcessHost::Impl {
     if (!lock) return false;
     // After the lock: what a shim that is gone has written is its last.
     const auto state = read_state_of(server.directory);
-    if (!state) return false;
-    if (*lock == Lock::held) {
-      if (*state) learn_shim(server, **state);
-      return static_cast<bool>(server.pidfd);
+    const bool may_pass = !state && server.silent_ticks <= silent_ticks_max;  // no descriptor for it, say
+    if (*lock == Lock::free) {
+      if (!may_pass) on_shim_gone(server);
+      return false;
     }
-    if (*state) {
+    if (state && *state && (*state)->shim_pid > 0) {
       server.state.shim_pid = (*state)->shim_pid;
       learn(server, **state);
+      watch(server);
+    } else if (server.state.shim_pid == 0 && server.silent_ticks > silent_ticks_max) {
+      kill_unknown_shim(server);
     }
-    on_shim_gone(server);
-    return false;
+    return static_cast<bool>(server.pidfd);
   }
-  void learn_shim(Server& server, const ShimState& state) {
-    server.state.shim_pid = state.shim_pid;
-    learn(server, state);
-    watch(server);
+  // Neither its file nor it itself says who it is.
+  void kill_unknown_shim(Server& server) {
+    const auto holder = marked_of(server.ref.server, low_half(server.ref.epoch));
+    if (!holder || *holder != server.ref) return;
+    say_silent(server);
+    server.told_started = true;  // it may have run
+    server.state.words = silent_words;
+    sweep_soon(server);
+  }
+  static void say_silent(Server& server) {
+    if (std::exchange(server.silenced, true)) return;
+    spdlog::error("the shim of server {} is silent: it is killed", server.ref.server.value);
   }
 
   void look_for_old() {
@@ -547,7 +622,7 @@ class ProcessHost::Impl {
   EventPtr shims_event_, servers_event_, post_event_, sweep_event_, tick_event_;
   std::deque<std::function<void()>> posted_;
   std::map<ServerRef, Server> servers_;
-  std::map<ServerRef, Spawn> unclear_;  // to be started once it is known that they were not
+  std::map<ServerRef, Unclear> unclear_;  // to be started once it is known that they were not
   Leftovers leftovers_;
   bool blind_ = false;  // processes could not be looked at
   int sweeps_ = 0;
@@ -566,6 +641,8 @@ Result<std::vector<Event>> ProcessHost::adopt() { return impl_->adopt(); }
 void ProcessHost::spawn(const Spawn& spawn) { impl_->spawn(spawn); }
 void ProcessHost::steer(const Steer& steer) { impl_->steer(steer); }
 void ProcessHost::forget(ServerRef ref) { impl_->forget(ref); }
-void ProcessHost::tell(ServerRef ref, const std::string& text) { impl_->tell(ref, text); }
+void ProcessHost::tell(ServerRef ref, const std::string& text, std::optional<CommandId> command) {
+  impl_->tell(ref, text, command);
+}
 
 }  // namespace orrery::agents

@@ -6,6 +6,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -34,6 +35,7 @@ class ProcessHost {
     std::function<void(const ProcessFailed&)> failed;
     std::function<void(const ProcessReady&)> ready;
     std::function<void(const ProcessExited&)> exited;
+    std::function<void(const TellSent&)> tell_sent = {};
   };
 
   /// Makes the directories and the agent's sockets. Errors: what the system said, a path that is too long, a user that
@@ -51,23 +53,23 @@ class ProcessHost {
   Result<std::vector<Event>> adopt();
   /// Starts a server; answered by started or failed, or by exited when this start was made before and has ended. One
   /// that failed may be forgotten as one that exited. Nothing is answered while the system does not say whether this
-  /// start was made before; that is asked each second.
+  /// start was made before; that is asked each second, and a start that is to stop by then, or whose lease is over, has
+  /// failed.
   void spawn(const Spawn& spawn);
   /// Kept and sent again until the shim has heard it. Nothing when it is gone.
   void steer(const Steer& steer);
   /// Removes what is kept of a server that ended, and the working directory when it ended well or that is empty.
-  /// Nothing while it runs, or when nothing is known of it.
+  /// Later when its shim, which said its last word, has not ended. Nothing while it runs, or when nothing is known of
+  /// it.
   void forget(ServerRef ref);
-  /// Sends one datagram to the server; lost when its queue is full or it does not listen.
-  void tell(ServerRef ref, const std::string& text);
+  /// Sends one datagram to the server; lost when its queue is full or it does not listen. Answered by tell_sent when it
+  /// was sent and is a `command`.
+  void tell(ServerRef ref, const std::string& text, std::optional<CommandId> command = {});
 
  private:
   class Impl;
   explicit ProcessHost(std::unique_ptr<Impl> impl);
   std::unique_ptr<Impl> impl_;
 };
-
-/// The first line of a credential file. Refused when others than its owner may read it.
-Result<std::string> read_credential(const std::string& path);
 
 }  // namespace orrery::agents

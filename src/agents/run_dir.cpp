@@ -129,7 +129,12 @@ Result<std::optional<ShimState>> read_state_of(const std::string& directory) {
   if (!fd && errno != ENOENT) return system_error(path);
   std::optional<ShimState> state;
   // A shim may be writing it.
-  for (int tries = 0; fd && !state && tries < state_reads_max; ++tries) state = read_state(fd.get());
+  for (int tries = 0; fd && !state && tries < state_reads_max; ++tries) {
+    std::array<char, state_bytes> text;
+    const ssize_t size = pread(fd.get(), text.data(), text.size(), 0);
+    if (size < 0) return system_error(path);
+    state = state_of({text.data(), static_cast<std::size_t>(size)});
+  }
   return state;
 }
 

@@ -55,7 +55,8 @@ class Shim {
   int run() {
     now_ = BootClock::now();
     state_.shim_pid = getpid();
-    write_state(shim_state_fd, state_);  // by it the next agent finds this process: before there is a server
+    // By it the next agent finds this process: before there is a server. Should it fail, by what this process says.
+    write_state(shim_state_fd, state_);
     if (Status begun = begin(); !begun) {
       state_.words = begun.error().message;
       return end();
@@ -180,7 +181,8 @@ class Shim {
       if (!wish) continue;
       if (!wish->keep_lease) wish_.lease_until = wish->lease_until;
       if (!wish->keep_shutdown) wish_.shutdown_at = wish->shutdown_at;
-      if (wish->stop_by) wish_.stop_by = wish->stop_by;  // a stop is not taken back
+      // A stop is neither taken back nor put off, however many agents come and ask for it anew.
+      if (wish->stop_by) wish_.stop_by = std::min(*wish->stop_by, wish_.stop_by.value_or(*wish->stop_by));
     }
   }
 

@@ -133,7 +133,7 @@ std::optional<ShimPlan> plan_of(std::string_view text) {
   plan.log_files = static_cast<unsigned>(read_u64(*json, "log_files"));
   const Json limits = read_object(*json, "limits");
   for (const auto& [name, value] : limits.items()) {
-    if (value.is_number()) plan.limits[name] = value.get<std::uint64_t>();
+    if (value.is_number_unsigned()) plan.limits[name] = value.get<std::uint64_t>();
   }
   plan.hold = read_bool(*json, "hold");
   plan.ready_limit = read_duration(*json, "ready_deadline_ms");
@@ -145,7 +145,7 @@ std::optional<ShimPlan> plan_of(std::string_view text) {
                          static_cast<gid_t>(read_u64(user, "gid")),
                          {}};
     for (const Json& group : read_array(user, "groups")) {
-      if (group.is_number()) plan.user->groups.push_back(group.get<gid_t>());
+      if (group.is_number_unsigned()) plan.user->groups.push_back(group.get<gid_t>());
     }
   }
   plan.agent_socket = read_text(*json, "agent_socket");
@@ -199,7 +199,7 @@ std::optional<ShimWish> wish_of(std::string_view text) {
   const auto json = object_of(text);
   // What is not said must not be taken for "no lease".
   for (const char* name : {"lease_until_ms", "stop_by_ms"}) {
-    if (!json || !json->contains(name) || !((*json)[name].is_null() || (*json)[name].is_number())) return std::nullopt;
+    if (!json || !json->contains(name) || !((*json)[name].is_null() || is_integer((*json)[name]))) return std::nullopt;
   }
   return ShimWish{read_instant(*json, "lease_until_ms"), read_instant(*json, "stop_by_ms"),
                   read_bool(*json, "keep_lease"), read_instant(*json, "shutdown_at_ms"),

@@ -5,8 +5,8 @@
 
 #include <cerrno>
 #include <filesystem>
-#include <fstream>
 
+#include "agents/credential.h"
 #include "agents/files.h"
 #include "agents/run_dir.h"
 #include "agents/text.h"
@@ -40,18 +40,6 @@ Status check_searchable(std::filesystem::path path) {
 }
 
 }  // namespace
-
-Result<std::string> read_credential(const std::string& path) {
-  struct stat info {};
-  if (stat(path.c_str(), &info) != 0) return system_error("credential file " + path);
-  if ((info.st_mode & 077) != 0) {
-    return Error{"credential file " + path + " is open to others than its owner", "EACCES", "chmod 600 " + path};
-  }
-  std::ifstream file(path);
-  std::string line;
-  if (!std::getline(file, line) || line.empty()) return Error{"credential file " + path + " has no line of conninfo"};
-  return line;
-}
 
 Status SpawnPlanner::open() {
   if (Status users = take_users(); !users) return users;
@@ -100,13 +88,18 @@ Result<std::string> SpawnPlanner::resolve(const std::string& command) const {
       return Error{"ENOENT: command '" + command + "' is neither a name nor an absolute path", "ENOENT"};
     return command;
   }
-  std::string path = config_.bin_dir;
+  std::string path = config_.bin_dir, not_executable;
   if (const char* more = getenv("PATH")) path += std::string(":") + more;
   for (std::size_t from = 0; from <= path.size();) {
     const std::size_t colon = std::min(path.find(':', from), path.size());
     const std::string candidate = path.substr(from, colon - from) + "/" + command;
-    if (candidate.front() == '/' && access(candidate.c_str(), X_OK) == 0) return candidate;
     from = colon + 1;
+    if (candidate.front() != '/') continue;
+    if (access(candidate.c_str(), X_OK) == 0) return candidate;
+    if (not_executable.empty() && access(candidate.c_str(), F_OK) == 0) not_executable = candidate;
+  }
+  if (!not_executable.empty()) {
+    return Error{"EACCES: " + not_executable + " is not executable", "EACCES", "chmod +x " + not_executable};
   }
   return Error{"ENOENT: no executable '" + command + "' in " + config_.bin_dir + " or PATH", "ENOENT"};
 }

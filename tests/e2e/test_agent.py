@@ -221,7 +221,7 @@ def superseded(old, name, *copied):
     check(f"{name}: the older agent ends, and what is always on is ready under the younger", wait_until("the younger", settled, 60, every=0.02),
           f"{old.tail(3)}\n{twin.tail(3)}\n{stack.sql('select kind, key, agent, state, reason from server_status')}")
     say(f"the older ended after {ended_after or 0:.1f} s, the younger had all after {time.monotonic() - began:.1f} s")
-    check(f"{name}: the older was refused, and says what is wrong", old.wait(5) == 3 and "another process runs as agent 'a1'" in old.tail(30)
+    check(f"{name}: the older was refused, and says what is wrong", old.wait(5) == 4 and "another process runs as agent 'a1'" in old.tail(30)
           and "wrong token" in old.tail(30), f"status {old.popen.returncode}: {old.tail(30)}")
     check(f"{name}: exactly one obeys", twin.running() and bool(twin.settled()) and stack.agents_up("a1"))
     check(f"{name}: no server ran twice under one epoch", not doubled, str(doubled))

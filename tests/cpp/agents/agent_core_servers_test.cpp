@@ -227,10 +227,12 @@ TEST_F(AgentCoreTest, TellsGoToTheirServer) {
   ASSERT_EQ(tells.size(), 1u);
   EXPECT_EQ(tells[0].ref, one);
   EXPECT_EQ(tells[0].message, (Json{{"message", {{"tell", "sync"}}}}));
+  give(TellSent{CommandId{8}});
+  give(ReportAnswer{Json()});
   const auto told = reported();
   ASSERT_EQ(told.size(), 2u);
-  EXPECT_EQ(told[0]["ok"], true);
-  EXPECT_EQ(told[1]["ok"], false);
+  EXPECT_EQ(told[0]["ok"], false);
+  EXPECT_EQ(told[1]["ok"], true);
 }
 
 // Catches a verb of a newer database that is delivered for ever without a word.

@@ -199,6 +199,11 @@ void AgentProcess::act(const agents::Action& action) {
     around_.datagram(send->to, send->bytes);
   } else if (const auto* tell = std::get_if<agents::Tell>(&action)) {
     audit_.told(*tell);
+    if (tell->command && machine_.has_begun(tell->ref)) {
+      world.timeline.in(Duration{}, [self = shared_from_this(), sent = agents::TellSent{*tell->command}] {
+        self->when_running([self, sent] { self->give(sent); });
+      });
+    }
   } else if (const auto* say = std::get_if<agents::Say>(&action)) {
     world.trace.add(fmt::format("{}: {}", machine_.name(), say->text));
   } else if (const auto* quit = std::get_if<agents::Quit>(&action)) {
