@@ -179,9 +179,8 @@ class Agent:
         draw = self.rng.random() if self.caller.faults else 0.5
         operation = "return" if self.silent_until else "heartbeat"
         params = self.beat_params()
-        # two at the same time, on two connections; one inventory, since a second that crossed a start would be no true one
-        twice = self.caller.both("heartbeat", "agent", "select orrery.agent_heartbeat(%s, %s, %s, %s, %s)",
-                                 [*params[:-1], None]) if draw < 0.15 else None
+        # two at the same time, on two connections, with their inventory: nothing is obeyed before both are over, so both are true
+        twice = self.caller.both("heartbeat", "agent", "select orrery.agent_heartbeat(%s, %s, %s, %s, %s)", params) if draw < 0.15 else None
         sent = time.monotonic()
         outcome, answer = self.caller.call(operation, "agent", "select orrery.agent_heartbeat(%s, %s, %s, %s, %s)", *params)
         second = twice() if twice else None

@@ -42,11 +42,13 @@ SETTINGS = {
 }
 # A lock_timeout that runs out just as the lock is granted is told as a statement that was cancelled (57014).
 CONFLICTS = {"40001", "55P03", "57014"}
+# The nine that are promised, and the others; each must have succeeded, conflicted and been refused, but for CANNOT.
+NAMED = ("start", "request", "stop", "drain", "lose", "return", "kill", "shutdown", "cancel")
+OPERATIONS = (*NAMED, "end", "fence", "heartbeat", "kick", "open", "register", "report", "resume", "select", "sync", "tick", "why")
 # What each operation can be refused for is asked for now and then, and each meets somebody who holds what it needs (MEETS).
-# Not so these, each for its reason.
+# A machine is lost (`lose`) when the database has judged its agent; that is in conflict with who holds the agent, which the tick
+# does not wait for, and refused to one that was not silent for lease and margin. Not so these, each for its reason.
 CANNOT = {
-    ("lose", "conflicted"): "is done to a machine, nothing is asked of the database",
-    ("lose", "refused"): "is done to a machine, nothing is asked of the database",
     ("tick", "conflicted"): "what is busy it leaves to the next tick, and waits without a limit for what is held briefly",
     ("why", "conflicted"): "only reads",
 }
@@ -136,14 +138,24 @@ class Caller:
         often, rows, which = MEETS.get(operation, (0, "", 0))
         if not self.faults or not self.lock_timeout_ms or self.rng.random() >= often:
             return None
-        connection = self.connection("postgres")
+        return self.hold(rows, params[which])
+
+    def hold(self, rows, param, number=0):
+        """A connection that holds rows until it is rolled back, or nothing when they are held just now."""
+        connection = self.connection("postgres", number)
         try:
             with connection.cursor() as cursor:
-                cursor.execute(f"select from {rows} for no key update nowait", (params[which],))
+                cursor.execute(f"select from {rows} for no key update nowait", (param,))
             return connection
         except psycopg2.Error:
             connection.rollback()
             return None
+
+    def state_of_agent(self, name):
+        """What the database has judged."""
+        with self.connection("postgres", 2) as connection, connection.cursor() as cursor:
+            cursor.execute("select state from orrery.agent where name = %s", (name,))
+            return cursor.fetchone()[0]
 
     def both(self, operation, login, statement, params):
         """Begins the same call on a second connection; the answer is a function that waits for it: (value, sent) or None."""
@@ -177,9 +189,10 @@ class Worker:
         self.known = collections.deque(maxlen=30)
         self.stale_sessions = collections.deque(maxlen=40)
         self.sessions_seen = collections.deque(maxlen=20)
+        self.lost = None           # since when it is silent, for how long, and what holds its agent meanwhile
         weights = {
-            "request": 16, "stop": 3, "start": 1.5, "shutdown": 0.2, "cancel": 0.5, "kill": 5, "lose": 0.15, "crash": 0.5, "halt": 0.12,
-            "open": 30, "select": 60, "end": 16, "sync": 12, "tick": 0.4, "drain": 0.3, "resume": 1.2, "fence": 0.2, "kick": 2.5, "why": 2,
+            "request": 16, "stop": 3, "start": 1.5, "shutdown": 0.3, "cancel": 0.8, "kill": 5, "lose": 0.3, "crash": 0.5, "halt": 0.12,
+            "open": 30, "select": 60, "end": 16, "sync": 12, "tick": 0.4, "drain": 0.3, "resume": 1.2, "fence": 0.3, "kick": 2.5, "why": 2,
             "forged": 1.5, "over": 2,
         }
         needs = {"drain": "agent_drain", "resume": "agent_resume", "fence": "agent_fence", "kick": "session_kick", "why": "server_why"}
@@ -187,6 +200,7 @@ class Worker:
         self.weights = [weights[name] for name in self.operations]
 
     def step(self):
+        self.watch_loss()
         if not self.agent.act():
             getattr(self, self.rng.choices(self.operations, self.weights)[0])()
 
@@ -272,8 +286,35 @@ class Worker:
             self.agent.kill(self.rng.choice(played if played and self.odd(0.4) else processes))
 
     def lose(self):
-        self.caller.stats["lose"]["succeeded"] += 1
-        self.agent.silence(self.rng.uniform(LEASE_S, LEASE_S + MARGIN_S + 2))
+        """The network is gone for a while: too short, long enough, or long enough but somebody holds the agent just then."""
+        if self.lost or self.agent.silent_until or not self.agent.registered:
+            return
+        kind = self.rng.choice(("succeeded", "succeeded", "conflicted", "refused"))
+        now = time.monotonic()
+        # the tick looks once a second
+        seconds = self.rng.uniform(0.3, 0.8) * LEASE_S if kind == "refused" else LEASE_S + MARGIN_S + self.rng.uniform(1.3, 2)
+        self.agent.silence(seconds)
+        self.lost = [kind, now + seconds - 0.1, now + LEASE_S, None]
+
+    def watch_loss(self, over=False):
+        """Counts what became of a loss just before the agent is heard again, as the database has it."""
+        if not self.lost:
+            return
+        kind, ends_at, grips_at, held = self.lost
+        now = time.monotonic()
+        if over or now >= ends_at or not self.agent.silent_until:
+            judged = self.caller.state_of_agent(self.agent.name) == "lost"
+            if held:
+                held.rollback()
+            if kind == "conflicted" and held and not judged:
+                self.caller.stats["lose"]["conflicted"] += 1
+            elif judged:
+                self.caller.stats["lose"]["succeeded"] += 1
+            elif kind == "refused":
+                self.caller.stats["lose"]["refused"] += 1
+            self.lost = None
+        elif kind == "conflicted" and now >= grips_at and not held:
+            self.lost[3] = self.caller.hold("orrery.agent where name = %s", self.agent.name, number=1)
 
     def crash(self):
         self.agent.crash(reboot=self.odd())
@@ -406,6 +447,7 @@ def work(number, shared, database, seed, setup):
                     ahead = shared["count"].value / OPERATIONS_PER_S - (time.monotonic() - shared["began"].value)
                     if ahead > 0:
                         time.sleep(min(ahead, caller.rng.uniform(0, 0.04)))
+                worker.watch_loss(over=True)
                 if phase == 1:
                     caller.faults = False
                     worker.agent.silent_until = 0.0
@@ -561,7 +603,8 @@ def set_up(database):
 
 def show(stats):
     print("# operation  " + "".join(f"{what:>12}" for what in OUTCOMES), flush=True)
-    for name, counts in sorted(stats.items()):
+    for name in OPERATIONS:
+        counts = stats[name]
         print(f"# {name:<11}" + "".join(f"{'-' if (name, what) in CANNOT else counts[what]:>12}" for what in OUTCOMES), flush=True)
     for (name, what), why in CANNOT.items():
         say(f"{name} is never {what}: {why}")
@@ -700,7 +743,8 @@ def main():
     say(f"{judge.looks} looks, {len(judge.history.states)} things followed through {judge.history.event_id} events, "
         f"{len(judge.runs.starts)} processes started, {lost} times an agent was lost")
     check("agents were lost, and processes started", lost > 0 and len(judge.runs.starts) > options.operations / 100, f"{lost}, {len(judge.runs.starts)}")
-    never = [f"{name} never {what}" for name, counts in stats.items() for what in OUTCOMES if not counts[what] and (name, what) not in CANNOT]
+    never = [f"{name} never {what}" for name in OPERATIONS for what in OUTCOMES if not stats[name][what] and (name, what) not in CANNOT]
+    check("no operation is tried that is not counted here", set(stats) <= set(OPERATIONS), str(set(stats) - set(OPERATIONS)))
     if options.operations >= 20000:
         check("every operation succeeded, conflicted and was refused", not never, ", ".join(never))
     say(f"{options.operations} operations took {took:.0f} s: {options.operations / took:.0f} a second; seed {options.seed}")
