@@ -19,7 +19,7 @@ import psycopg2
 
 from database import Database, check, finish, machine, say, wait_until
 
-WAIT_S_MAX = 5.0
+WAIT_S_MAX = 3.0
 LIVE = "state in ('starting', 'ready', 'stopping')"
 PLACES = ["aldra-1", "aldra-2", "velo-1"]
 
