@@ -259,12 +259,12 @@ local all all peer map=orrery
             return True
         return False
 
-    def kill_database(self):
-        """kill -9 of the postmaster; waits until its children are gone too, as a machine's crash would have it."""
-        children = subprocess.run(["pgrep", "-P", str(self.postmaster_pid())], capture_output=True, text=True).stdout.split()
+    def kill_database(self, wait=True):
+        """kill -9 of the postmaster; waits until its children have ended too, as a machine's crash would have it."""
         os.kill(self.postmaster_pid(), signal.SIGKILL)
         self.postmaster.wait(10)
-        wait_until("the backends' end", lambda: not any(os.path.exists(f"/proc/{pid}") for pid in children), 20)
+        if wait:
+            wait_until("the backends' end", lambda: not any(process.cwd == str(self.dir / self.data) for process in processes()), 20)
 
     def postmaster_pid(self):
         return int((self.dir / self.data / "postmaster.pid").read_text().split()[0])

@@ -99,7 +99,7 @@ check("server list says what each waits for", {row["kind"]: row["waits_for"] for
     kind: "an agent with room (none is registered)" for kind in ("login", "chat")}, waits)
 login = str(next(row["server_id"] for row in waits if row["kind"] == "login"))
 story = stack.orrery("server", "why", login).stdout.splitlines()
-check("server why tells its story", "login main of" in story[1] and "now: login main is requested" in story[-1], story)
+check("server why tells its story", "asked for: login main of" in story[0] and "now: login main is requested" in story[-1], story)
 fails("of a server that there is", "server", "why", "-1", says=["error OR001: "])
 fails("an unknown agent is an error in words", "agent", "drain", "nobody", says=["error OR001: ", "nobody"])
 agent = stack.start_agent("a1")

@@ -36,7 +36,7 @@ before = {server.ref: server for server in stack.servers()}
 holds = {server.ref for server in before.values() if server.key[1] == "holder"}
 check("there are servers of both sorts", holds and len(holds) < len(before))
 away_from = time.monotonic()
-stack.kill_database()
+stack.kill_database(wait=False)
 ended = {}
 while time.monotonic() - away_from < LEASE_S + MARGIN_S and len(ended) < len(before):
     for ref, server in before.items():
@@ -132,7 +132,8 @@ check("agent_status says so", "drain" in str(stack.sql("select * from agent_stat
 for number in range(4):
     stack.request("heavy", f"while draining {number}")
 placed = [stack.ready("heavy", f"while draining {number}") for number in range(4)]
-check("nothing is placed on a draining agent", all(row and row["agent"] == y.name for row in placed), str(placed))
+check("nothing is placed on a draining agent", all(row and row["agent"] == y.name for row in placed),
+      f"{placed} {stack.sql('select kind, key, agent, state, reason from server_status')} {stack.sql('select name, state, reason from agent_status')}")
 
 
 def on(agent):
