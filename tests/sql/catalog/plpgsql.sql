@@ -2,19 +2,26 @@
 begin;
 create extension if not exists plpgsql_check;
 select no_plan();
-create temp view problems as
-  select p.oid::regprocedure as function, c.lineno, c.level, c.message, c.detail, c.query
+-- A trigger function is looked at with each table that has it, in its own way.
+create temp view tried as
+  select p.oid, p.proname, coalesce(t.tgrelid, 0::oid) as relid
   from pg_proc p
   join pg_language l on l.oid = p.prolang and l.lanname = 'plpgsql'
-  cross join lateral plpgsql_check_function_tb(p.oid,
-    relid => case when p.prorettype = 'trigger'::regtype
-      then coalesce((select t.tgrelid from pg_trigger t where t.tgfoid = p.oid order by t.tgrelid limit 1), 0::oid) else 0::oid end,
-    performance_warnings => false, extra_warnings => true) c
-  where p.pronamespace in ('orrery'::regnamespace, 'space'::regnamespace)
-    -- this one is about tables of pg_cron
-    and (p.proname <> 'cron_job_set' or exists (select from pg_extension e where e.extname = 'pg_cron'));
+  left join (select distinct t.tgfoid, t.tgrelid from pg_trigger t) t on t.tgfoid = p.oid and p.prorettype = 'trigger'::regtype
+  where p.pronamespace in ('orrery'::regnamespace, 'space'::regnamespace);
+create temp view problems as
+  select p.oid::regprocedure as function, p.relid::regclass as "table", c.lineno, c.level, c.message, c.detail, c.query
+  from tried p
+  cross join lateral plpgsql_check_function_tb(p.oid, relid => p.relid, performance_warnings => true, extra_warnings => true) c
+  -- this one is about tables of pg_cron
+  where (p.proname <> 'cron_job_set' or exists (select from pg_extension e where e.extname = 'pg_cron'));
 select is_empty('select * from problems where level = ''error''', 'no error');
-select is_empty('select * from problems where level <> ''error''', 'no warning, nor anything that is never used');
+-- Not looked at: that a setting, which is numeric, is kept in a bigint costs a cast; and were fail immutable, as its body would allow,
+-- the planner would raise what no row asks for.
+select is_empty($$select * from problems where level <> 'error' and not (level = 'performance' and (message = 'target type is different type than source type'
+  or function = 'orrery.fail(text,text,text,text)'::regprocedure and message = 'routine is marked as VOLATILE, should be IMMUTABLE'))$$,
+  'no warning, nothing that is never used, nothing slower than it need be');
+select cmp_ok((select count(*) from tried where proname = 'state_guard'), '>', 3::bigint, 'the guard was looked at with the tables of several machines');
 select cmp_ok((select count(*) from pg_proc p join pg_language l on l.oid = p.prolang and l.lanname = 'plpgsql' where p.pronamespace = 'orrery'::regnamespace), '>', 60::bigint, 'there are functions to look at');
 select * from finish();
 rollback;
