@@ -90,6 +90,19 @@ def marks(said, given):
     return set(MARK.findall(said)) - set(MARK.findall(given))
 
 
+def judged(error):
+    """SQLSTATE of an error, with what is missing of it. 42501 is PostgreSQL's own, which gives neither."""
+    code, diag = error.pgcode or "none", error.diag
+    if code.startswith("OR") and not (diag.message_primary and diag.message_detail and diag.message_hint):
+        return f"{code} without DETAIL or HINT: {diag.message_primary}"
+    return code
+
+
+def is_wrong(code, role):
+    """Is it none of those with which a call may be refused?"""
+    return code is not None and (not re.fullmatch(r"OR\d{3}", code) or code == "OR009") and not (role == "space_owner" and code == "42501")
+
+
 class Session:
     """A superuser's connection that speaks as a login, sees what it did and takes it back."""
 
@@ -125,7 +138,7 @@ class Session:
             said = str(cursor.fetchall()) if cursor.description else ""
             cursor.execute("release savepoint s")
         except psycopg2.Error as error:
-            code = error.pgcode
+            code = judged(error)
             said = " ".join(str(part) for part in (error, error.diag.message_detail, error.diag.message_hint, error.diag.context))
             cursor.execute("rollback to savepoint s")
         return said + " ".join(self.connection.notices), code
@@ -205,9 +218,9 @@ def check_functions(database, functions, tables, a, b, rng):
             tables_changed, seen, _, codes = session.attempt(f"{role}_b", routine, sets, a)
             touched += [f"{role} by {routine.name}: {table}" for table in tables_changed]
             leaked += [f"{role}: {mark} by {said}" for mark, said in seen.items()]
-            wrong_code += [f"{role}: {routine.name}: {code}" for code in codes
-                           if code and not code.startswith("OR") and not (role == "space_owner" and code == "42501")]
-            tables_changed, seen, succeeded, _ = session.attempt(f"{role}_a", routine, sets, a)
+            wrong_code += [f"{role}: {routine.name}: {code}" for code in codes if is_wrong(code, role)]
+            tables_changed, seen, succeeded, own_codes = session.attempt(f"{role}_a", routine, sets, a)
+            wrong_code += [f"{role} of its own cluster: {routine.name}: {code}" for code in own_codes if is_wrong(code, role)]
             effective += bool(tables_changed or seen)
             reached = reached or succeeded > 0
         if not reached and any((routine.oid, f"{role}_b") in executable for role in ROLES):
@@ -215,7 +228,7 @@ def check_functions(database, functions, tables, a, b, rng):
     say(f"{calls} calls from logins of b; {effective} pairs of function and role change or show something of a when a's login calls")
     check("nothing of a is changed from b", not touched, "; ".join(touched[:10]))
     check("nothing of a is shown to b", not leaked, "; ".join(leaked[:5]))
-    check("what is refused is refused with class OR", not wrong_code, "; ".join(wrong_code[:10]))
+    check("what is refused is refused with class OR, DETAIL and HINT", not wrong_code, "; ".join(wrong_code[:10]))
     surprising = sorted(set(unreached) - set(NEVER_REACHED))
     check("the arguments are right: a's own logins get every function to work on them", not surprising, ", ".join(surprising))
     check("and to change or show rows of a", effective >= 25, str(effective))
@@ -223,7 +236,7 @@ def check_functions(database, functions, tables, a, b, rng):
     # once more as a daemon or DBA would, over connections of their own, committed
     with contextlib.closing(database.connect()) as owner, owner.cursor() as cursor:
         before = fingerprint(cursor, tables, a)
-    said = []
+    said, wrong_code = [], []
     for role in ROLES:
         with contextlib.closing(database.connect(f"{role}_b")) as connection:
             connection.autocommit = True
@@ -236,12 +249,14 @@ def check_functions(database, functions, tables, a, b, rng):
                         cursor.execute(routine.statement(), routine.values(arguments))
                         text = str(cursor.fetchall()) if cursor.description else ""
                     except psycopg2.Error as error:
+                        wrong_code += [f"{role}: {routine.name}: {judged(error)}"] * is_wrong(judged(error), role)
                         text = f"{error} {error.diag.message_detail} {error.diag.message_hint} {error.diag.context}"
                     for mark in marks(text + " ".join(connection.notices), json.dumps(arguments, default=str)):
                         said.append(f"{role} {routine.name}: {mark}")
     with contextlib.closing(database.connect()) as owner, owner.cursor() as cursor:
         after = fingerprint(cursor, tables, a)
     check("nor by real logins that commit", not said and not changed(before, after), f"{changed(before, after)} {said[:5]}")
+    check("who are refused as well", not wrong_code, "; ".join(wrong_code[:10]))
 
 
 def check_views(database, relations, a):

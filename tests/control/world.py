@@ -139,7 +139,7 @@ class World:
             "p_skill": ["navigation", "mining"], "p_due_at": [soon], "p_payload": [{"changed": True}], "p_reason": ["changed"],
             "p_login": [f"agent_{self.cluster}", f"bare_{self.cluster}"], "p_value": [20000], "p_hook": ["character_details"],
             "p_handler": ["space.skill_training_fire" if function == "timer_kind_set" else "space.character_details"], "p_comment": ["changed"],
-            "p_above": [5], "p_noun": ["server"], "p_noun_id": ["1"], "p_rule": ["changed"], "p_detail": [{}], "p_statement": [None], "p_stopped": [False],
+            "p_above": [5], "p_noun": ["server"], "p_noun_id": ["1"], "p_rule": ["changed"], "p_detail": ["changed"] if function == "fail" else [{}], "p_statement": [None], "p_stopped": [False],
             "p_schema": ["orrery"], "p_count": [2], "p_step": ["agents", "servers"], "p_continuous_since": [None],
             "p_backend_at": [soon], "p_gone": [None], "p_gone_at": [None], "p_code": ["OR001"], "p_message": ["changed"], "p_hint": ["changed"],
         }
