@@ -80,6 +80,18 @@ class AgentLoop {
     const Result<Json> pinned = load_pin(pin_path());
     if (!pinned) return pinned.error();
     if (Status bound = bind_private(); !bound) return bound;
+    if (Status hosted = make_host(); !hosted) return hosted;
+    identity_ = *identity;
+    core_ = std::make_unique<AgentCore>(AgentIdentity{options_.name, identity_, machine(), options_.public_bind,
+                                                      options_.public_advertise, options_.private_bind,
+                                                      options_.private_advertise, *pinned});
+    make_database();
+    make_events();
+    ::signal(SIGPIPE, SIG_IGN);
+    return ok();
+  }
+
+  Status make_host() {
     ProcessHostConfig where{options_.data_dir, options_.bin_dir, options_.credentials};
     where.users = options_.users;
     auto host = ProcessHost::make(
@@ -89,11 +101,10 @@ class AgentLoop {
          [this](const ProcessExited& exited) { give(exited); }, [this](const TellSent& sent) { give(sent); }});
     if (!host) return host.error();
     host_ = std::move(*host);
+    return ok();
+  }
 
-    core_ = std::make_unique<AgentCore>(AgentIdentity{options_.name, *identity, machine(), options_.public_bind,
-                                                      options_.public_advertise, options_.private_bind,
-                                                      options_.private_advertise, *pinned});
-    identity_ = *identity;
+  void make_database() {
     pg::PgSocketConfig config;
     config.conninfo = options_.conninfo;
     config.application_name = "orrery-agentd " + options_.name;
@@ -110,7 +121,9 @@ class AgentLoop {
                                },
                                [this](const std::string& payload) { give(Doorbell{payload}); }});
     api_ = std::make_unique<pg::AgentApi>(*pg_);
+  }
 
+  void make_events() {
     timer_.reset(event_new(
         base_.get(), -1, 0, [](int, short, void* self) { static_cast<AgentLoop*>(self)->give(Timer{}); }, this));
     sample_event_.reset(event_new(
@@ -130,8 +143,6 @@ class AgentLoop {
           [](int got, short, void* self) { static_cast<AgentLoop*>(self)->stop(got); }, this));
       event_add(stop_events_.back().get(), nullptr);
     }
-    ::signal(SIGPIPE, SIG_IGN);
-    return ok();
   }
 
   std::string pin_path() const { return options_.data_dir + "/database"; }

@@ -18,6 +18,7 @@
 #include "agents/run_dir.h"
 #include "agents/shim_plan.h"
 #include "agents/spawn_plan.h"
+#include "agents/sweeper.h"
 #include "agents/text.h"
 #include "agents/unix_datagram.h"
 #include "base/log.h"
@@ -200,7 +201,6 @@ class ProcessHost::Impl {
     unsigned silent_ticks = 0;
     std::optional<ShimWish> wish{};
     bool wish_sent = true;
-    std::map<pid_t, Fd> dying{};  // what is killed and has not ended
     EventPtr end_event{};
   };
 
@@ -334,19 +334,9 @@ class ProcessHost::Impl {
     return true;
   }
 
-  // The start that a living process names in its environment, if one does. Error when that is not known.
-  Result<std::optional<ServerRef>> marked_of(ServerId id, std::uint32_t low) const {
-    const auto marked = marked_processes(planner_.servers_path());
-    if (!marked) return marked.error();
-    for (const MarkedProcess& process : *marked) {
-      if (process.server == id && low_half(process.epoch) == low) return std::optional(ServerRef{id, process.epoch});
-    }
-    return std::optional<ServerRef>();
-  }
-
   // How long it may live, and where its server's things are, is lost: it is killed with its server. Both name it.
   Result<bool> end_without_plan(const std::string& directory, ServerId id, std::uint32_t low) {
-    const auto holder = marked_of(id, low);
+    const auto holder = sweeper_.find(id, low);
     if (!holder) return holder.error();
     if (!*holder) return Error{directory + " has no plan, and whoever holds its lock is not found"};
     const ServerRef ref = **holder;
@@ -489,13 +479,13 @@ class ProcessHost::Impl {
 
   void sweep_soon(Server& server) {
     server.phase = Phase::sweeping;
+    sweeper_.add(server.ref);
     sweeps_ = 0;
     schedule(sweep_event_, 0ns);
   }
 
   void conclude(Server& server) {
     server.phase = Phase::ended;
-    server.dying.clear();
     post_last_word(server);
   }
 
@@ -505,35 +495,10 @@ class ProcessHost::Impl {
             state.by_lease || state.by_shutdown || state.phase != ShimState::Phase::exited};
   }
 
-  // Kills what a killed shim left. True while something is left.
+  // True while something is left.
   bool sweep_once() {
-    bool any = false;
-    for (const auto& [ref, server] : servers_) any = any || server.phase == Phase::sweeping;
-    if (!any) return false;
-    for (auto& [ref, server] : servers_)
-      std::erase_if(server.dying, [](const auto& one) { return has_ended(one.second); });
-    auto marked = marked_processes(planner_.servers_path());
-    if (!marked) {
-      if (!std::exchange(blind_, true)) spdlog::error("what runs is not known: {}", marked.error().message);
-      return true;
-    }
-    blind_ = false;
-    for (MarkedProcess& process : *marked) {
-      Server* server = find({process.server, process.epoch});
-      if (!server || server->phase != Phase::sweeping) continue;
-      signal_pidfd(process.pidfd, SIGKILL);
-      server->dying.try_emplace(process.pid, std::move(process.pidfd));
-    }
-    any = false;
-    for (auto& [ref, server] : servers_) {
-      if (server.phase != Phase::sweeping) continue;
-      if (server.dying.empty()) {
-        conclude(server);
-      } else {
-        any = true;
-      }
-    }
-    return any;
+    for (const ServerRef ref : sweeper_.sweep()) conclude(*find(ref));
+    return !sweeper_.is_done();
   }
 
   void sweep() {
@@ -585,7 +550,7 @@ class ProcessHost::Impl {
   }
   // Neither its file nor it itself says who it is.
   void kill_unknown_shim(Server& server) {
-    const auto holder = marked_of(server.ref.server, low_half(server.ref.epoch));
+    const auto holder = sweeper_.find(server.ref.server, low_half(server.ref.epoch));
     if (!holder || *holder != server.ref) return;
     say_silent(server);
     server.told_started = true;  // it may have run
@@ -617,6 +582,7 @@ class ProcessHost::Impl {
   Handlers handlers_;
   std::string boot_id_;
   SpawnPlanner planner_{config_};
+  Sweeper sweeper_{planner_.servers_path()};
   Fd shims_socket_, servers_socket_;
   std::deque<Call> calls_;
   EventPtr shims_event_, servers_event_, post_event_, sweep_event_, tick_event_;
@@ -624,7 +590,6 @@ class ProcessHost::Impl {
   std::map<ServerRef, Server> servers_;
   std::map<ServerRef, Unclear> unclear_;  // to be started once it is known that they were not
   Leftovers leftovers_;
-  bool blind_ = false;  // processes could not be looked at
   int sweeps_ = 0;
   unsigned ticks_ = 0;
 };
