@@ -80,7 +80,11 @@ TEST_F(ProcessHostTest, OneThatNeverSaysReadyIsKilledAtItsDeadline) {
   Spawn spawn = server("mute");
   spawn.ready_limit = 300ms;
   host_->spawn(spawn);
+  ASSERT_TRUE(until([&] { return !started_.empty(); }));
+  const Instant end = BootClock::now() + 300ms;  // or a little before
+  auto ended = end_of(started_[0].pid);
   const ProcessExited exited = exit_once();
+  EXPECT_LT(ended.get() - end, 1s);
   EXPECT_EQ(exited.words, "not READY within 300 ms");
   EXPECT_EQ(exited.signal, SIGKILL);
   EXPECT_FALSE(exited.not_its_own);
@@ -89,11 +93,15 @@ TEST_F(ProcessHostTest, OneThatNeverSaysReadyIsKilledAtItsDeadline) {
 
 TEST_F(ProcessHostTest, OneThatIgnoresTerminationIsKilledWhenItsGraceEnds) {
   const Spawn spawn = server("stubborn");
-  start_ready(spawn);
+  auto ended = end_of(start_ready(spawn));
+  const Instant end = BootClock::now() + 400ms;
   stop(spawn, 400ms);
   pass(250ms);
   EXPECT_TRUE(exited_.empty());
   EXPECT_EQ(exit_once().words, "killed by signal 9 (Killed)");
+  const Duration late = ended.get() - end;
+  EXPECT_GE(late, -1ms);
+  EXPECT_LT(late, 1s);
 }
 
 TEST_F(ProcessHostTest, AStopThatComesBeforeTheShimListensIsHeard) {

@@ -1,6 +1,7 @@
 #include "toy_server.h"
 
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -163,12 +164,13 @@ void show() {
       std::this_thread::sleep_for(10ms);
     }
   }
-  if (what == "dog") {  // COUNT signs of life, one each 50 ms
+  if (what == "dog") {  // COUNT signs of life, one each 50 ms; when the last was given stands in a file
     say("READY=1");
     for (int i = 0; i < atoi(count.c_str()); ++i) {
       std::this_thread::sleep_for(50ms);
       say("WATCHDOG=1");
     }
+    std::ofstream("last-sign") << BootClock::now().time_since_epoch().count();
     wait_for_ever();
   }
   if (what == "show") show();
@@ -217,6 +219,14 @@ std::vector<int> servers_in(const std::string& directory) {
     if (!gone && exe.filename() != "orrery-shim") pids.push_back(process.pid);
   }
   return pids;
+}
+
+std::future<Instant> end_of(int pid) {
+  return std::async(std::launch::async, [pidfd = open_pidfd(pid)] {
+    pollfd ends{pidfd.get(), POLLIN, 0};
+    if (ends.fd >= 0) poll(&ends, 1, 30'000);
+    return BootClock::now();
+  });
 }
 
 HostTest::HostTest() : base_(event_base_new(), event_base_free) {

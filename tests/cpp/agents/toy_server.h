@@ -6,6 +6,7 @@
 #include <gtest/gtest.h>
 
 #include <functional>
+#include <future>
 #include <memory>
 #include <string>
 #include <vector>
@@ -19,6 +20,11 @@ namespace orrery::agents {
 bool is_alive(int pid);
 /// Living processes whose environment names an agent's socket in `directory`, but no shim.
 std::vector<int> servers_in(const std::string& directory);
+
+/// When the process ends, to whoever asks later: it is watched from now on, on a thread of its own, so that nothing
+/// that the test waits for besides makes it late. Of one that is gone already: now. For half a minute at most. A shim
+/// is told its deadlines in whole milliseconds.
+std::future<Instant> end_of(int pid);
 
 class HostTest : public testing::Test {
  protected:
