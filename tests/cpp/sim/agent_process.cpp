@@ -222,7 +222,10 @@ void AgentProcess::ring(const Service& service, const std::string& payload) {
   if (!listening_ || state_ != State::ready || service_ != &service || is_cut()) return;
   if (!world.calm && world.chance.happens(around_.weather.bell_lost)) return world.count("doorbells lost");
   Duration wait = world.chance.between(200us, 5ms);
-  if (!world.calm && world.chance.happens(0.05)) wait += world.chance.scale(10ms, 3s);
+  if (!world.calm && world.chance.happens(0.05)) {
+    wait += world.chance.scale(10ms, 3s);
+    world.count("doorbells late");
+  }
   world.timeline.in(wait, [self = shared_from_this(), payload, connection = connection_] {
     self->when_running([self, payload, connection] {
       if (connection != self->connection_) return;
@@ -345,6 +348,7 @@ void AgentProcess::arrive(Call call, std::uint64_t connection, Service& service,
   World& world = around_.world;
   if (!service.is_up || service.made != made) return;  // the connection ended with it
   if (is_cut()) {
+    world.count("calls held up by a cut");
     const Duration wait = cut_until_ - world.timeline.now();
     if (wait > tcp_gives_up_after) return;
     world.timeline.in(wait + world.chance.scale(1ms, 2s),
@@ -418,7 +422,10 @@ Called AgentProcess::carry_out(Call& call, Service& service) {
 void AgentProcess::answer(const Call& call, std::uint64_t connection, const Called& called) {
   World& world = around_.world;
   Duration wait = travel();
-  if (!world.calm && world.chance.happens(around_.weather.late)) wait += world.chance.scale(50ms, 7s);
+  if (!world.calm && world.chance.happens(around_.weather.late)) {
+    wait += world.chance.scale(50ms, 7s);
+    world.count("answers late");
+  }
   const Time when = std::max(world.timeline.now() + wait, cut_until_ + (is_cut() ? travel() : Duration{}));
   world.timeline.at(when, [self = shared_from_this(), call, connection, called] {
     if (connection == self->connection_ && self->is_cut()) return self->answer(call, connection, called);

@@ -66,7 +66,8 @@ class Checker {
   std::map<Key, std::uint64_t> owner_epoch_;              // highest that an owner's process had
   std::set<ServerRef> started_;
   std::map<std::uint64_t, std::size_t> machine_of_;  // agent id → machine
-  std::set<ServerRef> disowned_;                     // given before the database was set back
+  std::set<ServerRef> disowned_;                     // given before the database was set back, and unknown to it now
+  std::set<ServerRef> restored_;                     // known to it because its backup has them
 };
 
 }  // namespace orrery::sim

@@ -17,6 +17,7 @@
 namespace orrery::sim {
 
 inline constexpr std::size_t machine_count = 3;
+inline constexpr Time filled_by = std::chrono::seconds{15};
 inline constexpr Time trouble_until = std::chrono::seconds{60};
 
 // Blows that are of one kind; a seed has some of them only, or no database would ever be well for long enough to judge.
@@ -67,6 +68,7 @@ class Simulation {
   void crash_agent(std::size_t machine);
   void power(std::size_t machine, Duration off);
 
+  void fill();
   void blow();
   void operate();
   void database_down(bool crashed, bool failed_over, bool set_back, Duration how_long);
@@ -76,6 +78,7 @@ class Simulation {
   void lead_back();
   void take_over();
   void jump(Duration by);
+  bool can_slew(Duration by);
   void step_clock();
   void heal();
   void wish();
@@ -103,8 +106,9 @@ class Simulation {
   std::vector<Key> red_, blue_;  // what players and the DBA ask for
   bool blue_stays_ = true, asked_last_ = false, done_ = false;
   std::int64_t snapshot_incarnation_ = 0;
-  Time snapshot_at_{}, slewed_at_{-std::chrono::hours{1}};
-  int copies_ = 0;
+  Time snapshot_at_{};
+  std::vector<std::pair<Time, Duration>> slews_;  // steps forward that are no gap in ticking
+  int copies_ = 0, fills_ = 0;
   bool other_is_backup_ = false;
   std::vector<Blow> blows_;
   std::string not_yet_;

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <atomic>
 #include <cstdlib>
 #include <mutex>
@@ -14,6 +15,7 @@
 namespace orrery::sim {
 namespace {
 
+// So many have each kind of trouble among them.
 constexpr std::uint64_t seeds_default = 20;
 constexpr unsigned at_once = 2;
 
@@ -33,8 +35,22 @@ std::string report(std::uint64_t seed, const Outcome& outcome) {
                      seed, outcome.failure, lines_of(outcome), seed);
 }
 
-// ORRERY_SIM_SEED: that seed alone, ORRERY_SIM_TRACE=1 with all its steps. ORRERY_SIM_SEEDS: how many, from 1 on;
-// ORRERY_SIM_UNTIL_BROKEN=1: none after the first that fails.
+constexpr double seconds_min = 60;
+constexpr std::size_t agents_min = 3;
+
+// What is too small to show anything.
+std::string too_little(const Outcome& outcome) {
+  std::string why;
+  if (outcome.seconds < seconds_min) why += fmt::format("only {:.1f} virtual seconds; ", outcome.seconds);
+  if (outcome.servers.size() < agents_min) why += fmt::format("only {} agents; ", outcome.servers.size());
+  for (const std::size_t servers : outcome.servers) {
+    if (servers < servers_min) why += fmt::format("an agent with {} servers at most; ", servers);
+  }
+  return why;
+}
+
+// ORRERY_SIM_SEED: that seed alone, ORRERY_SIM_TRACE=1 with all its steps. ORRERY_SIM_SEEDS: how many, from
+// ORRERY_SIM_FIRST_SEED on (1 without it); ORRERY_SIM_UNTIL_BROKEN=1: none after the first that fails.
 TEST(Simulation, HoldsUnderFaults) {
   Database::prepare();
   if (const std::uint64_t seed = number_of("ORRERY_SIM_SEED", 0)) {
@@ -44,30 +60,43 @@ TEST(Simulation, HoldsUnderFaults) {
     for (const auto& [what, count] : outcome.counts)
       std::printf("%8lu %s\n", static_cast<unsigned long>(count), what.c_str());
     EXPECT_EQ(outcome.failure, "") << report(seed, outcome);
+    EXPECT_EQ(outcome.failure.empty() ? too_little(outcome) : "", "");
     return;
   }
   const std::uint64_t seeds = number_of("ORRERY_SIM_SEEDS", seeds_default);
+  const std::uint64_t first = number_of("ORRERY_SIM_FIRST_SEED", 1), last = first + seeds - 1;
+  std::printf("seeds %lu to %lu\n", static_cast<unsigned long>(first), static_cast<unsigned long>(last));
   const bool until_broken = number_of("ORRERY_SIM_UNTIL_BROKEN", 0) != 0;
-  std::atomic<std::uint64_t> next{1};
+  std::atomic<std::uint64_t> next{first};
   std::mutex mutex;
   std::map<std::string, std::uint64_t> counts;
   std::vector<std::string> failures;
+  std::size_t fewest = 1000;
   const auto work = [&](unsigned slot) {
-    for (std::uint64_t seed = next++; seed <= seeds; seed = next++) {
+    for (std::uint64_t seed = next++; seed <= last; seed = next++) {
       const Outcome outcome = simulate(seed, slot);
       const std::lock_guard lock(mutex);
       for (const auto& [what, count] : outcome.counts) counts[what] += count;
-      if (outcome.failure.empty()) continue;
+      fewest = std::min(
+          fewest, outcome.servers.empty() ? 0 : *std::min_element(outcome.servers.begin(), outcome.servers.end()));
+      if (outcome.failure.empty()) {
+        if (const std::string why = too_little(outcome); !why.empty())
+          failures.push_back(fmt::format("seed {}: {}", seed, why));
+        continue;
+      }
       failures.push_back(report(seed, outcome));
-      if (until_broken) next = seeds + 1;
+      if (until_broken) next = last + 1;
     }
   };
   std::vector<std::thread> threads;
   for (unsigned slot = 0; slot < at_once; ++slot) threads.emplace_back(work, slot);
   for (std::thread& thread : threads) thread.join();
-  std::printf("%lu seeds:\n", static_cast<unsigned long>(seeds));
+  std::printf("%lu seeds, at least %zu servers at once on each of 3 agents:\n", static_cast<unsigned long>(seeds),
+              fewest);
   for (const auto& [what, count] : counts) std::printf("%8lu %s\n", static_cast<unsigned long>(count), what.c_str());
   for (const std::string& failure : failures) ADD_FAILURE() << failure;
+  if (seeds < seeds_default || !failures.empty()) return;
+  for (const std::string& trouble : troubles()) EXPECT_GT(counts[trouble], 0u) << trouble << ": not in any seed";
 }
 
 TEST(Simulation, IsTheSameForTheSameSeed) {

@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "sim/run.h"
 
 namespace orrery::sim {
@@ -69,7 +71,7 @@ bool Simulation::dba(const std::string& what, const std::string& expression, Par
 }
 
 void Simulation::datagram(const Address& to, const std::string& bytes) {
-  if (!world_.calm && world_.chance.happens(0.1)) return;
+  if (!world_.calm && world_.chance.happens(0.1)) return world_.count("doorbells between agents lost");
   world_.timeline.in(world_.chance.between(100us, 2ms), [this, to, bytes] {
     for (std::size_t n = 0; n < machine_count; ++n) {
       if (agents_[n] && agents_[n]->is_alive() && AgentProcess::private_address(n) == to) agents_[n]->datagram(bytes);
@@ -151,15 +153,27 @@ void Simulation::prepare() {
     restart(n, chance.between(0ms, 1s));
   }
   for (const auto& [cluster, kind, key] : red_) {
-    world_.timeline.in(chance.between(1s, 5s), [this, cluster = cluster, kind = kind, key = key] {
+    world_.timeline.in(chance.between(1s, 4s), [this, cluster = cluster, kind = kind, key = key] {
       dba(fmt::format("request {} {} {}", cluster, kind, key), "orrery.server_request($2, $3, $4)",
           {kind, key, cluster});
     });
   }
   world_.timeline.in(50ms, [this] { tick(main_, main_ticker_); });
-  world_.timeline.in(4s, [this] { blow(); });
-  world_.timeline.in(4s, [this] { operate(); });
+  world_.timeline.in(4s, [this] { fill(); });
   world_.timeline.at(trouble_until, [this] { heal(); });
+}
+
+// Trouble begins when there is enough that it can befall: who was late to register has what is asked for last.
+void Simulation::fill() {
+  const bool is_enough = std::all_of(machines_.begin(), machines_.end(),
+                                     [](const Machine& machine) { return machine.most_at_once() >= servers_min; });
+  if (is_enough || world_.timeline.now() >= filled_by) {
+    blow();
+    operate();
+    return;
+  }
+  dba("fill", "orrery.server_request('zone', $2, 'red')", {fmt::format("more-{}", ++fills_)});
+  world_.timeline.in(200ms, [this] { fill(); });
 }
 
 Outcome Simulation::run(std::size_t keep) {
@@ -183,6 +197,8 @@ Outcome Simulation::run(std::size_t keep) {
   const auto& lines = world_.trace.last_lines();
   outcome.last.assign(lines.begin(), lines.end());
   outcome.counts = world_.counts;
+  outcome.seconds = std::chrono::duration<double>(world_.timeline.now()).count();
+  for (const Machine& machine : machines_) outcome.servers.push_back(machine.most_at_once());
   return outcome;
 }
 

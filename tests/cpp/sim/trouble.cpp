@@ -1,5 +1,7 @@
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "sim/run.h"
 
 namespace orrery::sim {
@@ -7,21 +9,59 @@ namespace {
 
 using namespace std::chrono_literals;
 
-const std::vector<std::pair<Blow, double>> blows{
-    {Blow::crash, 0.8},           {Blow::cut, 0.8},        {Blow::cut_long, 0.8},
-    {Blow::reboot, 0.7},          {Blow::shim, 0.8},       {Blow::process, 0.9},
-    {Blow::hand_over, 0.5},       {Blow::drain, 0.4},      {Blow::freeze, 0.6},
-    {Blow::weather, 0.8},         {Blow::clock, 0.35},     {Blow::restart, 0.35},
-    {Blow::database_crash, 0.35}, {Blow::fail_over, 0.35}, {Blow::no_tick, 0.35},
-    {Blow::elsewhere, 1},         {Blow::set_back, 1}};
+struct Kind {
+  Blow blow;
+  double share;  // of the seeds
+  std::string words;
+};
+
+const std::vector<Kind> blows{{Blow::crash, 0.8, "the agent crashes"},
+                              {Blow::cut, 0.8, "cut off"},
+                              {Blow::cut_long, 0.8, "cut off for long"},
+                              {Blow::reboot, 0.7, "reboots"},
+                              {Blow::shim, 0.8, "a shim is killed"},
+                              {Blow::process, 0.9, "a server is killed"},
+                              {Blow::hand_over, 0.5, "the agent hands over"},
+                              {Blow::drain, 0.4, "the agent drains"},
+                              {Blow::freeze, 0.6, "the agent freezes"},
+                              {Blow::weather, 0.8, "weather"},
+                              {Blow::clock, 0.35, "the clock of the database"},
+                              {Blow::restart, 0.35, "the database restarts"},
+                              {Blow::database_crash, 0.35, "the database crashes"},
+                              {Blow::fail_over, 0.35, "the database fails over"},
+                              {Blow::no_tick, 0.35, "no tick"},
+                              {Blow::elsewhere, 1, "another database answers"},
+                              {Blow::set_back, 1, "the database is set back to a backup"}};
 
 }  // namespace
+
+std::vector<std::string> troubles() {
+  std::vector<std::string> all{"calls lost",
+                               "answers lost",
+                               "doorbells lost",
+                               "doorbells between agents lost",
+                               "calls late",
+                               "answers late",
+                               "doorbells late",
+                               "calls doubled",
+                               "calls held up by a cut",
+                               "clock stepped back",
+                               "clock stepped forward",
+                               "clock stepped back a little",
+                               "clock stepped forward a little",
+                               "ended by their lease",
+                               "killed for not stopping",
+                               "stopped by their shim at the cluster's deadline",
+                               "registrations refused by what another database pinned"};
+  for (const Kind& kind : blows) all.push_back("blow: " + kind.words);
+  return all;
+}
 
 // Which of them there are in this run.
 void Simulation::choose_blows() {
   Chance& chance = world_.chance;
-  for (const auto& [blow, share] : blows) {
-    if (chance.happens(share)) blows_.push_back(blow);
+  for (const Kind& kind : blows) {
+    if (chance.happens(kind.share)) blows_.push_back(kind.blow);
   }
   // Another database answers, or this one is set back, in some seeds only: it ends much.
   const std::size_t databases = chance.below(6);
@@ -126,10 +166,35 @@ void Simulation::jump(Duration by) {
   world_.trace.add(fmt::format("the database's clock jumps by {} ms", by / 1ms));
 }
 
+// Less than a second is no gap in ticking: the margin is there for it. More than the margin in one lease and margin it
+// cannot cover, the rates of the clocks (1 % each way) and a shim's lateness included.
+bool Simulation::can_slew(Duration by) {
+  const Time now = world_.timeline.now();
+  Duration sum = by;
+  for (const auto& [at, step] : slews_) {
+    if (at + lease_ + margin_ >= now - 1s) sum += step;
+  }
+  if (sum > margin_ - 600ms) return false;
+  slews_.emplace_back(now, by);
+  return true;
+}
+
 void Simulation::step_clock() {
+  if (world_.chance.happens(0.3)) {
+    const Duration step = world_.chance.between(10ms, 700ms);
+    if (world_.chance.happens(0.5)) {
+      world_.count("clock stepped back a little");
+      jump(-step);
+    } else if (can_slew(step)) {
+      world_.count("clock stepped forward a little");
+      jump(step);
+    }
+    return;
+  }
   // What was to be done at a time waits for that time: set back for long, all takes as much longer.
   const bool back = world_.chance.happens(0.5);
   const Duration step = world_.chance.scale(1500ms, back ? 12s : 90s);
+  world_.count(back ? "clock stepped back" : "clock stepped forward");
   jump(back ? -step : step);
 }
 
@@ -141,75 +206,81 @@ void Simulation::blow() {
   const std::size_t n = any_machine();
   const auto& agent = agents_[n];
   const bool agent_runs = agent && agent->is_alive();
-  const auto hit = [&](const std::string& what) {
-    world_.count("blow: " + what);
-    world_.trace.add(fmt::format("BLOW on a{}: {}", n + 1, what));
+  const Blow chosen = chance.pick(blows_);
+  const auto hit = [&] {
+    const auto kind = std::find_if(blows.begin(), blows.end(), [&](const Kind& k) { return k.blow == chosen; });
+    world_.count("blow: " + kind->words);
+    world_.trace.add(fmt::format("BLOW on a{}: {}", n + 1, kind->words));
     return true;
   };
-  switch (chance.pick(blows_)) {
+  switch (chosen) {
     case Blow::crash:
-      if (!agent_runs || !hit("the agent crashes")) break;
+      if (!agent_runs || !hit()) break;
       crash_agent(n);
       restart(n, chance.scale(20ms, 20s));
       break;
     case Blow::cut:
-      if (agent_runs && hit("cut off")) agent->cut_off(chance.scale(100ms, 10s));
+      if (agent_runs && hit()) agent->cut_off(chance.scale(100ms, 10s));
       break;
     case Blow::cut_long:
-      if (!agent_runs || !hit("cut off for long")) break;
+      if (!agent_runs || !hit()) break;
       agent->cut_off(chance.between(8s, 40s));
-      // The margin is there for clocks that do not agree: less than a second, now and then, is no gap in ticking.
-      if (chance.happens(0.6) && world_.timeline.now() >= slewed_at_ + 30s) {
-        slewed_at_ = world_.timeline.now();
-        world_.timeline.in(chance.between(0s, lease_), [this] { jump(world_.chance.between(300ms, 800ms)); });
+      // Clocks that do not agree matter most while an agent is silent.
+      if (chance.happens(0.6)) {
+        world_.timeline.in(chance.between(0s, lease_), [this] {
+          const Duration step = world_.chance.between(300ms, 800ms);
+          if (!can_slew(step)) return;
+          world_.count("clock stepped forward a little");
+          jump(step);
+        });
       }
       break;
     case Blow::reboot:
-      if (machines_[n].is_on() && hit("reboots")) power(n, chance.scale(1s, 30s));
+      if (machines_[n].is_on() && hit()) power(n, chance.scale(1s, 30s));
       break;
     case Blow::shim:
-      if (machines_[n].kill_shim(chance.below(100))) hit("a shim is killed");
+      if (machines_[n].kill_shim(chance.below(100))) hit();
       break;
     case Blow::process:
-      if (machines_[n].kill_process(chance.below(100))) hit("a server is killed");
+      if (machines_[n].kill_process(chance.below(100))) hit();
       break;
     case Blow::hand_over:
-      if (agent_runs && hit("the agent hands over")) agent->stop(false);
+      if (agent_runs && hit()) agent->stop(false);
       break;
     case Blow::drain:
-      if (agent_runs && hit("the agent drains")) agent->stop(true);
+      if (agent_runs && hit()) agent->stop(true);
       break;
     case Blow::freeze:
-      if (agent_runs && hit("the agent freezes")) agent->freeze(chance.scale(200ms, 30s));
+      if (agent_runs && hit()) agent->freeze(chance.scale(200ms, 30s));
       break;
     case Blow::weather:
-      hit("weather");
+      hit();
       weather_ = Weather{chance.happens(0.5) ? 0.03 : 0, chance.happens(0.5) ? 0.05 : 0, chance.happens(0.5) ? 0.08 : 0,
                          chance.happens(0.5) ? 0.05 : 0, chance.happens(0.5) ? 0.3 : 0};
       break;
     case Blow::clock:
-      hit("the clock of the database");
+      hit();
       step_clock();
       break;
     case Blow::restart:
-      if (main_.is_up && hit("the database restarts")) database_down(false, false, false, chance.scale(100ms, 20s));
+      if (main_.is_up && hit()) database_down(false, false, false, chance.scale(100ms, 20s));
       break;
     case Blow::database_crash:
-      if (main_.is_up && hit("the database crashes")) database_down(true, false, false, chance.scale(100ms, 20s));
+      if (main_.is_up && hit()) database_down(true, false, false, chance.scale(100ms, 20s));
       break;
     case Blow::fail_over:
-      if (main_.is_up && hit("the database fails over")) database_down(true, true, false, chance.scale(1s, 8s));
+      if (main_.is_up && hit()) database_down(true, true, false, chance.scale(1s, 8s));
       break;
     case Blow::set_back:
       if (!main_.is_up) break;
       if (!snapshot_) {
         take_snapshot();
-      } else if (world_.timeline.now() - snapshot_at_ > 2s && hit("the database is set back to a backup")) {
+      } else if (world_.timeline.now() - snapshot_at_ > 2s && hit()) {
         database_down(true, true, true, chance.scale(1s, 8s));
       }
       break;
     case Blow::no_tick: {
-      hit("no tick");
+      hit();
       const bool killed = chance.happens(0.5);
       main_ticker_.runs = false;
       world_.timeline.in(chance.scale(200ms, 25s), [this, killed] {
@@ -220,7 +291,7 @@ void Simulation::blow() {
     }
     case Blow::elsewhere:
       if (!snapshot_ && other_is_backup_) take_snapshot();
-      if (can_lead_elsewhere() && hit("another database answers")) database_elsewhere(chance.scale(500ms, 15s));
+      if (can_lead_elsewhere() && hit()) database_elsewhere(chance.scale(500ms, 15s));
       break;
   }
   world_.timeline.in(chance.scale(blow_every_ / 8, blow_every_ * 2), [this] { blow(); });

@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 namespace orrery::sim {
 namespace {
 
@@ -201,6 +203,11 @@ void Machine::start(ServerRef ref) {
   world_.processes.push_back({ref, number_, plan.cluster, plan.kind, plan.key, plan.hold, plan.public_bind.port,
                               plan.private_bind.port, world_.timeline.now(), std::nullopt});
   world_.alive.insert(run->process);
+  most_at_once_ =
+      std::max(most_at_once_,
+               static_cast<std::size_t>(std::count_if(world_.alive.begin(), world_.alive.end(), [this](std::size_t id) {
+                 return world_.processes[id].machine == number_;
+               })));
   world_.count("processes");
   world_.trace.add(fmt::format("{} runs {} {} {} ({})", name_, plan.cluster, plan.kind, plan.key, words(ref)));
   world_.began(world_.processes[run->process]);

@@ -76,6 +76,9 @@ class Machine {
   void steer(const agents::Steer& steer);
   void forget(ServerRef ref);
 
+  /// How many servers ran here at once, at most.
+  std::size_t most_at_once() const { return most_at_once_; }
+
   /// A process of it runs here, or ran.
   bool has_begun(ServerRef ref) const { return begun_.contains(ref); }
   /// Nothing of it runs, nor will.
@@ -130,6 +133,7 @@ class Machine {
   std::function<void(const agents::Event&)> agent_;
   std::map<Key, Run> runs_;
   std::set<ServerRef> begun_;
+  std::size_t most_at_once_ = 0;
   int pids_ = 0;
 };
 
