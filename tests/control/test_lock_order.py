@@ -100,7 +100,7 @@ class Caller:
         except psycopg2.Error as error:
             if not (error.pgcode or "").startswith("OR"):
                 self.errors.append(f"{error.pgcode} {str(error).strip()}")
-            self.refused += 1
+            self.refused += not ask
             return []
         finally:
             if not ask:
