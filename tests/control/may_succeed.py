@@ -40,6 +40,7 @@ def text_member(value):
 ONE_CLUSTER = Right("the login's, or the only one that is not stopped", is_null)
 ODD_NAME = Right("some of the odd ones are names", one_of("nobody", "NULL"))
 ANY_STATE = "state: cluster stopped, state: cluster starting, state: cluster shutting_down, state: cluster stopping"
+AGENT_STATE = "state: agent draining, state: agent lost, state: agent stopped"
 ANY_STATE_DOES = "it may be done to a cluster in any state"
 NAMES_NOBODY = Right("what names nobody is answered with null, as a wrong code is, so that names cannot be found out", writes=NOTHING, odd=True)
 NONE_WAITS = Right("nobody waits for nothing", writes=NOTHING)
@@ -60,7 +61,7 @@ MAY_SUCCEED = {
     "account_password_set": {"p_name, p_one_time_code": NAMES_NOBODY,
                              "state: server of a cluster shutting_down, state: server of a cluster stopping": Right("the account outlives it")},
     "agent_drain": {"p_seconds": Right("null: until it is empty; 0: now", one_of(None, 0)),
-                    "state: agent draining, state: agent lost, state: agent stopped": Right("nothing is to be placed on it when it is back; a second one replaces the deadline")},
+                    AGENT_STATE: Right("nothing is to be placed on it when it is back; a second one replaces the deadline")},
     "agent_fence": {"state: agent lost": Right("that is what it is for", writes=frozenset({"agent", "agent_heartbeat", "event"}))},
     "agent_heartbeat": {
         "p_inventory": Right("null: not sent; [] when nothing runs", one_of(None, "[]"), writes=GONE),
@@ -70,9 +71,10 @@ MAY_SUCCEED = {
         "p_inventory.pid, p_inventory starting.pid": Right("is only shown", one_of(None, MISSING, -1)),
         "p_inventory.unknown, p_inventory starting.unknown, p_load.unknown": UNREAD,
         "p_inventory twice, p_inventory starting twice": Right("said twice it is the same"),
-        "p_load": Right("none is as good as 0: a heartbeat is not refused for it", lambda value: value is None or value[:1] == "{", odd=True),
-        "p_load.cpu, p_load.memory_used_bytes": Right("a heartbeat is not refused for it", lambda value: value in (None, MISSING) or type(value) in (int, float)),
-        "state: agent draining, state: agent lost, state: agent stopped": Right("it is heard, and asked what it runs", writes=frozenset({"agent", "agent_heartbeat", "event"}))},
+        "p_load": Right("none is as good as 0", lambda value: value is None or value[:1] == "{", odd=True),
+        "p_load.cpu": Right("none is as good as 0", one_of(None, MISSING, 0.5)),
+        "p_load.memory_used_bytes": Right("none is as good as 0", one_of(None, MISSING, 2 ** 31)),
+        AGENT_STATE: Right("it is heard, and asked what it runs", writes=frozenset({"agent", "agent_heartbeat", "event"}))},
     "agent_register": {
         "p_name": ODD_NAME,
         "p_machine.host, p_machine.version, p_machine.public_address, p_machine.private_address":
@@ -81,7 +83,7 @@ MAY_SUCCEED = {
         "p_machine.memory_bytes": Right("2 GB is a size", one_of(2 ** 31)),
         "p_machine.lineage": Right("refused without an error: another database's", one_of(2 ** 31, 2 ** 70), writes=frozenset({"event"})),
         "p_machine.unknown": UNREAD,
-        "state: agent draining, state: agent lost, state: agent stopped": Right("it is up again")},
+        AGENT_STATE: Right("it is up again")},
     "agent_release": {"state: agent lost, state: agent stopped": Right("that is what it is for", writes=frozenset({"agent", "agent_heartbeat", "event"}))},
     "agent_report": {
         "p_reports": Right("[] tells nothing", one_of("[]"), writes=NOTHING),
@@ -89,7 +91,8 @@ MAY_SUCCEED = {
             STALE_REPORT._replace(values=one_of(-1, 2 ** 31)),
         "p_reports ready.epoch, p_reports exited.epoch": STALE_REPORT._replace(values=one_of(None, MISSING, -1, 2 ** 31)),
         "p_reports ready.state, p_reports exited.state": STALE_REPORT._replace(odd=True),
-        "p_reports done.ok": Right("so it is", one_of(True)), "p_reports not done.ok": Right("then it is done", one_of(True), writes=frozenset({"command", "server", "event"})),
+        "p_reports done.ok": Right("so it is", one_of(True)),
+        "p_reports not done.ok": Right("then it is done", one_of(True), writes=frozenset({"command", "server", "event"})),
         "p_reports ready.pid": Right("is only shown", one_of(None, MISSING, -1)),
         "p_reports exited.by_agent": Right("by itself, then", one_of(None, MISSING, True)),
         "p_reports exited.reason, p_reports not done.error": CUT,
@@ -97,9 +100,9 @@ MAY_SUCCEED = {
         "p_reports done.unknown, p_reports not done.unknown, p_reports ready.unknown, p_reports exited.unknown, p_reports stopping.unknown": UNREAD,
         "p_reports done twice, p_reports not done twice, p_reports ready twice, p_reports exited twice, p_reports stopping twice":
             Right("said twice it is done once"),
-        "state: agent draining, state: agent lost, state: agent stopped": STALE_REPORT},
+        AGENT_STATE: STALE_REPORT},
     "agent_resume": {"state: agent draining": Right("that is what it is for")},
-    "agent_waits_for": {"all, p_agent_id, state: agent draining, state: agent lost, state: agent stopped": NONE_WAITS},
+    "agent_waits_for": {"all, p_agent_id": NONE_WAITS, AGENT_STATE: NONE_WAITS},
     "character_create": {"p_cluster": ONE_CLUSTER, "p_key": Right("of a kind without a world function, whose keys all exist"), "p_name": Right("a player's choice"),
                          ANY_STATE: Right(ANY_STATE_DOES)},
     "cluster_create": {"p_cluster": ODD_NAME},
@@ -109,9 +112,11 @@ MAY_SUCCEED = {
     "cluster_resolve": {"all, p_cluster, p_stopped": READS._replace(values=is_null), "p_statement": Right("only for a HINT", writes=NOTHING, odd=True),
                         ANY_STATE: READS},
     "cluster_shutdown": {"p_cluster": ONE_CLUSTER, "p_seconds": Right("now", one_of(0)),
-                         "state: cluster starting": Right("it may be thought better of"), "state: cluster shutting_down": Right("a second one replaces the deadline")},
+                         "state: cluster starting": Right("it may be thought better of"),
+                         "state: cluster shutting_down": Right("a second one replaces the deadline")},
     "cluster_shutdown_cancel": {"state: cluster shutting_down": Right("that is what it is for")},
-    "cluster_start": {"all, p_cluster": Right("the only one that is stopped", is_null, writes=frozenset({"cluster", "server", "placement", "event"})), "state: cluster stopped": Right("that is what it is for")},
+    "cluster_start": {"all, p_cluster": Right("the only one that is stopped", is_null, writes=frozenset({"cluster", "server", "placement", "event"})),
+                      "state: cluster stopped": Right("that is what it is for")},
     "counted": {"all, p_count, p_noun": Right("makes words of whatever it is given", writes=NOTHING, odd=True)},
     "server_kind_set": {
         "p_kind": ODD_NAME,
@@ -144,7 +149,8 @@ MAY_SUCCEED = {
         "p_ends.session_id, p_ends.epoch": STALE._replace(values=one_of(None, MISSING, -1, 2 ** 31)),
         "p_ends.detail": CUT, "p_ends.state": Right("the game's own; what is no object is not kept", odd=True), "p_ends.unknown": UNREAD,
         "p_ends twice": Right("said twice it is done once"),
-        "state: server starting, state: server stopping": STALE, "state: server of a cluster shutting_down, state: server of a cluster stopping": Right("that is how they log out")},
+        "state: server starting, state: server stopping": STALE,
+        "state: server of a cluster shutting_down, state: server of a cluster stopping": Right("that is how they log out")},
     "session_kick": {"p_reason": WORDS, "state: session waiting, state: session playing elsewhere": Right("wherever it is")},
     "session_open": {"p_client_address": WORDS, "state: server of a cluster shutting_down": Right(PLAYED)},
     "session_select": {"state: server of a cluster shutting_down": Right(PLAYED)},

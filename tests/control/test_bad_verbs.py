@@ -338,7 +338,8 @@ def main():
         "select relname, oid from pg_class where relnamespace = any (array['orrery', 'space']::regnamespace[]) and relkind = 'r'")}
     # the first of a role tries everything, others what differs by what they see
     thorough = ["dba", "agents", "session_t", "viewer_t"]
-    logins = [*thorough, "admin_t", "agent_t", "servers", "space_owner_t", *(f"{role}_{cluster}" for role in ("agent", "session") for cluster in ("w", "down", "ending"))]
+    logins = [*thorough, "admin_t", "agent_t", "servers", "space_owner_t",
+              *(f"{role}_{cluster}" for role in ("agent", "session") for cluster in ("w", "down", "ending"))]
     may = {(row["oid"], row["login"]) for row in database.sql(
         "select p.oid, l.login from pg_proc p, unnest(%s) l (login) where has_function_privilege(l.login, p.oid, 'execute')", logins)}
     # what games alone may call is theirs to call rightly
@@ -362,7 +363,8 @@ def main():
     for text in [*wrong[:200], *surprising[:400]]:
         say(text)
     check("there are functions to try", len(functions) > 40 or options.functions, str(len(functions)))
-    check(f"{calls} calls of {len(functions)} functions by {len(logins)} logins: each that fails says why with class OR, in bounded words, in time", not wrong, f"{len(wrong)}")
+    check(f"{calls} calls of {len(functions)} functions by {len(logins)} logins: each that fails says why with class OR, in bounded words, in time",
+          not wrong, f"{len(wrong)}")
     check("what succeeds does so for a reason that stands in MAY_SUCCEED, and writes no more", not surprising, f"{len(surprising)}")
     idle = sorted(f"{function}: {where}" for function, where in set(MAY_SUCCEED_AT) - used if not options.functions or function in options.functions)
     check("and every reason there is of use", not idle, "; ".join(idle))
