@@ -191,7 +191,7 @@ class Worker:
         self.sessions_seen = collections.deque(maxlen=20)
         self.lost = None           # since when it is silent, for how long, and what holds its agent meanwhile
         weights = {
-            "request": 16, "stop": 3, "start": 1.5, "shutdown": 0.3, "cancel": 0.8, "kill": 5, "lose": 0.3, "crash": 0.5, "halt": 0.12,
+            "request": 16, "stop": 3, "start": 1.5, "shutdown": 0.3, "cancel": 0.8, "kill": 5, "lose": 0.4, "crash": 0.5, "halt": 0.12,
             "open": 30, "select": 60, "end": 16, "sync": 12, "tick": 0.4, "drain": 0.3, "resume": 1.2, "fence": 0.3, "kick": 2.5, "why": 2,
             "forged": 1.5, "over": 2,
         }
@@ -289,7 +289,7 @@ class Worker:
         """The network is gone for a while: too short, long enough, or long enough but somebody holds the agent just then."""
         if self.lost or self.agent.silent_until or not self.agent.registered:
             return
-        kind = self.rng.choice(("succeeded", "succeeded", "conflicted", "refused"))
+        kind = self.rng.choice(("succeeded", "succeeded", "succeeded", "conflicted", "conflicted", "refused"))
         now = time.monotonic()
         # the tick looks once a second
         seconds = self.rng.uniform(0.3, 0.8) * LEASE_S if kind == "refused" else LEASE_S + MARGIN_S + self.rng.uniform(1.3, 2)
