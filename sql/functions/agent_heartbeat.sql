@@ -16,14 +16,15 @@ security definer
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-  v_now     timestamptz;
-  v_agent   orrery.agent;
-  v_waits   boolean;
-  v_cpu     real;
-  v_memory  bigint;
-  v_digest  text;
-  v_given   bigint;
-  v_unknown jsonb := '[]'::jsonb;
+  v_now      timestamptz;
+  v_agent    orrery.agent;
+  v_waits    boolean;
+  v_cpu      real;
+  v_memory   bigint;
+  v_digest   text;
+  v_given    bigint;
+  v_unknown  jsonb := '[]'::jsonb;
+  v_commands jsonb := '[]'::jsonb;
 begin
   perform orrery.call_begin();
   if p_inventory is null and p_load -> 'cpu' between '0' and '1' and p_load -> 'memory_used_bytes' between '0' and '1000000000000000000' then
@@ -32,10 +33,15 @@ begin
     where b.agent_id = p_agent_id and b.digest = p_digest and b.told_to = sha256(convert_to(p_token || session_user, 'UTF8'))
       and b.told_version = (select coalesce(sum(c.version), 0) from orrery.cluster c) + (select i.incarnation from orrery.incarnation i)
     returning exists (select from orrery.command c where c.agent_id = p_agent_id and c.state in ('pending', 'claimed')) into v_waits;
-    if v_waits then
-      return jsonb_build_object('commands', orrery.command_claim(p_agent_id));
-    elsif found then
+    if not v_waits then
       return '{}'::jsonb;
+    elsif v_waits then
+      v_commands := orrery.command_claim(p_agent_id);
+      -- a start of a cluster that was started again meanwhile must not come before that news: the agent would end it
+      if exists (select from orrery.agent_heartbeat b where b.agent_id = p_agent_id
+          and b.told_version = (select coalesce(sum(c.version), 0) from orrery.cluster c) + (select i.incarnation from orrery.incarnation i)) then
+        return jsonb_build_object('commands', v_commands);
+      end if;
     end if;
   end if;
 
@@ -90,10 +96,12 @@ begin
     update orrery.agent_heartbeat b set digest = null, told_to = null where b.agent_id = p_agent_id;
     v_digest := null;
   end if;
+  -- before what it is told of clusters is read, for the same reason
+  v_commands := v_commands || orrery.command_claim(p_agent_id);
   return (
     select jsonb_build_object(
       'want_inventory', v_digest is distinct from p_digest,
-      'commands', orrery.command_claim(p_agent_id),
+      'commands', v_commands,
       'unknown', v_unknown,
       'clusters', (
         select coalesce(jsonb_agg(jsonb_build_object('name', c.cluster, 'state', c.state, 'notice_id', c.notice_id,

@@ -89,6 +89,9 @@ class World:
         """The call of a heartbeat with its inventory."""
         return "select orrery.agent_heartbeat(%s, %s, '{\"cpu\":0.1,\"memory_used_bytes\":1}', %s, %s)", *self.agent, digest, self.inventory()
 
+    def beat_ordinary(self, digest="01"):
+        return "select orrery.agent_heartbeat(%s, %s, '{\"cpu\":0.1,\"memory_used_bytes\":1}', %s)", *self.agent, digest
+
     def carry_out(self):
         reports = []
         for command in self.beat()["commands"]:
@@ -190,6 +193,22 @@ def judged_while_it_beats(database):
     check("it is up again", database.value("select state from orrery.agent where agent_id = %s", world.agent[0]) == "up")
 
 
+def news_with_a_command(database):
+    """What is new of a cluster comes with the commands that follow from it, not a heartbeat later: a start of a cluster that the agent
+    still takes for stopped would be ended by it."""
+    world = World(database, "news")
+    database.sql(*world.beat_whole(), user="agents")
+    check("an ordinary heartbeat", database.value(*world.beat_ordinary(), user="agents") == {})
+    database.value("select orrery.command_add(%s, 'tell', '{}', 'test')", world.servers["chat"][0])
+    with held(database, "select from orrery.agent_heartbeat where agent_id = %s for update", world.agent[0]):
+        beats = Call(database, "agents", *world.beat_ordinary())
+        check("a heartbeat waits", beats.waits(database))
+        database.sql("select orrery.cluster_shutdown(600, 'news')", user="dba")
+    check("it is answered", beats.end() is None, str(beats.code))
+    check("with the command and the news", [command["verb"] for command in beats.value.get("commands", [])] == ["tell"] and
+          [cluster["state"] for cluster in beats.value.get("clusters", [])] == ["shutting_down"], str(beats.value))
+
+
 def fenced_while_it_beats(database):
     """The same with agent_fence: its token is void from then on, for a heartbeat that was checked before too."""
     for lost in (False, True):
@@ -282,6 +301,7 @@ def main():
     hand_off_at_the_deadline(database)
     expiry_against_a_registration(database)
     judged_while_it_beats(database)
+    news_with_a_command(database)
     fenced_while_it_beats(database)
     succeeded_while_it_beats(database)
     nobody_holds_up_the_judgement(database)
