@@ -18,7 +18,7 @@ begin
   end if;
   if v_server.state = 'starting' then
     update orrery.server s
-    set state = 'ready', rule = 'server_ready', reason = 'reported READY', pid = p_pid, deadline_at = null, token = null
+    set state = 'ready', rule = 'server_ready', reason = 'reported READY', pid = case when p_pid > 0 then p_pid end, deadline_at = null, token = null
     where s.server_id = p_server_id;
     -- what was not wanted any more would be stopping
     with late as (

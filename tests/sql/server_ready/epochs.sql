@@ -1,7 +1,7 @@
 -- Catches a report of an earlier start that is taken for the present one, and players who are not told that their grid is up.
 begin;
 set local client_min_messages = warning;
-select plan(15);
+select plan(16);
 select orrery_test.cluster_running('t');
 select orrery_test.server_made('t', 'login', 'main') as login, orrery_test.server_made('t', 'grid', 'aldra-1', 'starting') as grid,
   orrery_test.server_made('t', 'grid', 'velo-2', 'stopping') as stops, orrery_test.server_made('t', 'grid', 'velo-3', 'requested') as waits, orrery_test.account_made('t', 'pat') as pat \gset
@@ -30,5 +30,8 @@ update orrery.cluster set state = 'starting', shutdown_at = null, rule = 'test' 
 select orrery_test.server_made('t', 'chat', 'main', 'starting') as chat \gset
 select orrery.server_ready(:chat, (select epoch from orrery.server where server_id = :chat), 9);
 select is(orrery_test.cluster_state(), 'running', 'the last that is always on lets its cluster run');
+select orrery_test.server_made('t', 'grid', 'aldra-2', 'starting') as other \gset
+select orrery.server_ready(:other, epoch, -7) from orrery.server where server_id = :other;
+select is((select format('%s %s', state, pid) from orrery.server where server_id = :other), 'ready ', 'a number that is no process''s is not kept');
 select * from finish();
 rollback;
