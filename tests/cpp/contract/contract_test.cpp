@@ -374,7 +374,7 @@ TEST_F(ContractTest, OfTwoAgentsOfOneIdentityTheLaterTakesOver) {
   earlier.pass(2s);
   auto quits = earlier.take<agents::Quit>();
   ASSERT_EQ(quits.size(), 1u) << earlier.said();
-  EXPECT_EQ(quits[0].status, agents::status_refused);
+  EXPECT_EQ(quits[0].status, agents::status_superseded);
   later.pass(60s);
   EXPECT_TRUE(later.take<agents::Quit>().empty()) << later.said();
   later.take<agents::Heartbeat>();
