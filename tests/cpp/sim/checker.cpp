@@ -38,7 +38,11 @@ void Checker::watch(Database& database, bool set_back) {
   placement_epoch_.clear();
   read_events();
   read_servers();
-  // Who owned a key when the backup was made owns it again, whoever did since.
+  // Who owned a key when the backup was made owns it again, whoever did since. What was given since is compared no
+  // more: another heir of the backup may have the same incarnation, and agents that obeyed that one do not obey this
+  // one.
+  owner_epoch_.clear();
+  backup_incarnation_ = number(database.rows("select coalesce(max(incarnation), 0) from orrery.incarnation")[0][0]);
   for (const auto& [id, server] : servers_) {
     if (server.is_live()) restored_.insert({ServerId{id}, Epoch{server.epoch}});
   }
@@ -110,9 +114,11 @@ void Checker::compare_processes() {
     if (owner) broken(fmt::format("{} and {} own one key", words(*owner), words(p)));
     owner = &p;
     std::uint64_t& epoch = owner_epoch_[{p.cluster, p.kind, p.key}];
-    if (p.ref.epoch.value < epoch && !restored_.contains(p.ref))
+    if (p.ref.epoch.value < epoch)
       broken(fmt::format("{} owns its key under an older epoch than one before", words(p)));
-    epoch = std::max(epoch, p.ref.epoch.value);
+    epoch = p.ref.epoch.value;
+    if (backup_incarnation_ && p.ref.epoch.value >> 32 <= *backup_incarnation_ && !restored_.contains(p.ref))
+      broken(fmt::format("{} has an epoch that may have been given after the backup was made", words(p)));
   }
 }
 

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <set>
 #include <string>
 #include <tuple>
@@ -67,7 +68,8 @@ class Checker {
   std::set<ServerRef> started_;
   std::map<std::uint64_t, std::size_t> machine_of_;  // agent id → machine
   std::set<ServerRef> disowned_;                     // given before the database was set back, and unknown to it now
-  std::set<ServerRef> restored_;                     // known to it because its backup has them
+  std::optional<std::uint64_t> backup_incarnation_;
+  std::set<ServerRef> restored_;  // known to it because its backup has them
 };
 
 }  // namespace orrery::sim
