@@ -29,11 +29,13 @@ grant execute on function orrery.bench_empty(bigint, text, jsonb, text, jsonb) t
 pq = ctypes.CDLL("libpq.so.5")
 for name, result in (("PQconnectdb", ctypes.c_void_p), ("PQgetResult", ctypes.c_void_p), ("PQgetvalue", ctypes.c_char_p),
                      ("PQerrorMessage", ctypes.c_char_p), ("PQresultErrorMessage", ctypes.c_char_p), ("PQfreemem", None),
+                     ("PQresultErrorField", ctypes.c_char_p),
                      ("PQnotifies", ctypes.c_void_p), ("PQclear", None), ("PQfinish", None)):
     getattr(pq, name).restype = result
 for name in ("PQstatus", "PQsocket", "PQconsumeInput", "PQisBusy", "PQgetResult", "PQresultStatus", "PQresultErrorMessage", "PQntuples",
              "PQclear", "PQfinish", "PQerrorMessage", "PQnotifies", "PQfreemem"):
     getattr(pq, name).argtypes = [ctypes.c_void_p]
+pq.PQresultErrorField.argtypes = [ctypes.c_void_p, ctypes.c_int]
 pq.PQgetvalue.argtypes = pq.PQgetisnull.argtypes = [ctypes.c_void_p, ctypes.c_int, ctypes.c_int]
 pq.PQsendQueryParams.argtypes = [ctypes.c_void_p, ctypes.c_char_p, ctypes.c_int, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p,
                                  ctypes.c_void_p, ctypes.c_int]
@@ -44,7 +46,9 @@ class Notification(ctypes.Structure):
 
 
 class Connection:
-    """A connection of libpq: one statement under way at a time."""
+    """A connection of libpq: one statement under way at a time. One that waited for a lock in vain is sent again, as agents do."""
+
+    again = 0  # how often, of all
 
     def __init__(self, conninfo):
         self.pq = pq.PQconnectdb(conninfo.encode())
@@ -54,6 +58,7 @@ class Connection:
         self.busy = False
 
     def send(self, sql, *params):
+        self.sent = (sql, *params)
         values = (ctypes.c_char_p * len(params))(*[p if p is None or isinstance(p, bytes) else str(p).encode() for p in params])
         if not pq.PQsendQueryParams(self.pq, sql, len(params), None, values, None, None, 0):
             raise RuntimeError(pq.PQerrorMessage(self.pq).decode())
@@ -65,14 +70,20 @@ class Connection:
             raise RuntimeError(pq.PQerrorMessage(self.pq).decode())
         if not self.busy or pq.PQisBusy(self.pq):
             return False, None
-        value = None
+        value, in_vain = None, False
         while result := pq.PQgetResult(self.pq):
             if pq.PQresultStatus(result) not in (1, 2):
-                raise RuntimeError(pq.PQresultErrorMessage(result).decode())
+                in_vain = pq.PQresultErrorField(result, ord("C")) == b"55P03"
+                if not in_vain:
+                    raise RuntimeError(pq.PQresultErrorMessage(result).decode())
             if pq.PQntuples(result) and not pq.PQgetisnull(result, 0, 0):
                 value = pq.PQgetvalue(result, 0, 0)
             pq.PQclear(result)
         self.busy = False
+        if in_vain:
+            Connection.again += 1
+            self.send(*self.sent)
+            return False, None
         return True, value
 
     def notifications(self):

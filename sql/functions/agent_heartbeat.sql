@@ -29,7 +29,7 @@ begin
   perform orrery.call_begin();
   if p_inventory is null and p_load -> 'cpu' between '0' and '1' and p_load -> 'memory_used_bytes' between '0' and '1000000000000000000' then
     update orrery.agent_heartbeat b
-    set beat_at = orrery.clock(), cpu = (p_load -> 'cpu')::real, memory_used_bytes = (p_load -> 'memory_used_bytes')::bigint
+    set beat_at = orrery.clock(), cpu = round((p_load -> 'cpu')::numeric, 4)::real, memory_used_bytes = (p_load -> 'memory_used_bytes')::bigint
     where b.agent_id = p_agent_id and b.digest = p_digest and b.told_to = sha256(convert_to(p_token || session_user, 'UTF8'))
       and b.told_version = (select coalesce(sum(c.version), 0) from orrery.cluster c) + (select i.incarnation from orrery.incarnation i)
     returning exists (select from orrery.command c where c.agent_id = p_agent_id and c.state in ('pending', 'claimed')) into v_waits;
@@ -48,7 +48,7 @@ begin
   v_now := orrery.clock();
   v_agent := orrery.agent_check(p_agent_id, p_token);
   begin
-    v_cpu := coalesce((p_load ->> 'cpu')::real, 0);
+    v_cpu := coalesce(round((p_load ->> 'cpu')::numeric, 4)::real, 0);
     v_memory := coalesce((p_load ->> 'memory_used_bytes')::bigint, 0);
     perform from jsonb_to_recordset(p_inventory) as i(server_id bigint, epoch bigint, state text, pid integer) where i.server_id is null or i.epoch is null;
     if found or jsonb_typeof(p_load) <> 'object' or v_cpu not between 0 and 1 or v_memory not between 0 and 1000000000000000000 then
@@ -72,8 +72,8 @@ begin
   end if;
   if p_inventory is not null then
     v_given := (orrery.incarnation_current() << 32) + (select q.last_value from orrery.epoch_seq q);
-    -- once a minute at most: after one, epochs of the incarnation before are beyond nothing
-    if exists (select from jsonb_to_recordset(p_inventory) as i(epoch bigint) where i.epoch > v_given and i.epoch >> 32 = v_given >> 32)
+    -- Only a login of all is believed so much. Once a minute at most: after one, epochs of the incarnation before are beyond nothing.
+    if orrery.login_cluster() = '*' and exists (select from jsonb_to_recordset(p_inventory) as i(epoch bigint) where i.epoch > v_given and i.epoch >> 32 = v_given >> 32)
       and not exists (select from orrery.event e
         where e.noun = 'incarnation' and e.rule = 'agent_heartbeat' and e.recorded_at > v_now - interval '1 minute') then
       perform from orrery.incarnation i for update;

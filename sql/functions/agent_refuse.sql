@@ -26,7 +26,9 @@ begin
     perform orrery.event_add(null, 'agent', v_id, 'agent_register_refused', v_message);
   end if;
   return jsonb_build_object('code', 'OR011', 'message', v_message,
-    'hint', format('If this database is to take over: SELECT incarnation_raise(%s)', p_incarnation));
+    -- the highest that incarnation_raise takes
+    'hint', case when p_incarnation <= 1 << 30 then format('If this database is to take over: SELECT incarnation_raise(%s)', p_incarnation)
+      else 'No incarnation is above that: remove the file database from its data directory, and what it runs is stopped' end);
 end
 $$;
 comment on function orrery.agent_refuse(text, bigint, text, orrery.incarnation) is 'Why an agent must not obey this database; null when it must.';

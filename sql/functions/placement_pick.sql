@@ -1,9 +1,11 @@
 -- placement_pick: the least loaded agent on which a server of a kind can run now, or null; and why, in words.
 -- Suitable: up, not draining, heard of within the lease, holds a credential of the cluster, has cpu and memory that no server reserved,
 -- has the fixed public port of the kind free, and enough ports of its range. Least loaded: by what is reserved, then by cpu.
+-- p_failed_on: the agent on which it ended by itself, taken only when no other is suitable: perhaps it is the machine.
 -- Writes: nothing.   Locks: none; server_place checks again under the agent's lock.
 -- Errors: none.      Called by: server_place, tick_drains, server_waits_for.
-create or replace function orrery.placement_pick(p_cluster text, p_kind text, out agent_id bigint, out reason text)
+create or replace function orrery.placement_pick(
+  p_cluster text, p_kind text, p_failed_on bigint default null, out agent_id bigint, out reason text)
 language plpgsql stable
 set search_path = pg_catalog, pg_temp
 as $$
@@ -43,8 +45,8 @@ begin
     -- the others are none of this cluster's business, nor are their names
     where p_cluster = any (a.clusters)
   )
-  select (array_agg(j.agent_id order by j.reserved, j.cpu, j.agent_id) filter (where j.no is null))[1],
-    (array_agg(j.reserved order by j.reserved, j.cpu, j.agent_id) filter (where j.no is null))[1],
+  select (array_agg(j.agent_id order by j.agent_id is not distinct from p_failed_on, j.reserved, j.cpu, j.agent_id) filter (where j.no is null))[1],
+    (array_agg(j.reserved order by j.agent_id is not distinct from p_failed_on, j.reserved, j.cpu, j.agent_id) filter (where j.no is null))[1],
     count(*) filter (where j.no is null), count(*),
     array_agg(j.name || ' ' || j.no order by j.name) filter (where j.no is not null)
   into placement_pick.agent_id, v_reserved, v_yes, v_all, v_no
@@ -58,4 +60,4 @@ begin
     || case when placement_pick.agent_id is null then '' else format(': %s %% reserved', round((v_reserved * 100)::numeric)) end;
 end
 $$;
-comment on function orrery.placement_pick(text, text) is 'The least loaded agent with room for a kind of server, and why it or why none.';
+comment on function orrery.placement_pick(text, text, bigint) is 'The least loaded agent with room for a kind of server, and why it or why none.';

@@ -14,6 +14,8 @@ declare
   c_defaults constant jsonb := '{"args":[],"env":{},"cpu_millis":100,"memory_bytes":67108864,"sessions_max":1000,
     "ready_deadline_ms":10000,"stop_grace_ms":5000,"start_attempts_max":5,"on_isolation":"stop",
     "limits":{},"log_bytes_max":16777216,"log_files":3}'::jsonb;
+  -- as JSON: a heartbeat hands out up to commands_per_heartbeat starts, and execve takes no argument of more than 128 KiB
+  c_arguments_max constant integer := 65536;
   c_limits constant text[] := array['nofile', 'nproc', 'address_space_bytes', 'file_size_bytes', 'core_bytes', 'cpu_s'];
   v_cluster text;
   v_unknown text;
@@ -56,6 +58,9 @@ begin
   elsif p_spec ? 'env' and (jsonb_typeof(p_spec -> 'env') <> 'object' or p_spec -> 'env' ? ''
       or jsonb_path_exists(p_spec, 'strict $.env.* ? (@.type() <> "string")', '{}', true)) then
     v_message := 'env is an object of texts, by names that are not empty.';
+  elsif octet_length((p_spec -> 'args')::text) + coalesce(octet_length((p_spec -> 'env')::text), 0) > c_arguments_max
+      or octet_length((p_spec -> 'env')::text) > c_arguments_max then
+    v_message := format('args and env have %s bytes at most together: each start carries them.', c_arguments_max);
   elsif length(p_spec ->> 'always_on_key') not between 1 and 200 or p_spec ->> 'always_on_key' ~ '[[:cntrl:]]' then
     v_message := 'always_on_key has 1 to 200 characters, none of them a control character.';
   end if;

@@ -25,14 +25,14 @@ begin
   if not found then
     return false;
   end if;
-  select * into v_pick from orrery.placement_pick(v_server.cluster, v_server.kind);
+  select * into v_pick from orrery.placement_pick(v_server.cluster, v_server.kind, case when v_server.failures > 0 then v_server.failed_on end);
   if v_pick.agent_id is not null then
     select * into v_agent from orrery.agent a where a.agent_id = v_pick.agent_id for no key update skip locked;
     if not found then
       return false;
     end if;
     -- another placement may have taken the room before the lock
-    select * into v_pick from orrery.placement_pick(v_server.cluster, v_server.kind);
+    select * into v_pick from orrery.placement_pick(v_server.cluster, v_server.kind, case when v_server.failures > 0 then v_server.failed_on end);
     if v_pick.agent_id <> v_agent.agent_id then
       return false;
     end if;

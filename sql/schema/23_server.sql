@@ -14,6 +14,7 @@ create table if not exists orrery.server (
   try_at       timestamptz,
   deadline_at  timestamptz,
   failures     integer     not null default 0,
+  failed_on    bigint,
   empty_since  timestamptz,
   token        text,
   token_hash   bytea,
@@ -31,6 +32,7 @@ create table if not exists orrery.server (
     or (agent_id is not null and token_hash is not null and on_isolation is not null)),
   constraint server_key_size check (length(key) between 1 and 200)
 );
+alter table orrery.server add column if not exists failed_on bigint;
 create index if not exists server_cluster_kind_idx on orrery.server (cluster, kind, key);
 create index if not exists server_agent_idx on orrery.server (agent_id) where state in ('starting', 'ready', 'stopping');
 create index if not exists server_waiting_idx on orrery.server (try_at) where state = 'requested';
@@ -49,6 +51,7 @@ comment on column orrery.server.public_port is 'UDP; as last placed.';
 comment on column orrery.server.private_host is 'What other servers reach it by; as last placed.';
 comment on column orrery.server.private_port is 'UDP; as last placed.';
 comment on column orrery.server.failures is 'Starts and runs that ended by themselves in a row.';
+comment on column orrery.server.failed_on is 'Agent on which it ended by itself last; another is preferred while it has failures.';
 comment on column orrery.server.token is 'Secret of the epoch, kept only until the start command is reported; token_hash is what calls are checked against.';
 
 create table if not exists orrery.port (

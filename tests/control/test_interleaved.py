@@ -221,7 +221,7 @@ def fenced_while_it_beats(database):
             beats = Call(database, "agents", *world.beat_whole())
             check("the heartbeat waits for the fence", beats.waits(database))
             operator.commit()
-        check("it is refused", beats.end() == "OR004", str(beats.code))
+        check("it is told to register anew", beats.end() == "OR001", str(beats.code))
         check("and the agent stays lost", database.value("select state from orrery.agent where agent_id = %s", world.agent[0]) == "lost")
 
 

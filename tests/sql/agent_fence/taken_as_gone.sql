@@ -34,8 +34,8 @@ select is((select count(*) from orrery.command where server_id in (:keep, :stops
 select is((select count(*) from orrery.port where agent_id = (pg_temp.a()).agent_id), 0::bigint, 'its ports are free');
 select orrery.tick();
 select is((select a.name from orrery.server s join orrery.agent a using (agent_id) where s.server_id = :keep), 'b', 'at once, elsewhere');
-select is(orrery_test.refusal(format('select orrery_test.beat(%L)', :'a')) ->> 'code', 'OR004', 'the token of the fenced one is void');
-select is(orrery_test.refusal(format('select orrery_test.report(%L, ''[]'')', :'a')) ->> 'code', 'OR004', 'for reports too');
+select is(orrery_test.refusal(format('select orrery_test.beat(%L)', :'a')) ->> 'code', 'OR001', 'the token of the fenced one is void, and it is told to register');
+select is(orrery_test.refusal(format('select orrery_test.report(%L, ''[]'')', :'a')) ->> 'code', 'OR001', 'for reports too');
 select orrery_test.agent_up('agent-t', '{"clusters":["t"]}') as a \gset
 select is(orrery_test.beat(:'a') ->> 'want_inventory', 'true', 'should it return it is asked what it runs');
 select is(orrery_test.beat(:'a', jsonb_build_array(jsonb_build_object('server_id', :keep, 'epoch', :old::bigint, 'state', 'ready'))) -> 'unknown',
