@@ -26,7 +26,10 @@ declare
   v_unknown  jsonb := '[]'::jsonb;
   v_commands jsonb := '[]'::jsonb;
 begin
-  perform orrery.call_begin();
+  -- as call_begin does, which as a function of its own would be a tenth of an ordinary heartbeat
+  if current_setting('lock_timeout') = '0' then
+    perform set_config('lock_timeout', '2500ms', true);
+  end if;
   if p_inventory is null and p_load -> 'cpu' between '0' and '1' and p_load -> 'memory_used_bytes' between '0' and '1000000000000000000' then
     update orrery.agent_heartbeat b
     set beat_at = orrery.clock(), cpu = round((p_load -> 'cpu')::numeric, 4)::real, memory_used_bytes = (p_load -> 'memory_used_bytes')::bigint
@@ -67,8 +70,13 @@ begin
     where c.cluster in (select s.cluster from orrery.server s where s.agent_id = p_agent_id and s.state in ('starting', 'ready', 'stopping'))
     order by c.cluster for no key update;
     update orrery.agent a set state = 'up', rule = 'agent_heartbeat', reason = 'heard of again'
-    where a.agent_id = p_agent_id and a.state = 'lost';
-    perform orrery.agent_returned(p_agent_id);
+    where a.agent_id = p_agent_id and a.state = 'lost' and a.token_hash = v_agent.token_hash;
+    if found then
+      perform orrery.agent_returned(p_agent_id);
+    else
+      -- fenced or registered anew meanwhile
+      v_agent := orrery.agent_check(p_agent_id, p_token);
+    end if;
   end if;
   if p_inventory is not null then
     v_given := (orrery.incarnation_current() << 32) + (select q.last_value from orrery.epoch_seq q);

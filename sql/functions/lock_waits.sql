@@ -1,5 +1,5 @@
 -- lock_waits: who waits for a lock in this database, and the sessions that stand in the way: mostly a transaction that
--- somebody left open. A daemon's call that waits ends after call_lock_ms and is made anew, so it comes and goes here.
+-- somebody left open. A daemon's call that waits ends after 2.5 s and is made anew, so it comes and goes here.
 -- Reads: pg_stat_activity of every login (orrery_owner is a member of pg_read_all_stats).   Locks: none.
 -- Errors: none; a login that sees one cluster is shown none, since they are of all.   Called by: lock_status.
 create or replace function orrery.lock_waits() returns table (

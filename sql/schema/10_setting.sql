@@ -51,7 +51,6 @@ insert into orrery.setting (name, value, unit, min_value, max_value, comment) va
   ('event_days_ahead',      14,    'days',  2,    60,       'Partitions of event that exist in advance.'),
   ('event_days_kept',       90,    'days',  1,    3650,     'How long events are kept.'),
   ('partition_lock_ms',     200,   'ms',    10,   10000,    'How long dropping a partition of event may wait for its lock, and keep who writes events waiting.'),
-  ('call_lock_ms',          2500,  'ms',    100,  60000,    'How long a call of an agent or a server waits for a lock before it fails and is made anew; agents give an answer 5 s.'),
   ('ended_kept_s',          3600,  's',     1,    2592000,  'How long rows of ended servers and sessions are kept to answer questions about them.'),
   ('purge_rows_max',        20000, 'count', 100,  1000000,  'Old rows of a table deleted in one step at most, so that the step ends in its time.')
 on conflict (name) do nothing;

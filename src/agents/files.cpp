@@ -16,7 +16,7 @@ Error system_error(const std::string& what, int code) {
 }
 
 Result<std::string> read_file(const std::string& path) {
-  const Fd fd(open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  const Fd fd(open(path.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC));
   if (!fd) return system_error(path);
   std::string text;
   std::array<char, 16384> part;

@@ -114,9 +114,10 @@ Result<pid_t> launch_shim(const std::string& shim_path, const std::string& direc
   return pid;
 }
 
+// O_NONBLOCK: a fifo that somebody put there is opened, not waited for.
 Result<Lock> lock_of(const std::string& directory) {
   const std::string path = directory + "/" + state_name;
-  const Fd state(open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  const Fd state(open(path.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC));
   if (!state && errno == ENOENT) return Lock::free;
   if (!state) return system_error(path);
   if (flock(state.get(), LOCK_EX | LOCK_NB) == 0) return Lock::free;
@@ -125,7 +126,7 @@ Result<Lock> lock_of(const std::string& directory) {
 
 Result<std::optional<ShimState>> read_state_of(const std::string& directory) {
   const std::string path = directory + "/" + state_name;
-  const Fd fd(open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  const Fd fd(open(path.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC));
   if (!fd && errno != ENOENT) return system_error(path);
   std::optional<ShimState> state;
   // A shim may be writing it.

@@ -55,6 +55,17 @@ class RunDirTest : public HostTest {
   }
 };
 
+// Catches an agent that hangs in opening what is no file.
+TEST_F(RunDirTest, AFifoIsNotWaitedFor) {
+  const std::string directory = dir_ + "/odd";
+  std::filesystem::create_directory(directory);
+  ASSERT_EQ(mkfifo((directory + "/state").c_str(), 0600), 0);
+  (void)lock_of(directory);
+  EXPECT_FALSE(read_state_of(directory));
+  ASSERT_EQ(mkfifo((directory + "/plan").c_str(), 0600), 0);
+  (void)read_file(directory + "/plan");
+}
+
 // Catches a healthy server whose shim is heard by nobody, because the file does not say who that is: what the shim
 // wrote first failed, or all of it was lost.
 TEST_F(RunDirTest, AShimWhoseStateSaysNothingIsBelieved) {
