@@ -23,8 +23,8 @@ create temp table rules (rule) as values ('agent_report'), ('agent_ended_server'
 select results_eq($$select k.kind, string_agg(r.rule, ' ' order by r.rule) filter (where pg_temp.then_is(k.kind, r.rule) = 'requested')
   from (values ('plain'), ('idle'), ('holds'), ('always')) k (kind), rules r group by k.kind order by k.kind$$,
   $$values ('always', 'agent_ended_server agent_fence agent_inventory_compare agent_report tick_agents'),
-    ('holds', 'agent_ended_server agent_fence agent_inventory_compare tick_agents'), ('idle', null), ('plain', 'agent_ended_server agent_fence tick_agents')$$,
-  'one that nobody waits for is wanted again when it is always on, when its agent ended it or its machine is gone, or when it held and its agent has none');
+    ('holds', 'agent_ended_server agent_fence agent_inventory_compare tick_agents'), ('idle', null), ('plain', 'agent_fence tick_agents')$$,
+  'one that nobody waits for is wanted again when it is always on, when its machine is gone, or when it held and its agent has none');
 select set_eq($$select pg_temp.then_is('idle', rule, 'starting') from rules$$, array['requested'], 'one that had not become ready is still wanted');
 select set_eq($$select pg_temp.then_is('always', rule, 'stopping') from rules$$, array['stopped'], 'one that was told to stop is not');
 
