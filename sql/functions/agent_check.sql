@@ -1,6 +1,7 @@
 -- agent_check: the check that every call of an agent begins with; the agent's row.
 -- Writes: nothing.   Locks: none.
--- Errors: OR001 unknown, or fenced meanwhile: it registers anew; OR004 wrong token, OR010 a login that does not see every cluster of the agent.
+-- Errors: OR001 unknown, or fenced meanwhile: it registers anew; OR004 wrong token; OR010 a login that does not see every
+-- cluster of the agent.
 -- Called by: agent_heartbeat, agent_report.
 create or replace function orrery.agent_check(p_agent_id bigint, p_token text) returns orrery.agent
 language plpgsql stable
@@ -19,10 +20,10 @@ begin
       format('Login %s sees %s.', session_user, coalesce('cluster ' || v_login, 'no cluster')),
       format('SELECT cluster_grant(''*'', %L)', session_user));
   end if;
-  if (p_token is null or v_agent.token_hash <> sha256(convert_to(p_token, 'UTF8'))) and v_agent.state = 'lost' and v_agent.identity_hash is not null then
-    perform orrery.fail('OR001', format('agent %s is lost and its token void', v_agent.name), v_agent.reason, 'It registers anew.');
-  end if;
   if p_token is null or v_agent.token_hash <> sha256(convert_to(p_token, 'UTF8')) then
+    if v_agent.state = 'lost' and v_agent.identity_hash is not null then
+      perform orrery.fail('OR001', format('agent %s is lost and its token void', v_agent.name), v_agent.reason, 'It registers anew.');
+    end if;
     perform orrery.fail('OR004', format('agent %s: wrong token', v_agent.name),
       format('Another process registered as %s at %s.', v_agent.name, to_char(v_agent.registered_at, 'YYYY-MM-DD HH24:MI:SS')),
       'One agent runs under a name; end this one or give it another name.');

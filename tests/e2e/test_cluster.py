@@ -113,7 +113,7 @@ stack.sql("select server_kind_set('grid', '{\"idle_stop_ms\":1500}')")
 visitors = stack.start_bots("visitors", 2, "--for", "12")
 check("a visit starts a grid", wait_until("a grid", lambda: stack.value(
     "select count(*)::int from server_status where kind = 'grid' and state = 'ready'") > 0, 30))
-check("the visitors leave by themselves", visitors.wait(40) == 0, visitors.tail())
+check("the visitors leave by themselves", visitors.wait(39) == 0, visitors.tail())
 check("their grids stop, login and chat stay", wait_until("grids to stop", lambda: {
     row["kind"] for row in stack.sql("select kind from server_status")} == {"login", "chat"}, 20))
 check("an event says why", stack.value("select count(*)::int from event_log where rule = 'tick_idle' and reason = 'nobody is on it'") > 0)
