@@ -357,7 +357,8 @@ class Worker:
         return [p for p in self.agent.processes.values() if p.role in roles and p.state in ("ready", "stopping")]
 
     def open(self):
-        for process in self.rng.sample(self.servers("login"), 1) if self.servers("login") else ():
+        servers = self.servers("login")
+        for process in self.rng.sample(servers, min(1, len(servers))):
             account = 10 ** 12 if self.odd(0.03) else self.rng.choice(self.accounts[process.cluster])
             outcome, answer = self.caller.call("open", f"session_{process.cluster}", "select orrery.session_open(%s, %s, %s, %s, %s)",
                                                *process.me(), account, "192.0.2.9:9")
