@@ -53,7 +53,7 @@ begin
     for v_json in select r.value from jsonb_array_elements(p_reports) with ordinality r(value, n) order by r.n loop
       select * into v_report from jsonb_to_record(v_json)
         as r(command_id bigint, ok boolean, error text, server_id bigint, epoch bigint, state text, pid integer, reason text,
-          by_agent boolean);
+          by_agent boolean, by_lease boolean);
       if v_report.command_id is null and v_report.server_id is null and v_report.state = 'stopping' then
         update orrery.agent a set state = 'stopped', rule = 'agent_report', reason = 'its operator stopped it'
         where a.agent_id = p_agent_id and a.state <> 'stopped';
@@ -72,7 +72,7 @@ begin
           when v_report.state = 'ready' then orrery.server_ready(v_report.server_id, v_report.epoch, v_report.pid)
           when v_report.state = 'exited' then v_server.state in ('stopped', 'failed')
             or orrery.server_exited(v_report.server_id, v_report.epoch,
-              case when v_report.by_agent then 'agent_ended_server' else 'agent_report' end,
+              case when v_report.by_lease then 'lease_over' when v_report.by_agent then 'agent_ended_server' else 'agent_report' end,
               coalesce(regexp_replace(left(v_report.reason, c_words_max), '[[:cntrl:]]', ' ', 'g'), 'exited'))
           else false end;
       end if;

@@ -1,11 +1,11 @@
 -- server_exited: a server's process is gone (reported, not in the inventory, or its agent is lost). Frees what it held
 -- and decides: stopped, tried again under a new epoch after a backoff, or failed. Its players: orphaned when it died, ended
 -- when it was told to stop or when they had only logged in. False when the epoch is stale.
--- It counts as the server's own failure unless p_rule says that its agent ended it or never began it, or was fenced (then it
--- is tried again at once), or is gone (then after start_backoff_ms). An always-on server is tried for as long as its cluster
+-- It counts as the server's own failure unless p_rule says that its agent ended it or never began it, that its lease was over, or
+-- that its agent was fenced (then it is tried again at once), or is gone (then after start_backoff_ms). An always-on server is tried for as long as its cluster
 -- is up; any other fails for good after start_attempts_max failures. One that was ready is wanted again when it is always on,
--- when players wait for it, and, if its kind never stops for being empty, when its machine is gone (or it held, and its agent
--- came back without it).
+-- when players wait for it, and, if its kind never stops for being empty, when its machine is gone or was cut off
+-- beyond the lease (or it held, and its agent came back without it).
 -- A cluster's deadline is left to the tick, which holds no session yet: here it only leaves nothing wanted.
 -- Writes: server, placement, port, command, session, attachment, event.
 -- Locks: cluster, placement, server, session.   Errors: none.
@@ -19,7 +19,7 @@ declare
   v_server   orrery.server;
   v_kind     orrery.server_kind;
   v_cluster  orrery.cluster;
-  v_at_once  boolean := p_rule in ('agent_ended_server', 'agent_fence', 'tick_commands');
+  v_at_once  boolean := p_rule in ('agent_ended_server', 'lease_over', 'agent_fence', 'tick_commands');
   v_own      boolean := not v_at_once and p_rule not in ('agent_inventory_compare', 'tick_agents');
   v_owner    boolean;
   v_wanted   boolean;
@@ -48,7 +48,7 @@ begin
   v_wanted := v_server.state <> 'stopping' and v_owner
     and v_cluster.state in ('starting', 'running', 'shutting_down') and coalesce(v_cluster.shutdown_at > v_now, true)
     and (v_server.state = 'starting' or v_kind.always_on_key is not distinct from v_server.key
-      or v_kind.idle_stop_ms is null and (p_rule in ('agent_fence', 'tick_agents') or not v_own and v_server.on_isolation = 'hold')
+      or v_kind.idle_stop_ms is null and (p_rule in ('agent_fence', 'lease_over', 'tick_agents') or not v_own and v_server.on_isolation = 'hold')
       or exists (select from orrery.session s where s.server_id = p_server_id and s.state = 'orphaned')
       or exists (select from orrery."character" c join orrery.session s on s.character_id = c.character_id
                  where c.cluster = v_server.cluster and c.kind = v_server.kind and c.key = v_server.key and s.state = 'waiting'));

@@ -20,6 +20,8 @@ $$;
 do $$
 begin
   execute format('alter database %I set jit = off', current_database());
+  -- a function looks again once it holds its locks: a snapshot of before would show it the past
+  execute format('alter database %I set default_transaction_isolation = %L', current_database(), 'read committed');
 end
 $$;
 

@@ -20,6 +20,16 @@ select is((select count(*) from shares, jsonb_array_elements(relays) r), 8::bigi
 create temp table versions as select a.agent_id, a.xmin as version from orrery.agent a;
 select orrery.agent_listeners();
 select is_empty('select agent_id, xmin from orrery.agent except select * from versions', 'what does not change is not written');
+update orrery.agent set private_port = private_port + 1 where name = 'agent-12';
+select orrery.agent_listeners();
+select is((select count(*) from shares, jsonb_array_elements(relays) r join orrery.agent a on a.agent_id = (r ->> 'agent_id')::bigint and a.private_port = (r ->> 'port')::integer),
+  8::bigint, 'one that moved is rung where it is');
+update orrery.agent set relays = (select b.relays from orrery.agent b where b.name = 'agent-2') where name = 'agent-3';
+select orrery.agent_listeners();
+select is((select count(distinct r ->> 'agent_id') from shares, jsonb_array_elements(relays) r), 8::bigint, 'none is rung by two, and another by nobody');
+update orrery.agent set relays = '[]' where name = 'agent-2';
+select orrery.agent_listeners();
+select is((select count(*) from shares, jsonb_array_elements(relays) r), 8::bigint, 'nor forgotten');
 select orrery.setting_set('listeners_max', 64);
 select orrery.agent_listeners();
 select is((select count(*) from orrery.agent where relays <> '[]'), 0::bigint, 'when all listen nothing is passed on');

@@ -36,5 +36,8 @@ select is_empty($$select * from changes where statement !~ '(\mset|,)\s+rule = '
 select is_empty($$select name, m[1] from ours p, regexp_matches(p.prosrc, 'insert into orrery\."?((?:cluster|agent|server|command|session)"? (?:as \w+ )?\([^)]*\))', 'g') m
   where m[1] !~ '\mrule\M' and m[1] !~ '^cluster '$$, 'and so does whoever makes a row');
 select is(current_setting('jit'), 'off', 'nothing is compiled that runs for 3 ms');
+select is((select d.setconfig @> array['default_transaction_isolation=read committed'] from pg_db_role_setting d
+  join pg_database b on b.oid = d.setdatabase and b.datname = current_database() where d.setrole = 0), true,
+  'calls see what they waited for, whatever the server''s default is');
 select * from finish();
 rollback;

@@ -19,12 +19,13 @@ begin
   return (pg_temp.server(v_id)).state;
 end
 $$;
-create temp table rules (rule) as values ('agent_report'), ('agent_ended_server'), ('agent_inventory_compare'), ('tick_agents'), ('agent_fence');
+create temp table rules (rule) as values ('agent_report'), ('agent_ended_server'), ('lease_over'), ('agent_inventory_compare'), ('tick_agents'), ('agent_fence');
 select results_eq($$select k.kind, string_agg(r.rule, ' ' order by r.rule) filter (where pg_temp.then_is(k.kind, r.rule) = 'requested')
   from (values ('plain'), ('idle'), ('holds'), ('always')) k (kind), rules r group by k.kind order by k.kind$$,
-  $$values ('always', 'agent_ended_server agent_fence agent_inventory_compare agent_report tick_agents'),
-    ('holds', 'agent_ended_server agent_fence agent_inventory_compare tick_agents'), ('idle', null), ('plain', 'agent_fence tick_agents')$$,
-  'one that nobody waits for is wanted again when it is always on, when its machine is gone, or when it held and its agent has none');
+  $$values ('always', 'agent_ended_server agent_fence agent_inventory_compare agent_report lease_over tick_agents'),
+    ('holds', 'agent_ended_server agent_fence agent_inventory_compare lease_over tick_agents'), ('idle', null),
+    ('plain', 'agent_fence lease_over tick_agents')$$,
+  'one that nobody waits for is wanted again when it is always on, when its machine is gone or was cut off, or when it held and its agent has none');
 select set_eq($$select pg_temp.then_is('idle', rule, 'starting') from rules$$, array['requested'], 'one that had not become ready is still wanted');
 select set_eq($$select pg_temp.then_is('always', rule, 'stopping') from rules$$, array['stopped'], 'one that was told to stop is not');
 
@@ -57,9 +58,11 @@ begin
   return v_id;
 end
 $$;
-select pg_temp.fails('tick_agents') as lost, pg_temp.fails('agent_report') as own, pg_temp.fails('agent_fence', 'ready') as stable \gset
+select pg_temp.fails('tick_agents') as lost, pg_temp.fails('agent_report') as own, pg_temp.fails('agent_fence', 'ready') as stable, pg_temp.fails('lease_over') as cut_off \gset
 select is(format('%s %s, in %s s', (pg_temp.server(:lost)).state, (pg_temp.server(:lost)).failures, pg_temp.wait_s(:lost)), 'requested 5, in 1 s',
   'the loss of its machine gives none up, however often it failed, and lets it wait start_backoff_ms alone');
+select is(format('%s %s, in %s s', (pg_temp.server(:cut_off)).state, (pg_temp.server(:cut_off)).failures, pg_temp.wait_s(:cut_off)), 'requested 5, in 0 s',
+  'nor does the end of a lease, after which it is tried at once');
 select is(format('%s %s', (pg_temp.server(:own)).state, (pg_temp.server(:own)).failures), 'failed 6', 'long is not well: one that was starting for an hour has a failure more');
 select is((pg_temp.server(:stable)).failures, 0, 'one that was ready for an hour has a clean record');
 
