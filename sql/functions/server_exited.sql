@@ -1,11 +1,11 @@
 -- server_exited: a server's process is gone (reported, not in the inventory, or its agent is lost). Frees what it held
 -- and decides: stopped, tried again under a new epoch after a backoff, or failed. Its players: orphaned when it died, ended
 -- when it was told to stop or when they had only logged in. False when the epoch is stale.
--- It counts as the server's own failure unless p_rule says that its agent ended it or never began it, that its lease was over, or
--- that its agent was fenced (then it is tried again at once), or is gone (then after start_backoff_ms). An always-on server is tried for as long as its cluster
--- is up; any other fails for good after start_attempts_max failures. One that was ready is wanted again when it is always on,
--- when players wait for it, and, if its kind never stops for being empty, when its machine is gone or was cut off
--- beyond the lease (or it held, and its agent came back without it).
+-- It counts as the server's own failure unless p_rule says that its agent ended it or never began it, that its lease was over,
+-- or that its agent was fenced (then it is tried again at once), or is gone (then after start_backoff_ms). An always-on server
+-- is tried for as long as its cluster is up; any other fails for good after start_attempts_max failures. One that was ready is
+-- wanted again when it is always on, when players wait for it, and, if its kind never stops for being empty, when its machine is
+-- gone or was cut off beyond the lease (or it held, and its agent came back without it).
 -- A cluster's deadline is left to the tick, which holds no session yet: here it only leaves nothing wanted.
 -- Writes: server, placement, port, command, session, attachment, event.
 -- Locks: cluster, placement, server, session.   Errors: none.

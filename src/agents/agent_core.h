@@ -76,12 +76,13 @@ struct ProcessFailed {
 struct ProcessReady {
   ServerRef ref;
 };
-/// `words`: "exit status 0", "killed by signal 9 (Killed)". `not_its_own`: the lease, its shim or the machine ended it.
+/// `words`: "exit status 0", "killed by signal 9 (Killed)". `not_its_own`: the lease, its shim or the machine ended it;
+/// `by_lease`: of these, the lease.
 struct ProcessExited {
   ServerRef ref;
   std::optional<int> exit_code, signal;
   std::string words;
-  bool not_its_own = false;
+  bool not_its_own = false, by_lease = false;
 };
 /// The message of a Tell with this command was sent.
 struct TellSent {
@@ -278,8 +279,8 @@ class AgentCore {
   void steer(const Server& server);
   void tell_state(const Server& server);
   void steer_if_due();
-  void report_exit(ServerRef ref, Reports before, Json exit_code, Json signal, const std::string& reason,
-                   bool by_agent);
+  void report_exit(ServerRef ref, Reports before, Json exit_code, Json signal, const std::string& reason, bool by_agent,
+                   bool by_lease = false);
   Server* find(ServerRef ref);
   std::size_t count(State state) const;
 

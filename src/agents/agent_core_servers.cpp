@@ -299,11 +299,12 @@ void AgentCore::handle(const ProcessExited& exited) {
   for (const CommandId command : server.stops) before.push_back(acknowledged(command));
   report_exit(exited.ref, std::move(before), exited.exit_code ? Json(*exited.exit_code) : Json(),
               exited.signal ? Json(*exited.signal) : Json(), reason,
-              exited.not_its_own || (!server.why.empty() && !server.why_is_all));
+              exited.not_its_own || (!server.why.empty() && !server.why_is_all),
+              exited.by_lease && server.why.empty());  // what is being ended has its reason before
 }
 
 void AgentCore::report_exit(ServerRef ref, Reports before, Json exit_code, Json signal, const std::string& reason,
-                            bool by_agent) {
+                            bool by_agent, bool by_lease) {
   ended_[ref] = false;
   before.push_back({{"server_id", ref.server.value},
                     {"epoch", ref.epoch.value},
@@ -311,7 +312,8 @@ void AgentCore::report_exit(ServerRef ref, Reports before, Json exit_code, Json 
                     {"exit_code", std::move(exit_code)},
                     {"signal", std::move(signal)},
                     {"reason", reason},
-                    {"by_agent", by_agent}});
+                    {"by_agent", by_agent},
+                    {"by_lease", by_lease}});
   reports_.push_back(std::move(before));
 }
 

@@ -81,10 +81,24 @@ class ProcessHost::Impl {
          it.increment(error)) {
       const auto parts = run_name_parts(it->path().filename());
       if (!parts) continue;
-      if (const Result<bool> taken = take_over(it->path(), parts->first, parts->second); !taken) {
+      const Result<bool> taken = take_over(it->path(), parts->first, parts->second);
+      if (taken) continue;
+      const std::string path = it->path();
+      const Result<Lock> lock = lock_of(path);
+      const auto living = sweeper_.find(parts->first, parts->second);  // what a shim that was killed left behind
+      if (!lock || *lock == Lock::held || !living) {
         return Error{"whether a server runs is not known: " + taken.error().message, taken.error().code,
-                     "see that the agent can read " + it->path().string()};
+                     "see that the agent can read " + path};
       }
+      if (*living) {
+        if (const Result<bool> ended = end_without_plan(path, parts->first, parts->second); !ended)
+          return ended.error();
+        continue;
+      }
+      spdlog::error(
+          "run directory {} cannot be read and is left ({}): nothing of it runs, but how its server ended is not told. "
+          "See that the agent can read it and restart the agent, or remove it",
+          path, taken.error().message);
     }
     if (error) return Error{"what runs is not known: " + config_.data_dir + "/run: " + error.message()};
     const Instant until = BootClock::now() + adopt_limit;
@@ -305,7 +319,9 @@ class ProcessHost::Impl {
     const Result<Lock> lock = lock_of(directory);
     if (!lock) return lock.error();
     const Result<std::string> text = read_file(directory + "/" + plan_name);
-    if (!text && text.error().code != "ENOENT") return text.error();
+    // What lies there in place of the plan is none.
+    const bool is_lost = !text && *lock == Lock::held && text.error().code == "EISDIR";
+    if (!text && !is_lost && text.error().code != "ENOENT") return text.error();
     const auto plan = text ? plan_of(*text) : std::nullopt;
     if (!plan || plan->server != id || low_half(plan->epoch) != low) {
       if (*lock == Lock::held) return end_without_plan(directory, id, low);
@@ -341,7 +357,7 @@ class ProcessHost::Impl {
     if (!*holder) return Error{directory + " has no plan, and whoever holds its lock is not found"};
     const ServerRef ref = **holder;
     if (servers_.contains(ref)) return true;
-    spdlog::error("{} has no plan, though its shim lives: it is killed", directory);
+    spdlog::error("{} has no plan, though what it started lives: it is killed", directory);
     ShimPlan plan;
     plan.server = ref.server;
     plan.epoch = ref.epoch;
@@ -491,8 +507,12 @@ class ProcessHost::Impl {
 
   ProcessExited exit_of(const Server& server) const {
     const ShimState& state = server.state;
-    return {server.ref, state.exit_code, state.signal, state.words,
-            state.by_lease || state.by_shutdown || state.phase != ShimState::Phase::exited};
+    return {server.ref,
+            state.exit_code,
+            state.signal,
+            state.words,
+            state.by_lease || state.by_shutdown || state.phase != ShimState::Phase::exited,
+            state.by_lease && !state.by_shutdown};
   }
 
   // True while something is left.

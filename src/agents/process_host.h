@@ -49,7 +49,8 @@ class ProcessHost {
   /// What an earlier agent left, once, before anything else: a ServerFound of each server that runs, then a
   /// ProcessExited of each that ended and was not forgotten (those have no ServerFound). `pid` is 0 for one that is
   /// only just being started: started or failed follows. Takes up to a second when shims were killed meanwhile. Error
-  /// when the system does not let look: a server that runs could be missed, and must not be started a second time.
+  /// when the system does not let look: a server that runs could be missed, and must not be started a second time. What
+  /// cannot be read of a start whose shim has ended is said and left.
   Result<std::vector<Event>> adopt();
   /// Starts a server; answered by started or failed, or by exited when this start was made before and has ended. One
   /// that failed may be forgotten as one that exited. Nothing is answered while the system does not say whether this

@@ -37,7 +37,8 @@ constexpr int datagrams_at_once = 64;            // so that no sender keeps the 
 constexpr std::size_t output_bytes_max = 65536;  // read at once
 constexpr int last_reads_max = 32;               // of what a pipe still holds at the end
 constexpr std::size_t tail_bytes_max = 1024;
-constexpr Duration log_finish_limit = 2s;  // under what the agent takes for silence
+constexpr Duration log_finish_limit = 2s;   // under what the agent takes for silence
+constexpr Duration lapse_seen_within = 5s;  // from a lapse of the lease until the server, which runs again, acts on it
 
 std::string ms_text(Duration d) {
   return std::to_string(std::chrono::duration_cast<std::chrono::milliseconds>(d).count()) + " ms";
@@ -173,6 +174,7 @@ class Shim {
 
   // Only the agent's user can say what is wanted.
   void hear_agent() {
+    if (is_lease_over()) lapsed_at_ = now_;
     for (int i = 0; i < datagrams_at_once; ++i) {
       const auto got = receive_datagram(shim_, datagram_bytes_max);
       if (!got) return;
@@ -243,6 +245,16 @@ class Shim {
       // The machine is being shut down, or somebody means the server.
       if (info.ssi_signo == SIGTERM && !wish_.stop_by) wish_.stop_by = now_ + plan_.grace;
     }
+    siginfo_t paused{};
+    while (waitid(P_PID, static_cast<id_t>(state_.pid), &paused, WSTOPPED | WCONTINUED | WNOHANG) == 0 &&
+           paused.si_pid != 0) {
+      if (paused.si_code != CLD_STOPPED) {
+        on_server_continued();
+      } else if (!plan_.hold) {
+        lease_when_stopped_ = wish_.lease_until;
+      }
+      paused = {};
+    }
     for (;;) {
       siginfo_t ended{};
       if (waitid(P_ALL, 0, &ended, WEXITED | WNOHANG | WNOWAIT) != 0 || ended.si_pid == 0) return;
@@ -254,6 +266,12 @@ class Shim {
     }
   }
 
+  // While it is stopped it hears of no newer lease.
+  void on_server_continued() {
+    if (lease_when_stopped_ && now_ >= *lease_when_stopped_) lapsed_at_ = now_;
+    lease_when_stopped_.reset();
+  }
+
   // The server is a zombie: until it is waited for, its number is nobody else's.
   void on_server_end() {
     hear_server();  // what it said last
@@ -261,8 +279,11 @@ class Shim {
     waitid(P_PID, static_cast<id_t>(state_.pid), &info, WEXITED | WNOHANG | WNOWAIT);
     went_away_ = info.si_code == CLD_EXITED && info.si_status == 0 && state_.phase == ShimState::Phase::starting &&
                  !killed_ && !descendants_of(getpid()).empty();
-    // It looks at its lease too, and may leave a moment before it would have been killed.
-    if (is_lease_over()) state_.by_lease = true;
+    on_server_continued();
+    // It looks at its lease too, and may leave a moment before it would have been killed, or though it is prolonged
+    // since.
+    const bool by_itself = info.si_code == CLD_EXITED && !termed_ && !killed_ && !abort_by_;
+    if (is_lease_over() || (by_itself && lapsed_at_ && now_ < *lapsed_at_ + lapse_seen_within)) state_.by_lease = true;
     kill(-state_.pid, SIGKILL);
     waitpid(state_.pid, &exit_status_, 0);
     sweeping_ = true;
@@ -374,9 +395,11 @@ class Shim {
   Fd signals_, timer_, shim_, notify_, output_;
   Instant now_{}, tell_at_{}, sweep_at_{}, sweep_until_{};
   std::optional<Instant> ready_by_, watchdog_at_, abort_by_;
-  bool termed_ = false;    // SIGTERM was sent
-  bool killed_ = false;    // SIGKILL was sent
-  bool sweeping_ = false;  // the server has ended; what it left has not
+  std::optional<Instant> lapsed_at_;           // when the server may last have seen its lease over, and lives
+  std::optional<Instant> lease_when_stopped_;  // of the server, by a signal
+  bool termed_ = false;                        // SIGTERM was sent
+  bool killed_ = false;                        // SIGKILL was sent
+  bool sweeping_ = false;                      // the server has ended; what it left has not
   bool gone_ = false;
   bool went_away_ = false;
   std::size_t left_ = 0;

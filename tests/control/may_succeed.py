@@ -94,7 +94,7 @@ MAY_SUCCEED = {
         "p_reports done.ok": Right("so it is", one_of(True)),
         "p_reports not done.ok": Right("then it is done", one_of(True), writes=frozenset({"command", "server", "event"})),
         "p_reports ready.pid": Right("is only shown", one_of(None, MISSING, -1)),
-        "p_reports exited.by_agent": Right("by itself, then", one_of(None, MISSING, True)),
+        "p_reports exited.by_agent, p_reports exited.by_lease": Right("by itself, then", one_of(None, MISSING, True)),
         "p_reports exited.reason, p_reports not done.error": CUT,
         "p_reports exited.exit_code, p_reports exited.signal": Right("stand in the reason in words, and are not read", odd=True),
         "p_reports done.unknown, p_reports not done.unknown, p_reports ready.unknown, p_reports exited.unknown, p_reports stopping.unknown": UNREAD,

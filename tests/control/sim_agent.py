@@ -29,7 +29,7 @@ class Process:
         self.ready_at = None if never else now + rng.uniform(0, 0.1)
         self.end_at = now + spec["ready_deadline_ms"] / 1000 if never else None
         self.end_reason = f"not READY within {spec['ready_deadline_ms']} ms"
-        self.by_agent = False
+        self.by_agent = self.by_lease = False
         self.sessions = {}
 
     @property
@@ -39,10 +39,10 @@ class Process:
     def me(self):
         return [self.server_id, self.epoch, self.token]
 
-    def end(self, at, reason, by_agent):
+    def end(self, at, reason, by_agent, by_lease=False):
         """It will be gone at `at`, unless something ends it before."""
         if self.end_at is None or at < self.end_at:
-            self.end_at, self.end_reason, self.by_agent = at, reason, by_agent
+            self.end_at, self.end_reason, self.by_agent, self.by_lease = at, reason, by_agent, by_lease
 
 
 class Agent:
@@ -80,7 +80,7 @@ class Agent:
             if cluster_stop is not None and cluster_stop <= now:
                 process.end(cluster_stop, "its cluster is shut down", True)
             if not process.hold and self.lease_until <= now:
-                process.end(self.lease_until, "its lease ended", True)
+                process.end(self.lease_until, "its lease ended", True, by_lease=True)
             ends = process.end_at is not None and process.end_at <= now
             if process.state == "starting" and process.ready_at is not None and process.ready_at <= (process.end_at if ends else now):
                 process.state = "ready"
@@ -92,7 +92,7 @@ class Agent:
         del self.processes[process.ref]
         self.caller.journal("end", process.server_id, process.epoch, process.end_at, process.end_reason)
         report = {"server_id": process.server_id, "epoch": process.epoch, "state": "exited", "exit_code": 1, "signal": None,
-                  "reason": process.end_reason, "by_agent": process.by_agent, "token": process.token}
+                  "reason": process.end_reason, "by_agent": process.by_agent, "by_lease": process.by_lease, "token": process.token}
         self.exits[process.ref] = report
         self.outbox.append(report)
 

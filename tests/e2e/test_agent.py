@@ -68,8 +68,15 @@ killed_agent(a1)
 time.sleep(2)
 check("servers go on without an agent", running() == before)
 players_undisturbed("no agent")
+odd = stack.dir / "a1" / "run" / "999999.1"
+(odd / "plan").mkdir(parents=True)
+if os.getuid() == 0:
+    shutil.chown(odd, USER, USER)
 a1 = a1.again()
-check("the next agent is up", bool(a1.settled()))
+check("the next agent is up, though a run directory cannot be read", bool(a1.settled()), a1.tail())
+check("which it names and leaves", any(str(odd) in line and "cannot be read" in line and "remove it" in line for line in a1.tail(60).splitlines())
+      and odd.exists(), a1.tail(60))
+shutil.rmtree(odd)
 same_as(before, "after a crash", since)
 players_undisturbed("after a crash")
 

@@ -54,6 +54,9 @@ stack.start_database()
 check("it is back", bool(a1.settled()))
 check("always-on servers are started again", wait_until("login and chat", lambda: stack.value(
     "select count(*)::int from server_status where kind in ('login', 'chat') and state = 'ready'") == 2, 30))
+again = stack.ready("stopper")
+check("so is one that never stops for being empty, by itself", bool(again) and again["epoch"] > next(
+    (server.ref[1] for server in before.values() if server.key[1] == "stopper"), 0), str(stack.row("stopper")))
 check("the holder is the same", bool(holds) and holds <= known() and all(running().get(ref) == before[ref].pid for ref in holds))
 reasons = [event["reason"] for ref in ended for event in stack.events(since, f"server {ref[0]}")]
 check("the end by the lease is told", any("lease" in reason for reason in reasons), str(reasons))

@@ -42,9 +42,33 @@ TEST_F(AgentCoreTest, ServersGoOnWithoutTheDatabaseUntilTheLeaseEnds) {
   EXPECT_TRUE(said("lease has run out"));
   pass(5s);
   for (const Steer& steer : take<Steer>()) EXPECT_EQ(steer.lease_until, sent + 15s) << "the shim ends it";
-  give(ProcessExited{one, std::nullopt, 9, "the lease ran out", true});
+  give(ProcessExited{one, std::nullopt, 9, "the lease ran out", true, true});
   connect();
-  EXPECT_EQ(reported().at(0)["by_agent"], true);
+  const auto told = reported();
+  EXPECT_EQ(told.at(0)["by_agent"], true);
+  EXPECT_EQ(told.at(0)["by_lease"], true) << "so that it is wanted again";
+}
+
+// Catches a server that is started again elsewhere after its agent had begun to end it for another reason.
+TEST_F(AgentCoreTest, TheLeaseIsNotTheReasonOfAnEndThatHadBegun) {
+  connect_and_run(one);
+  lose();
+  give(StopAsked{true});
+  give(ProcessExited{one, std::nullopt, 9, "the lease has run out", true, true});
+  connect();
+  const auto told = reported();
+  ASSERT_EQ(told.back()["state"], "exited");
+  EXPECT_EQ(told.back()["by_agent"], true);
+  EXPECT_EQ(told.back()["by_lease"], false);
+}
+
+TEST_F(AgentCoreTest, AnEndByTheShimOrTheMachineIsNotOneByTheLease) {
+  connect_and_run(one);
+  give(ProcessExited{one, std::nullopt, std::nullopt, "its shim was killed", true});
+  const auto told = reported();
+  ASSERT_FALSE(told.empty());
+  EXPECT_EQ(told.back()["by_agent"], true);
+  EXPECT_EQ(told.back()["by_lease"], false);
 }
 
 TEST_F(AgentCoreTest, AServerThatHoldsIsToldOfNoLease) {

@@ -199,20 +199,69 @@ TEST_F(ShimTest, AStartThatCannotBeReadIsNeitherForgottenNorMadeAgain) {
 
 // Catches a server that nobody can steer and nobody knows of.
 TEST_F(ShimTest, AShimWhosePlanIsLostIsKilledWithItsServer) {
+  for (const bool is_directory : {false, true}) {
+    const Spawn spawn = server("daemons", is_directory ? 2 : 1);
+    start_ready(spawn);
+    ASSERT_TRUE(until([&] { return servers_in(dir_).size() == 2; }));
+    agent_goes();
+    std::filesystem::remove(run_dir(spawn) + "/plan");
+    if (is_directory) std::filesystem::create_directory(run_dir(spawn) + "/plan");
+    const auto events = agent_returns();
+    const auto* exited = only<ProcessExited>(events);
+    ASSERT_TRUE(exited);
+    EXPECT_EQ(exited->ref, spawn.ref);
+    EXPECT_EQ(exited->words, "its plan was lost, so its shim was killed");
+    EXPECT_TRUE(exited->not_its_own);
+    EXPECT_TRUE(servers_in(dir_).empty());
+    host_->forget(spawn.ref);
+    EXPECT_FALSE(std::filesystem::exists(run_dir(spawn)));
+  }
+}
+
+// Catches processes that are forgotten because the shim, whose lock they do not hold, was killed.
+TEST_F(ShimTest, WhatAKilledShimLeftIsEndedThoughThePlanCannotBeRead) {
   const Spawn spawn = server("daemons");
   start_ready(spawn);
   ASSERT_TRUE(until([&] { return servers_in(dir_).size() == 2; }));
   agent_goes();
+  kill(shim_pid(spawn), SIGKILL);
+  ASSERT_TRUE(until([&] { return *lock_of(run_dir(spawn)) == Lock::free && servers_in(dir_).size() == 1; }));
   std::filesystem::remove(run_dir(spawn) + "/plan");
+  std::filesystem::create_directory(run_dir(spawn) + "/plan");
   const auto events = agent_returns();
   const auto* exited = only<ProcessExited>(events);
   ASSERT_TRUE(exited);
   EXPECT_EQ(exited->ref, spawn.ref);
-  EXPECT_EQ(exited->words, "its plan was lost, so its shim was killed");
   EXPECT_TRUE(exited->not_its_own);
   EXPECT_TRUE(servers_in(dir_).empty());
-  host_->forget(spawn.ref);
-  EXPECT_FALSE(std::filesystem::exists(run_dir(spawn)));
+}
+
+// Catches an agent that does not begin for a start of which nothing runs any more, and one that makes that start again.
+TEST_F(ShimTest, AnEndedStartWhosePlanCannotBeReadIsLeft) {
+  const Spawn ended = server("exit7"), lives = server("plain", 2);
+  const int pid = start_ready(lives);
+  host_->spawn(ended);
+  ASSERT_TRUE(until([&] { return !exited_.empty(); }));
+  agent_goes();
+  ends_alone(ended);
+  const std::string plan = run_dir(ended) + "/plan";
+  for (const bool is_directory : {true, false}) {
+    std::filesystem::rename(plan, plan + ".kept");
+    if (is_directory) std::filesystem::create_directory(plan);
+    if (!is_directory) std::filesystem::create_symlink(plan, plan);
+    exited_.clear();
+    const auto events = agent_returns();
+    const auto* found = only<ServerFound>(events);
+    ASSERT_TRUE(found);
+    EXPECT_EQ(found->pid, pid);
+    host_->spawn(ended);
+    pass(1500ms);
+    EXPECT_TRUE(failed_.empty() && exited_.empty());
+    EXPECT_EQ(servers_in(dir_), std::vector<int>{pid}) << "it was started a second time";
+    std::filesystem::remove(plan);
+    std::filesystem::rename(plan + ".kept", plan);
+    EXPECT_EQ(exit_once().exit_code, 7) << "once it can be read it is told";
+  }
 }
 
 // Catches "nothing runs" said for want of descriptors.

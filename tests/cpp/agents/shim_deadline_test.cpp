@@ -26,7 +26,7 @@ TEST_F(ShimTest, ALeaseEndsAServerWithoutAnAgent) {
   const auto* exited = only<ProcessExited>(events);
   ASSERT_TRUE(exited);
   EXPECT_EQ(exited->words, "the lease has run out");
-  EXPECT_TRUE(exited->not_its_own);
+  EXPECT_TRUE(exited->not_its_own && exited->by_lease);
 }
 
 TEST_F(ShimTest, ALeaseIsProlongedAndOneThatHoldsHasNone) {
@@ -58,6 +58,58 @@ TEST_F(ShimTest, AShimThatWasStoppedReadsItsLeaseBeforeItJudges) {
   kill(shim_pid(spawn), SIGCONT);
   pass(300ms);
   EXPECT_TRUE(exited_.empty());
+}
+
+// A server looks at its lease too: it leaves for one that was over when it looked, though it is prolonged since.
+TEST_F(ShimTest, AServerThatLeavesAfterTheShimSawItsLeaseOverLeavesForItsLease) {
+  Spawn spawn = server("polite");
+  spawn.lease_until = BootClock::now() + 1500ms;
+  const int pid = start_ready(spawn);
+  kill(shim_pid(spawn), SIGSTOP);
+  pass(2s);
+  host_->steer({spawn.ref, BootClock::now() + 60s, std::nullopt});
+  kill(pid, SIGTERM);
+  kill(shim_pid(spawn), SIGCONT);
+  const ProcessExited exited = exit_once();
+  EXPECT_EQ(exited.exit_code, 0);
+  EXPECT_TRUE(exited.not_its_own && exited.by_lease);
+}
+
+TEST_F(ShimTest, AServerThatWasStoppedBeyondItsLeaseLeavesForItsLease) {
+  for (const bool beyond : {true, false}) {
+    Spawn spawn = server("polite", beyond ? 1 : 2);
+    spawn.lease_until = BootClock::now() + (beyond ? 1500ms : 60s);
+    const int pid = start_ready(spawn);
+    kill(pid, SIGSTOP);
+    pass(200ms);
+    host_->steer({spawn.ref, BootClock::now() + 60s, std::nullopt});
+    pass(1800ms);
+    kill(pid, SIGTERM);
+    kill(pid, SIGCONT);
+    const ProcessExited exited = exit_once();
+    EXPECT_EQ(exited.exit_code, 0);
+    EXPECT_EQ(exited.by_lease, beyond);
+    EXPECT_EQ(exited.not_its_own, beyond) << "a stop alone excuses nothing";
+    exited_.clear();
+  }
+}
+
+// Catches a failure that is excused because there was a lapse once, and a kill by somebody else.
+TEST_F(ShimTest, ALapseExcusesNeitherWhatIsKilledNorWhatComesLater) {
+  for (const bool later : {false, true}) {
+    Spawn spawn = server("polite", later ? 2 : 1);
+    spawn.lease_until = BootClock::now() + 1500ms;
+    const int pid = start_ready(spawn);
+    kill(shim_pid(spawn), SIGSTOP);
+    pass(2s);
+    host_->steer({spawn.ref, BootClock::now() + 60s, std::nullopt});
+    kill(shim_pid(spawn), SIGCONT);
+    pass(later ? 5500ms : 200ms);
+    ASSERT_TRUE(exited_.empty());
+    kill(pid, later ? SIGTERM : SIGKILL);
+    EXPECT_FALSE(exit_once().not_its_own);
+    exited_.clear();
+  }
 }
 
 TEST_F(ShimTest, AStopIsSeenThroughWithoutAnAgent) {
@@ -98,6 +150,7 @@ TEST_F(ShimTest, AShutdownsDeadlineOutlivesTheAgentThatKnewIt) {
   ASSERT_TRUE(exited);
   EXPECT_EQ(exited->words, "cluster dev is shut down: killed by signal 15 (Terminated)");
   EXPECT_TRUE(exited->not_its_own);
+  EXPECT_FALSE(exited->by_lease);
 }
 
 TEST_F(ShimTest, AShutdownThatWasCancelledEndsNothing) {

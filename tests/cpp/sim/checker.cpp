@@ -43,6 +43,11 @@ void Checker::watch(Database& database, bool set_back) {
   // one.
   owner_epoch_.clear();
   backup_incarnation_ = number(database.rows("select coalesce(max(incarnation), 0) from orrery.incarnation")[0][0]);
+  for (auto& [id, highest] : started_epoch_) {
+    const auto above = started_.lower_bound({ServerId{id}, Epoch{(*backup_incarnation_ + 1) << 32}});
+    const bool is_any = above != started_.begin() && std::prev(above)->server.value == id;
+    highest = is_any ? std::prev(above)->epoch.value : 0;
+  }
   for (const auto& [id, server] : servers_) {
     if (server.is_live()) restored_.insert({ServerId{id}, Epoch{server.epoch}});
   }

@@ -63,7 +63,7 @@ class Checker {
   std::map<std::uint64_t, Server> servers_;
   std::map<Key, std::uint64_t> placement_epoch_;
   std::map<std::uint64_t, std::uint64_t> server_epoch_;
-  std::map<std::uint64_t, std::uint64_t> started_epoch_;  // server → highest that a process had
+  std::map<std::uint64_t, std::uint64_t> started_epoch_;  // server → highest that a process had, of what is compared
   std::map<Key, std::uint64_t> owner_epoch_;              // highest that an owner's process had
   std::set<ServerRef> started_;
   std::map<std::uint64_t, std::size_t> machine_of_;  // agent id → machine

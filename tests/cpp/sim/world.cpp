@@ -94,7 +94,8 @@ std::vector<agents::Event> Machine::adopt(std::function<void(const agents::Event
                   : run.started           ? "its shim was killed"
                                           : "its start was not finished";
     }
-    found.emplace_back(agents::ProcessExited{run.plan.ref, run.exit_code, run.signal, run.words, run.not_its_own});
+    found.emplace_back(
+        agents::ProcessExited{run.plan.ref, run.exit_code, run.signal, run.words, run.not_its_own, run.by_lease});
   }
   return found;
 }
@@ -124,7 +125,7 @@ void Machine::spawn(const agents::Spawn& spawn) {
     } else if (run.shim && run.started) {
       tell(agents::ProcessStarted{spawn.ref, run.pid});
     } else if (!run.shim && run.ended) {
-      tell(agents::ProcessExited{spawn.ref, run.exit_code, run.signal, run.words, run.not_its_own});
+      tell(agents::ProcessExited{spawn.ref, run.exit_code, run.signal, run.words, run.not_its_own, run.by_lease});
     }
     return;
   }
@@ -193,6 +194,7 @@ void Machine::start(ServerRef ref) {
   Run* run = find(ref);
   if (!run || !run->shim || run->started) return;
   if (run->lease_until && now() >= *run->lease_until) {
+    run->by_lease = true;
     return end(*run, std::nullopt, std::nullopt, "its lease had run out before it was started", true);
   }
   run->started = true;
@@ -243,6 +245,7 @@ void Machine::watch_lease(ServerRef ref) {
     if (now() < *run->lease_until) return watch_lease(ref);
     if (run->plan.hold) throw Broken{fmt::format("{}, which holds on isolation, ended by its lease", words(ref))};
     world_.count("ended by their lease");
+    run->by_lease = !run->by_shutdown;
     end(*run, std::nullopt, 9, "killed by signal 9 (Killed): its lease has run out", true);
   });
 }
@@ -296,7 +299,7 @@ void Machine::end(Run& run, std::optional<int> exit_code, std::optional<int> sig
     world_.trace.add(fmt::format("{} {} ended: {}", name_, words(run.plan.ref), run.words));
     world_.ended(process);
   }
-  tell(agents::ProcessExited{run.plan.ref, exit_code, signal, run.words, run.not_its_own});
+  tell(agents::ProcessExited{run.plan.ref, exit_code, signal, run.words, run.not_its_own, run.by_lease});
 }
 
 // Blows

@@ -103,7 +103,7 @@ class Machine {
     int pid = 0;
     std::optional<Instant> lease_until, stop_by, shutdown_at;
     bool asked = false;  // SIGTERM was sent
-    bool by_shutdown = false;
+    bool by_shutdown = false, by_lease = false;
     std::optional<int> exit_code, signal;
     std::string words;
     bool not_its_own = false;
