@@ -36,7 +36,7 @@ begin
     return false;
   end if;
   select * into v_kind from orrery.server_kind k where k.cluster = v_server.cluster and k.kind = v_server.kind;
-  delete from orrery.port p where p.server_id = p_server_id;
+  perform orrery.ports_free(p_server_id);
   with open as (
     select c.command_id from orrery.command c
     where c.server_id = p_server_id and c.state in ('pending', 'claimed')

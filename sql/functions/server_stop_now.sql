@@ -24,7 +24,7 @@ begin
     update orrery.command c set state = 'void', rule = p_rule, reason = p_reason
     where c.server_id = p_server_id and c.verb = 'start' and c.epoch = v_server.epoch and c.state = 'pending' and c.claimed_at is null;
     if found then
-      delete from orrery.port p where p.server_id = p_server_id;
+      perform orrery.ports_free(p_server_id);
       v_server.state := 'requested';
     end if;
   end if;

@@ -21,13 +21,13 @@ SNAPSHOT = {
         where s.state in ('requested', 'starting', 'ready', 'failed')
         group by s.cluster, s.kind, s.key having count(*) > 1 or count(p.server_id) <> 1""",
     "1 a port has one holder": """
-        select agent_id, protocol, port, array_agg(server_id) from orrery.port group by 1, 2, 3 having count(*) > 1""",
+        select agent_id, protocol, port, array_agg(server_id) from orrery.port where server_id is not null group by 1, 2, 3 having count(*) > 1""",
     "1 ports are held by living servers only, on their agent": f"""
         select p.*, s.state from orrery.port p left join orrery.server s using (server_id)
-        where s.server_id is null or s.state not in {LIVING} or s.agent_id <> p.agent_id or s.cluster <> p.cluster""",
+        where p.server_id is not null and (s.server_id is null or s.state not in {LIVING} or s.agent_id <> p.agent_id or s.cluster <> p.cluster)""",
     "1 a living server holds the two ports that it was given": f"""
         select s.server_id, s.state, s.public_port, s.private_port from orrery.server s where s.state in {LIVING} and (
-          select array_agg(p.port order by p.purpose desc) from orrery.port p where p.server_id = s.server_id and p.agent_id = s.agent_id)
+          select array_agg(p.port order by p.name desc) from orrery.port p where p.server_id = s.server_id and p.agent_id = s.agent_id)
           is distinct from array[s.public_port, s.private_port]""",
     "1 no machine is given more than it has": f"""
         select a.name, a.cpus, sum(k.cpu_millis) as cpu_millis, sum(k.memory_bytes) as memory_bytes from orrery.server s
@@ -63,7 +63,7 @@ SNAPSHOT = {
         select c.cluster, x.what from orrery.cluster c, lateral (
           select 'server ' || s.server_id || ' ' || s.state from orrery.server s where s.cluster = c.cluster and s.state <> 'stopped'
           union all select 'session ' || n.session_id || ' ' || n.state from orrery.session n where n.cluster = c.cluster and n.state <> 'ended'
-          union all select 'port ' || p.port from orrery.port p where p.cluster = c.cluster
+          union all select 'port ' || p.port from orrery.port p where p.cluster = c.cluster and p.server_id is not null
           union all select 'owner of ' || p.kind || ' ' || p.key from orrery.placement p where p.cluster = c.cluster and p.server_id is not null
           union all select 'command ' || d.command_id from orrery.command d where d.cluster = c.cluster and d.state in ('pending', 'claimed')
         ) x (what) where c.state = 'stopped'""",

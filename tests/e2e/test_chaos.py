@@ -270,7 +270,7 @@ def complaints(since):
     rightful = {(row["public_host"], row["public_port"]) for row in rows} | {(row["private_host"], row["private_port"]) for row in rows}
     rightful |= {(row["private_address"], row["private_port"]) for row in stack.owner("select private_address, private_port from orrery.agent")}
     wrong += [f"{host}:{port} is bound by nobody known" for host, port in bound if host in addresses and (host, port) not in rightful]
-    held = {(row["server_id"], row["port"]) for row in stack.owner("select server_id, port from orrery.port")}
+    held = {(row["server_id"], row["port"]) for row in stack.owner("select server_id, port from orrery.port where server_id is not null")}
     meant = {(row["server_id"], port) for row in rows for port in (row["public_port"], row["private_port"])}
     wrong += [f"port {port} is held by server {server}, which is not there" for server, port in held - meant]
     wrong += [f"port {port} of server {server} is not held" for server, port in meant - held]
