@@ -1,5 +1,5 @@
 -- server_kind_set: say what can be started in a cluster; columns of server_kind that p_spec leaves out keep what they
--- have, or their default.
+-- have, or their default. What changes nothing is no new version.
 -- p_spec: {"role","command","args":[],"env":{},"idle_stop_ms":…,"limits":{},"world_function":"schema.function",…}
 -- Writes: server_kind, event.
 -- Errors: those of handler_check for world_function; OR010 a new world_function named by a login of one cluster, since the
@@ -38,6 +38,10 @@ begin
     perform orrery.fail('OR003', format('kind %s cannot have such ports', left(p_kind, 64)), format('A %s server talks UDP to clients and to other servers.', v_kind.role),
       'Leave ports away, or name a public UDP port first and one that is private.');
   end if;
+  if v_old.kind is not null and v_kind = v_old then
+    return;
+  end if;
+  v_kind.version := coalesce(v_old.version, 0) + 1;
   begin
     insert into orrery.server_kind select v_kind.*
     on conflict (cluster, kind) do update
@@ -48,7 +52,7 @@ begin
         on_isolation = excluded.on_isolation, limits = excluded.limits, log_bytes_max = excluded.log_bytes_max, log_files =
         excluded.log_files, watchdog_ms = excluded.watchdog_ms, world_function = excluded.world_function, ports = excluded.ports,
         ready_by = excluded.ready_by, ready_pattern = excluded.ready_pattern, stop_signal = excluded.stop_signal, agent_labels =
-        excluded.agent_labels, apart = excluded.apart, placement_function = excluded.placement_function;
+        excluded.agent_labels, apart = excluded.apart, placement_function = excluded.placement_function, version = excluded.version;
   exception when integrity_constraint_violation or data_exception then
     get stacked diagnostics v_message = message_text;
     perform orrery.fail('OR003', format('kind %s cannot be so', p_kind), v_message, 'See the comments of table orrery.server_kind.');

@@ -10,7 +10,7 @@ declare
   -- What a kind has that its spec does not say; the defaults of the table.
   c_defaults constant jsonb := '{"role":"other","args":[],"env":{},"cpu_millis":100,"memory_bytes":67108864,"sessions_max":1000,
     "ready_deadline_ms":10000,"stop_grace_ms":5000,"start_attempts_max":5,"on_isolation":"stop",
-    "limits":{},"log_bytes_max":16777216,"log_files":3,"ready_by":"notify","stop_signal":"TERM","agent_labels":{},
+    "limits":{},"log_bytes_max":16777216,"log_files":3,"version":1,"ready_by":"notify","stop_signal":"TERM","agent_labels":{},
     "placement_function":"orrery.placement_spread",
     "ports":[{"name":"public","protocol":"udp","count":1},{"name":"private","protocol":"udp","count":1}]}'::jsonb;
   -- as JSON: a heartbeat hands out up to commands_per_heartbeat starts, and execve takes no argument of more than 128 KiB
@@ -28,7 +28,7 @@ begin
   end if;
   select string_agg(k, ', ') into v_unknown
   from jsonb_object_keys(p_spec) k
-  where k in ('cluster', 'kind') or not exists (
+  where k in ('cluster', 'kind', 'version') or not exists (
     select from pg_catalog.pg_attribute a where a.attrelid = 'orrery.server_kind'::regclass and a.attname = k and a.attnum > 0);
   if v_unknown is not null then
     perform orrery.fail('OR003', format('a kind has no %s', v_unknown), 'Members are the columns of server_kind but its key.',

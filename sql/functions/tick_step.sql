@@ -22,6 +22,7 @@ begin
     when 'agents' then perform orrery.tick_agents(p_continuous_since);
     when 'commands' then perform orrery.tick_commands();
     when 'servers' then perform orrery.tick_servers();
+    when 'fleets' then perform orrery.tick_fleets();
     when 'idle' then perform orrery.tick_idle();
     when 'doorbell' then perform orrery.tick_doorbell();
     when 'purge' then v_next := orrery.tick_purge();

@@ -28,6 +28,7 @@ create table if not exists orrery.server_kind (
   agent_labels       jsonb   not null default '{}',
   apart              text,
   placement_function text    not null default 'orrery.placement_spread',
+  version            bigint  not null default 1,
   constraint server_kind_pkey primary key (cluster, kind),
   constraint server_kind_cluster_fkey foreign key (cluster) references orrery.cluster (cluster),
   constraint server_kind_name_valid check (kind ~ '^[a-z][a-z0-9_-]{0,31}$'),
@@ -60,3 +61,4 @@ comment on column orrery.server_kind.stop_signal is 'Asks it to stop; SIGKILL fo
 comment on column orrery.server_kind.agent_labels is 'Labels that an agent must have, by name and value.';
 comment on column orrery.server_kind.apart is 'agent: no two of this kind on one agent; the name of a label: no two on agents of one value of it; null: as the policy likes.';
 comment on column orrery.server_kind.placement_function is 'fn(kind jsonb, room jsonb) returns float8: the agent with the highest score is taken, null refuses one. orrery.placement_spread, orrery.placement_packed, or a game''s.';
+comment on column orrery.server_kind.version is 'Grows with each change; a fleet replaces servers of an earlier one.';

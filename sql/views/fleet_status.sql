@@ -1,0 +1,19 @@
+-- fleet_status: every fleet: how many servers its policy wants, what there is, and what keeps it from being so.
+create or replace view orrery.fleet_status as
+  select f.cluster, f.fleet, f.kind, f.size,
+    (c.counts ->> 'ready')::bigint - (c.counts ->> 'allocated')::bigint as free,
+    (c.counts ->> 'allocated')::bigint as allocated,
+    (c.counts ->> 'starting')::bigint as starting,
+    (c.counts ->> 'requested')::bigint as waiting,
+    (c.counts ->> 'failed')::bigint as failed,
+    (c.counts ->> 'outdated')::bigint as outdated,
+    f.policy || ' ' || f.policy_args as policy,
+    nullif(concat_ws('; ',
+      f.fault || format(', asked again at %s', to_char(f.fault_at + make_interval(secs => orrery.setting('policy_retry_ms')::float8 / 1000), 'HH24:MI:SS')),
+      'replacement is paused: ' || f.paused,
+      (select s.reason from orrery.server s where s.cluster = f.cluster and s.fleet = f.fleet and orrery.server_waits_for_room(s.server_id)
+        order by s.requested_at, s.server_id limit 1)), '') as waits_for
+  from orrery.fleet f, lateral orrery.fleet_counts(f) c (counts)
+  order by f.cluster, f.fleet;
+comment on view orrery.fleet_status is 'Fleets: size, what there is, and what keeps it from being so.';
+grant select on orrery.fleet_status to orrery_viewer, orrery_admin;
