@@ -11,9 +11,9 @@ as $$
   select jsonb_build_object('cluster', p_fleet.cluster, 'fleet', p_fleet.fleet, 'kind', p_fleet.kind, 'args', p_fleet.policy_args,
     'size', p_fleet.size, 'size_min', p_fleet.size_min, 'size_max', p_fleet.size_max,
     'requested', count(*) filter (where s.state = 'requested'), 'starting', count(*) filter (where s.state = 'starting'),
-    'ready', count(*) filter (where s.state = 'ready'), 'allocated', count(*) filter (where s.allocation_id is not null and s.state = 'ready'),
+    'ready', count(*) filter (where s.state = 'ready'), 'allocated', count(*) filter (where s.allocations > 0 and s.state = 'ready'),
     'failed', count(*) filter (where s.state = 'failed'),
-    'outdated', count(*) filter (where s.state in ('starting', 'ready') and s.allocation_id is null and s.version < k.version))
+    'outdated', count(*) filter (where s.state in ('starting', 'ready') and s.allocations = 0 and s.version < k.version))
   from orrery.server_kind k
   left join orrery.server s on s.cluster = p_fleet.cluster and s.fleet = p_fleet.fleet and s.state in ('requested', 'starting', 'ready', 'failed')
   where k.cluster = p_fleet.cluster and k.kind = p_fleet.kind

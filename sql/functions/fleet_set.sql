@@ -12,7 +12,7 @@ as $$
 declare
   c_members  constant text[] := array['kind', 'policy', 'policy_args', 'size_min', 'size_max', 'cooldown_ms', 'surge', 'unavailable_max'];
   c_defaults constant jsonb := '{"policy":"orrery.fleet_fixed","policy_args":{},"size_min":0,"size_max":100,"cooldown_ms":60000,"surge":1,
-    "unavailable_max":0,"size":0,"key_last":0}'::jsonb;
+    "unavailable_max":0,"size":0}'::jsonb;
   v_cluster text;
   v_old     orrery.fleet;
   v_fleet   orrery.fleet;

@@ -14,7 +14,7 @@ declare
 begin
   for v_server in
     select s.* from orrery.server s
-    where s.cluster = p_fleet.cluster and s.fleet = p_fleet.fleet and s.state in ('requested', 'starting', 'ready') and s.allocation_id is null
+    where s.cluster = p_fleet.cluster and s.fleet = p_fleet.fleet and s.state in ('requested', 'starting', 'ready') and s.allocations = 0
       and (not p_outdated or s.state <> 'requested' and s.version < v_version)
     order by array_position(array['requested', 'starting', 'ready'], s.state), s.version, s.server_id desc
     limit p_count
@@ -22,7 +22,7 @@ begin
     perform from orrery.placement p where p.server_id = v_server.server_id for no key update;
     -- an allocation that is under way holds the row
     perform from orrery.server s
-    where s.server_id = v_server.server_id and s.state = v_server.state and s.allocation_id is null for update skip locked;
+    where s.server_id = v_server.server_id and s.state = v_server.state and s.allocations = 0 for update skip locked;
     continue when not found;
     perform orrery.server_stop_now(v_server.server_id, p_reason, 'tick_fleets');
     v_stopped := v_stopped + 1;

@@ -52,7 +52,7 @@ begin
         on_isolation = excluded.on_isolation, limits = excluded.limits, log_bytes_max = excluded.log_bytes_max, log_files =
         excluded.log_files, watchdog_ms = excluded.watchdog_ms, world_function = excluded.world_function, ports = excluded.ports,
         ready_by = excluded.ready_by, ready_pattern = excluded.ready_pattern, stop_signal = excluded.stop_signal, agent_labels =
-        excluded.agent_labels, apart = excluded.apart, placement_function = excluded.placement_function, version = excluded.version;
+        excluded.agent_labels, apart = excluded.apart, placement_function = excluded.placement_function, counters = excluded.counters, version = excluded.version;
   exception when integrity_constraint_violation or data_exception then
     get stacked diagnostics v_message = message_text;
     perform orrery.fail('OR003', format('kind %s cannot be so', p_kind), v_message, 'See the comments of table orrery.server_kind.');

@@ -10,7 +10,7 @@ declare
   -- What a kind has that its spec does not say; the defaults of the table.
   c_defaults constant jsonb := '{"role":"other","args":[],"env":{},"cpu_millis":100,"memory_bytes":67108864,"sessions_max":1000,
     "ready_deadline_ms":10000,"stop_grace_ms":5000,"start_attempts_max":5,"on_isolation":"stop",
-    "limits":{},"log_bytes_max":16777216,"log_files":3,"version":1,"ready_by":"notify","stop_signal":"TERM","agent_labels":{},
+    "limits":{},"log_bytes_max":16777216,"log_files":3,"version":1,"counters":{},"ready_by":"notify","stop_signal":"TERM","agent_labels":{},
     "placement_function":"orrery.placement_spread",
     "ports":[{"name":"public","protocol":"udp","count":1},{"name":"private","protocol":"udp","count":1}]}'::jsonb;
   -- as JSON: a heartbeat hands out up to commands_per_heartbeat starts, and execve takes no argument of more than 128 KiB
@@ -64,6 +64,8 @@ begin
   end if;
   if p_spec ? 'agent_labels' and orrery.labels_fault(p_spec -> 'agent_labels') is not null then
     v_message := 'agent_labels: ' || orrery.labels_fault(p_spec -> 'agent_labels');
+  elsif p_spec ? 'counters' and orrery.counters_fault(p_spec -> 'counters') is not null then
+    v_message := 'counters: ' || orrery.counters_fault(p_spec -> 'counters');
   elsif p_spec ? 'apart' and p_spec ->> 'apart' !~ '^[A-Za-z0-9]([A-Za-z0-9._/-]{0,61}[A-Za-z0-9])?$' then
     v_message := 'apart is the name of a label, or agent.';
   elsif p_spec ? 'ready_pattern' and length(p_spec ->> 'ready_pattern') not between 1 and 1000 then

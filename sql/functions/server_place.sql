@@ -82,7 +82,9 @@ begin
       deadline_at = v_now + make_interval(secs => (v_kind.ready_deadline_ms + orrery.setting('start_slack_ms'))::float8 / 1000),
       public_host = v_agent.public_address, public_port = (v_ports -> 0 ->> 'port')::integer, private_host = v_agent.private_address,
       private_port = (jsonb_path_query_first(v_ports, '$[*] ? (@.name == "private")') ->> 'port')::integer,
-      cpu_millis = v_kind.cpu_millis, memory_bytes = v_kind.memory_bytes, version = v_kind.version
+      cpu_millis = v_kind.cpu_millis, memory_bytes = v_kind.memory_bytes, version = v_kind.version,
+      labels = '{}', counters = (
+        select coalesce(jsonb_object_agg(c.key, jsonb_build_object('count', 0, 'capacity', c.value)), '{}') from jsonb_each(v_kind.counters) c)
   where s.server_id = p_server_id;
   perform orrery.command_add(p_server_id, 'start', orrery.server_kind_fill(v_kind, v_values || jsonb_build_object(
       'cluster', v_server.cluster, 'kind', v_server.kind, 'key', v_server.key, 'server_id', v_server.server_id::text,

@@ -4,7 +4,7 @@
 -- Writes: server, placement, port, command, event; what incarnation_current writes.
 -- Locks: placement, server; the caller holds the cluster's; those of incarnation_current.
 -- Errors: none; one that stops or has stopped is left alone.   Called by: server_stop, cluster_advance, tick_idle, tick_drains,
--- fleet_shrink, fleet_resume_now, fleet_drop.
+-- fleet_shrink, fleet_resume_now, fleet_drop, allocation_end.
 create or replace function orrery.server_stop_now(p_server_id bigint, p_reason text, p_rule text) returns text
 language plpgsql
 set search_path = pg_catalog, pg_temp

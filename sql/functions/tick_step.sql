@@ -23,6 +23,7 @@ begin
     when 'commands' then perform orrery.tick_commands();
     when 'servers' then perform orrery.tick_servers();
     when 'fleets' then perform orrery.tick_fleets();
+    when 'allocations' then perform orrery.tick_allocations();
     when 'idle' then perform orrery.tick_idle();
     when 'doorbell' then perform orrery.tick_doorbell();
     when 'purge' then v_next := orrery.tick_purge();

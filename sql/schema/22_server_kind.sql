@@ -28,6 +28,7 @@ create table if not exists orrery.server_kind (
   agent_labels       jsonb   not null default '{}',
   apart              text,
   placement_function text    not null default 'orrery.placement_spread',
+  counters           jsonb   not null default '{}',
   version            bigint  not null default 1,
   constraint server_kind_pkey primary key (cluster, kind),
   constraint server_kind_cluster_fkey foreign key (cluster) references orrery.cluster (cluster),
@@ -62,3 +63,4 @@ comment on column orrery.server_kind.agent_labels is 'Labels that an agent must 
 comment on column orrery.server_kind.apart is 'agent: no two of this kind on one agent; the name of a label: no two on agents of one value of it; null: as the policy likes.';
 comment on column orrery.server_kind.placement_function is 'fn(kind jsonb, room jsonb) returns float8: the agent with the highest score is taken, null refuses one. orrery.placement_spread, orrery.placement_packed, or a game''s.';
 comment on column orrery.server_kind.version is 'Grows with each change; a fleet replaces servers of an earlier one.';
+comment on column orrery.server_kind.counters is 'What a server has room for, by name: {"players":16}; allocations ask by it, and the server says how many there are.';

@@ -28,7 +28,9 @@ create table if not exists orrery.server (
   memory_bytes bigint,
   version      bigint,
   fleet        text,
-  allocation_id bigint,
+  allocations  integer     not null default 0,
+  counters     jsonb       not null default '{}',
+  labels       jsonb       not null default '{}',
   constraint server_pkey primary key (server_id),
   constraint server_kind_fkey foreign key (cluster, kind) references orrery.server_kind (cluster, kind),
   constraint server_agent_fkey foreign key (agent_id) references orrery.agent (agent_id),
@@ -42,10 +44,13 @@ alter table orrery.server add column if not exists cpu_millis integer;
 alter table orrery.server add column if not exists memory_bytes bigint;
 alter table orrery.server add column if not exists version bigint;
 alter table orrery.server add column if not exists fleet text;
-alter table orrery.server add column if not exists allocation_id bigint;
+alter table orrery.server add column if not exists allocations integer not null default 0;
+alter table orrery.server add column if not exists counters jsonb not null default '{}';
+alter table orrery.server add column if not exists labels jsonb not null default '{}';
 create index if not exists server_cluster_kind_idx on orrery.server (cluster, kind, key);
 create index if not exists server_room_idx on orrery.server (agent_id) include (cpu_millis, memory_bytes) where state in ('starting', 'ready', 'stopping');
 create index if not exists server_fleet_idx on orrery.server (cluster, fleet, state) where fleet is not null;
+create index if not exists server_free_idx on orrery.server (cluster, fleet, server_id) where state = 'ready' and fleet is not null;
 create index if not exists server_waiting_idx on orrery.server (try_at) where state = 'requested';
 create index if not exists server_deadline_idx on orrery.server (deadline_at) where state in ('starting', 'stopping');
 create index if not exists server_empty_idx on orrery.server (empty_since) where empty_since is not null;
@@ -65,7 +70,9 @@ comment on column orrery.server.cpu_millis is 'Reserved for it on its agent; as 
 comment on column orrery.server.memory_bytes is 'Reserved for it on its agent; as last placed.';
 comment on column orrery.server.version is 'Of its kind, as last placed.';
 comment on column orrery.server.fleet is 'Which keeps it; null: it was asked for by its key.';
-comment on column orrery.server.allocation_id is 'Who has it; null: free.';
+comment on column orrery.server.allocations is 'How many have it; 0: free.';
+comment on column orrery.server.counters is 'By name, {"count","capacity"}: as its kind says when it is placed, as it says itself since.';
+comment on column orrery.server.labels is 'What it says of itself.';
 comment on column orrery.server.failures is 'Starts and runs that ended by themselves in a row.';
 comment on column orrery.server.failed_on is 'Agent on which it ended by itself last; another is preferred while it has failures.';
 comment on column orrery.server.token is 'Secret of the epoch, kept only until the start command is reported; token_hash is what calls are checked against.';

@@ -16,7 +16,6 @@ create table if not exists orrery.fleet (
   fault_at        timestamptz,
   paused          text,
   paused_version  bigint,
-  key_last        bigint      not null default 0,
   created_at      timestamptz not null,
   constraint fleet_pkey primary key (cluster, fleet),
   constraint fleet_kind_fkey foreign key (cluster, kind) references orrery.server_kind (cluster, kind),
@@ -38,4 +37,3 @@ comment on column orrery.fleet.fault is 'How the policy failed; it is asked agai
 comment on column orrery.fleet.fault_at is 'When it failed last; null: it did not.';
 comment on column orrery.fleet.paused is 'Why replacement stands still, until fleet_resume or another version of the kind; null: it goes on.';
 comment on column orrery.fleet.paused_version is 'Version of the kind that failed; null: not paused.';
-comment on column orrery.fleet.key_last is 'Keys of its servers are numbered.';

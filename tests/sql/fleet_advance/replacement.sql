@@ -34,7 +34,7 @@ create function pg_temp.versions() returns text language sql as $$
 $$;
 select orrery.fleet_set('f', '{"kind":"arena","policy_args":{"size":4},"surge":1,"unavailable_max":0}', 't');
 select orrery.fleet_advance('t', 'f'), orrery.tick_servers(), pg_temp.all_ready();
-update orrery.server set allocation_id = 7 where cluster = 't' and key = 'f-1';
+update orrery.server set allocations = 1 where cluster = 't' and key = 'f-1';
 select orrery.server_kind_set('arena', '{"command":"arena"}', 't');
 select pg_temp.tick();
 select is(pg_temp.versions(), '4 of 1', 'what changes nothing replaces nothing');
@@ -48,7 +48,7 @@ select is(pg_temp.there(), '4 ready, 1 stopping', 'then an old one is stopped');
 do $$ begin for i in 1..12 loop perform pg_temp.all_gone(); perform pg_temp.tick(); perform pg_temp.all_ready(); end loop; end $$;
 select is(pg_temp.versions(), '1 of 1, 3 of 2', 'all in the end');
 select is((select key || ' ' || state from orrery.server where cluster = 't' and version = 1 and state <> 'stopped'), 'f-1 ready', 'but the one that somebody has');
-update orrery.server set allocation_id = null where cluster = 't';
+update orrery.server set allocations = 0 where cluster = 't';
 do $$ begin for i in 1..4 loop perform pg_temp.all_gone(); perform pg_temp.tick(); perform pg_temp.all_ready(); end loop; end $$;
 select is(pg_temp.versions(), '4 of 2', 'until nobody has');
 
@@ -72,7 +72,7 @@ select orrery.fleet_resume('f', 't');
 do $$ begin for i in 1..4 loop perform pg_temp.all_gone(); perform pg_temp.tick(); perform pg_temp.all_ready(); end loop; end $$;
 select is(pg_temp.versions(), '4 of 3', 'until it is resumed');
 select throws_ok($$select orrery.fleet_resume('f', 't')$$, 'OR002', null, 'once');
-update orrery.server set state = 'requested', rule = 'test', agent_id = null, failures = 3 where cluster = 't' and key = (select max(key) from orrery.server where fleet = 'f' and state = 'ready');
+update orrery.server set state = 'requested', rule = 'test', agent_id = null, failures = 3 where cluster = 't' and server_id = (select max(server_id) from orrery.server where fleet = 'f' and state = 'ready');
 update orrery.server set state = 'failed', rule = 'test' where cluster = 't' and state = 'requested';
 select pg_temp.tick(), pg_temp.tick();
 select is(pg_temp.there(), '1 failed, 3 ready', 'what has failed for good is not started for ever under other names');

@@ -33,7 +33,7 @@ select is((select orrery.fleet_counts(f) - array['cluster', 'fleet', 'kind', 'ar
   '{"requested":0,"starting":0,"ready":0,"allocated":0,"failed":0,"outdated":0}'::jsonb, 'none yet');
 select pg_temp.tick();
 update orrery.server set state = 'ready', rule = 'test' where cluster = 't' and key in ('f-1', 'f-2');
-update orrery.server set allocation_id = 7 where cluster = 't' and key = 'f-1';
+update orrery.server set allocations = 1 where cluster = 't' and key = 'f-1';
 select orrery.server_kind_set('arena', '{"args":["x"]}', 't');
 select is((select orrery.fleet_counts(f) - array['args'] from orrery.fleet f), '{"cluster":"t","fleet":"f","kind":"arena","size":4,"size_min":0,"size_max":100,
   "requested":0,"starting":2,"ready":2,"allocated":1,"failed":0,"outdated":3}'::jsonb, 'by state');

@@ -31,7 +31,7 @@ $$;
 select throws_ok($$select orrery.fleet_drop('f', 't')$$, 'OR001', null, 'no such fleet');
 select orrery.fleet_set('f', '{"kind":"arena","policy_args":{"size":3}}', 't');
 select pg_temp.tick(), pg_temp.all_ready();
-update orrery.server set allocation_id = 7 where cluster = 't' and key = 'f-1';
+update orrery.server set allocations = 1 where cluster = 't' and key = 'f-1';
 select is(orrery.fleet_drop('f', 't'), 2::bigint, 'two stop');
 select is((select string_agg(key || ' ' || state, ', ' order by key) from orrery.server where cluster = 't' and kind = 'arena'), 'f-1 ready, f-2 stopping, f-3 stopping', 'the one that somebody has goes on');
 select pg_temp.tick();

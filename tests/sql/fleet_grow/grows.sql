@@ -31,9 +31,9 @@ $$;
 select orrery.fleet_set('f', '{"kind":"arena","policy_args":{"size":0}}', 't');
 select orrery.server_request('arena', 'f-2', 't') ->> 'state' as state \gset
 select orrery.fleet_grow(f, 3) from orrery.fleet f;
-select is((select string_agg(key, ' ' order by key) from orrery.server where fleet = 'f'), 'f-1 f-3', 'a key that somebody asked for is his');
+select is((select string_agg(key, ' ' order by key) from orrery.server where fleet = 'f'), 'f-1 f-3 f-4', 'a key that somebody asked for is his');
 select orrery.fleet_grow(f, 1) from orrery.fleet f;
-select is((select string_agg(key, ' ' order by key) from orrery.server where fleet = 'f'), 'f-1 f-3 f-4', 'another');
-select is((select count(*) from orrery.placement p join orrery.server s on s.server_id = p.server_id and s.epoch = p.epoch where s.fleet = 'f'), 3::bigint, 'each owns its key');
+select is((select string_agg(key, ' ' order by key) from orrery.server where fleet = 'f'), 'f-1 f-3 f-4 f-5', 'another');
+select is((select count(*) from orrery.placement p join orrery.server s on s.server_id = p.server_id and s.epoch = p.epoch where s.fleet = 'f'), 4::bigint, 'each owns its key');
 select * from finish();
 rollback;

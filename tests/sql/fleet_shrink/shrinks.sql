@@ -31,7 +31,7 @@ $$;
 select orrery.fleet_set('f', '{"kind":"arena","policy_args":{"size":4}}', 't');
 select pg_temp.tick();
 update orrery.server set state = 'ready', rule = 'test' where cluster = 't' and key in ('f-1', 'f-2', 'f-3');
-update orrery.server set allocation_id = 7 where cluster = 't' and key = 'f-3';
+update orrery.server set allocations = 1 where cluster = 't' and key = 'f-3';
 select is(orrery.fleet_shrink(f, 1, false, 'test'), 1::bigint, 'one') from orrery.fleet f;
 select is((select key from orrery.server where cluster = 't' and state = 'stopped'), 'f-4', 'that was not ready');
 select is(orrery.fleet_shrink(f, 9, true, 'test'), 0::bigint, 'none is of an earlier version') from orrery.fleet f;

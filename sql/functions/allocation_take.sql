@@ -1,0 +1,40 @@
+-- allocation_take: give a free server to an allocation that waits or is new (allocation_id null: it is made).
+-- Returns it, with its server; or as it was, when none is free.
+-- Writes: allocation, server, event.   Locks: server, allocation.
+-- Errors: those of allocation_find.   Called by: server_allocate, tick_allocations.
+create or replace function orrery.allocation_take(p_allocation orrery.allocation) returns orrery.allocation
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_now    timestamptz := orrery.clock();
+  v_by     timestamptz := v_now + make_interval(secs => orrery.setting('allocation_confirm_ms')::float8 / 1000);
+  v_server orrery.server;
+  v_got    orrery.allocation;
+begin
+  v_server := orrery.allocation_find(p_allocation.cluster, p_allocation.selector);
+  if v_server.server_id is null then
+    return p_allocation;
+  end if;
+  if p_allocation.allocation_id is null then
+    insert into orrery.allocation (cluster, request, selector, state, rule, reason, state_at, asked_at, confirm_by, server_id, epoch)
+    values (p_allocation.cluster, p_allocation.request, p_allocation.selector, 'allocated', 'server_allocate', format('%s %s', v_server.kind, v_server.key),
+      v_now, v_now, v_by, v_server.server_id, v_server.epoch)
+    on conflict (cluster, request) do nothing
+    returning * into v_got;
+  else
+    update orrery.allocation a
+    set state = 'allocated', rule = 'tick_allocations', reason = format('%s %s', v_server.kind, v_server.key), confirm_by = v_by,
+        server_id = v_server.server_id, epoch = v_server.epoch
+    where a.allocation_id = p_allocation.allocation_id and a.state = 'waiting'
+    returning * into v_got;
+  end if;
+  if v_got.allocation_id is not null then
+    update orrery.server s
+    set allocations = s.allocations + 1, counters = case when v_got.selector ? 'counters' then orrery.counters_add(s.counters, v_got.selector -> 'counters', 1) else s.counters end
+    where s.server_id = v_server.server_id;
+  end if;
+  return v_got;
+end
+$$;
+comment on function orrery.allocation_take(orrery.allocation) is 'Gives a free server to an allocation.';
