@@ -9,7 +9,7 @@ create or replace view orrery.fleet_status as
     (c.counts ->> 'outdated')::bigint as outdated,
     f.policy || ' ' || f.policy_args as policy,
     nullif(concat_ws('; ',
-      f.fault || format(', asked again at %s', to_char(f.fault_at + make_interval(secs => orrery.setting('policy_retry_ms')::float8 / 1000), 'HH24:MI:SS')),
+      f.fault || ', at ' || to_char(f.fault_at, 'HH24:MI:SS'),
       'replacement is paused: ' || f.paused,
       (select s.reason from orrery.server s where s.cluster = f.cluster and s.fleet = f.fleet and orrery.server_waits_for_room(s.server_id)
         order by s.requested_at, s.server_id limit 1)), '') as waits_for

@@ -23,7 +23,7 @@ class Process:
         self.server_id, self.epoch, self.cluster = command["server_id"], command["epoch"], command["cluster"]
         self.kind, self.key, self.role, self.token = spec["kind"], spec["key"], spec["role"], spec["token"]
         self.hold = spec.get("on_isolation") == "hold"
-        self.ports = {spec["public_port"], spec["private_port"]}
+        self.ports = {port["port"] for port in spec["ports"]}
         self.state = "starting"
         never = rng.random() < never_ready
         self.ready_at = None if never else now + rng.uniform(0, 0.1)
