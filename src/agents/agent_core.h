@@ -10,6 +10,7 @@
 #include <variant>
 #include <vector>
 
+#include "agents/start_terms.h"
 #include "base/address.h"
 #include "base/clock.h"
 #include "base/ids.h"
@@ -132,13 +133,14 @@ struct Report {
   Json reports;
 };
 /// Start a server under a shim by the spawn contract; answered by ProcessStarted or ProcessFailed, or by ProcessExited
-/// when it was started before.
+/// when it was started before. One whose terms are an error has failed for it.
 struct Spawn {
   ServerRef ref;
   std::string cluster, kind, key, token, command;
   std::vector<std::string> args;
   std::map<std::string, std::string> env;
-  Address public_bind, public_advertise, private_bind, private_advertise;
+  Address public_bind, public_advertise, private_bind, private_advertise;  // ports unused
+  Result<StartTerms> terms = StartTerms{};
   Duration ready_limit{}, grace{};
   bool hold = false;
   std::optional<Instant> lease_until;

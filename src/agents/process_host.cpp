@@ -164,7 +164,9 @@ class ProcessHost::Impl {
     servers_.erase(found);
     remove(server.directory);
     if (server.plan.directory.empty() || in_use(server.plan.directory)) return;
-    const bool well = server.state.exit_code == 0 || server.state.signal == SIGTERM;
+    const auto& terms = server.plan.terms;
+    const bool well =
+        server.state.exit_code == 0 || (server.state.asked && terms && server.state.signal == terms->stop_signal);
     if (well) {
       remove(server.plan.directory);
     } else {

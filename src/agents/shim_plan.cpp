@@ -62,6 +62,7 @@ Json json_of(const ShimState& state) {
           {"signal", or_null(state.signal)},
           {"words", one_line(cut(state.words, words_bytes_max))},
           {"started", state.started},
+          {"asked", state.asked},
           {"by_lease", state.by_lease},
           {"by_shutdown", state.by_shutdown}};
 }
@@ -81,6 +82,7 @@ std::optional<ShimState> state_of_json(const Json& json) {
   state.signal = read_small(json, "signal");
   state.words = read_text(json, "words");
   state.started = read_bool(json, "started");
+  state.asked = read_bool(json, "asked");
   state.by_lease = read_bool(json, "by_lease");
   state.by_shutdown = read_bool(json, "by_shutdown");
   return state;
@@ -93,26 +95,28 @@ std::string to_text(const ShimPlan& plan) {
   if (plan.user) {
     user = {{"name", plan.user->name}, {"uid", plan.user->uid}, {"gid", plan.user->gid}, {"groups", plan.user->groups}};
   }
-  return to_text(Json{{"server_id", plan.server.value},
-                      {"epoch", plan.epoch.value},
-                      {"cluster", plan.cluster},
-                      {"kind", plan.kind},
-                      {"key", plan.key},
-                      {"path", plan.path},
-                      {"args", plan.args},
-                      {"env", plan.env},
-                      {"directory", plan.directory},
-                      {"log", plan.log},
-                      {"log_bytes_max", plan.log_bytes_max},
-                      {"log_files", plan.log_files},
-                      {"limits", plan.limits},
-                      {"hold", plan.hold},
-                      {"ready_deadline_ms", to_ms(plan.ready_limit)},
-                      {"stop_grace_ms", to_ms(plan.grace)},
-                      {"watchdog_ms", to_ms(plan.watchdog)},
-                      {"user", user},
-                      {"agent_socket", plan.agent_socket},
-                      {"lease_until_ms", to_ms(plan.lease_until)}});
+  Json json = json_of(plan.terms ? *plan.terms : StartTerms{});
+  json.update(Json{{"server_id", plan.server.value},
+                   {"epoch", plan.epoch.value},
+                   {"cluster", plan.cluster},
+                   {"kind", plan.kind},
+                   {"key", plan.key},
+                   {"path", plan.path},
+                   {"args", plan.args},
+                   {"env", plan.env},
+                   {"directory", plan.directory},
+                   {"log", plan.log},
+                   {"log_bytes_max", plan.log_bytes_max},
+                   {"log_files", plan.log_files},
+                   {"limits", plan.limits},
+                   {"hold", plan.hold},
+                   {"ready_deadline_ms", to_ms(plan.ready_limit)},
+                   {"stop_grace_ms", to_ms(plan.grace)},
+                   {"watchdog_ms", to_ms(plan.watchdog)},
+                   {"user", user},
+                   {"agent_socket", plan.agent_socket},
+                   {"lease_until_ms", to_ms(plan.lease_until)}});
+  return to_text(json);
 }
 
 std::optional<ShimPlan> plan_of(std::string_view text) {
@@ -150,6 +154,7 @@ std::optional<ShimPlan> plan_of(std::string_view text) {
   }
   plan.agent_socket = read_text(*json, "agent_socket");
   plan.lease_until = read_instant(*json, "lease_until_ms");
+  plan.terms = terms_of(*json);
   if (!plan.server || !plan.epoch || plan.path.empty() || plan.args.empty()) return std::nullopt;
   return plan;
 }

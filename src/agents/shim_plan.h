@@ -11,6 +11,7 @@
 #include <string_view>
 #include <vector>
 
+#include "agents/start_terms.h"
 #include "base/clock.h"
 #include "base/ids.h"
 
@@ -52,6 +53,7 @@ struct ShimPlan {
   std::optional<ShimUser> user;
   std::string agent_socket;
   std::optional<Instant> lease_until;
+  Result<StartTerms> terms = StartTerms{};  // an error: it is not to be started
 };
 std::string to_text(const ShimPlan& plan);
 std::optional<ShimPlan> plan_of(std::string_view text);
@@ -66,6 +68,7 @@ struct ShimState {
   std::optional<int> exit_code, signal;
   std::string words;         // why it ended
   bool started = false;      // its executable was executed
+  bool asked = false;        // it was asked to stop
   bool by_lease = false;     // ended because its lease ran out
   bool by_shutdown = false;  // ended because its cluster's deadline had passed
 };
