@@ -1,7 +1,6 @@
--- allocation_find: a free server of a fleet that a selector fits, locked; with shared also one that others have, as long as its counters have
--- room. First those that share, then those on the agent with the most servers that others have, so that others empty; else the oldest.
--- One whose row is held by another allocation is passed over at first; when nothing else is left it is waited for, so that none is
--- missed while the other gives up.
+-- allocation_find: a free server of a fleet that a selector fits, locked; the oldest. With shared, one that others have and whose counters
+-- have room comes first. One whose row is held by another allocation is passed over; when nothing else is left it is waited for,
+-- so that none is missed while the other gives up.
 -- Writes: nothing.   Locks: server.
 -- Errors: 55P03 when others hold what is left for too long.   Called by: allocation_take.
 create or replace function orrery.allocation_find(p_cluster text, p_selector jsonb) returns orrery.server
@@ -9,29 +8,46 @@ language plpgsql
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-  v_fleet    text := p_selector ->> 'fleet';
-  v_kind     text := p_selector ->> 'kind';
-  v_labels   jsonb := coalesce(p_selector -> 'labels', '{}');
+  v_fleets   text[] := array[p_selector ->> 'fleet'];
+  v_labels   jsonb := p_selector -> 'labels';
   v_counters jsonb := p_selector -> 'counters';
-  v_shared   boolean := coalesce((p_selector ->> 'shared')::boolean, false);
+  v_fleet    text;
   v_server   orrery.server;
 begin
-  select s.* into v_server
-  from orrery.server s join orrery.agent a on a.agent_id = s.agent_id and a.state = 'up' and a.drain_at is null
-  where s.cluster = p_cluster and s.state = 'ready' and s.fleet is not null and (s.fleet = v_fleet or v_fleet is null) and (s.kind = v_kind or v_kind is null)
-    and (s.allocations = 0 or v_shared) and (v_labels = '{}' or a.labels || s.labels @> v_labels)
-    and (v_counters is null or orrery.counters_fit(s.counters, v_counters))
-  order by s.allocations > 0 desc, s.server_id
-  limit 1 for no key update of s skip locked;
-  if not found then
+  if v_fleets[1] is null then
+    v_fleets := array(select f.fleet from orrery.fleet f where f.cluster = p_cluster order by f.fleet);
+  end if;
+  if p_selector ? 'kind' then
+    v_fleets := array(select f.fleet from orrery.fleet f where f.cluster = p_cluster and f.fleet = any (v_fleets) and f.kind = p_selector ->> 'kind' order by f.fleet);
+  end if;
+  if p_selector -> 'shared' = 'true' then
     select s.* into v_server
     from orrery.server s join orrery.agent a on a.agent_id = s.agent_id and a.state = 'up' and a.drain_at is null
-    where s.cluster = p_cluster and s.state = 'ready' and s.fleet is not null and (s.fleet = v_fleet or v_fleet is null) and (s.kind = v_kind or v_kind is null)
-      and (s.allocations = 0 or v_shared) and (v_labels = '{}' or a.labels || s.labels @> v_labels)
-      and (v_counters is null or orrery.counters_fit(s.counters, v_counters))
-    order by s.server_id
-    limit 1 for no key update of s;
+    where s.cluster = p_cluster and s.fleet = any (v_fleets) and s.state = 'ready' and s.allocations > 0
+      and (v_labels is null or a.labels || s.labels @> v_labels) and (v_counters is null or orrery.counters_fit(s.counters, v_counters))
+    order by s.fleet, s.server_id
+    limit 1 for no key update of s skip locked;
+    if found then
+      return v_server;
+    end if;
   end if;
+  foreach v_fleet in array v_fleets loop
+    select s.* into v_server
+    from orrery.server s join orrery.agent a on a.agent_id = s.agent_id and a.state = 'up' and a.drain_at is null
+    where s.cluster = p_cluster and s.fleet = v_fleet and s.state = 'ready' and s.allocations = 0
+      and (v_labels is null or a.labels || s.labels @> v_labels) and (v_counters is null or orrery.counters_fit(s.counters, v_counters))
+    order by s.server_id
+    limit 1 for no key update of s skip locked;
+    if found then
+      return v_server;
+    end if;
+  end loop;
+  select s.* into v_server
+  from orrery.server s join orrery.agent a on a.agent_id = s.agent_id and a.state = 'up' and a.drain_at is null
+  where s.cluster = p_cluster and s.fleet = any (v_fleets) and s.state = 'ready' and s.allocations = 0
+    and (v_labels is null or a.labels || s.labels @> v_labels) and (v_counters is null or orrery.counters_fit(s.counters, v_counters))
+  order by s.server_id
+  limit 1 for no key update of s;
   return v_server;
 end
 $$;

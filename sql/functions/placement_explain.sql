@@ -2,7 +2,7 @@
 -- p_spec: members of the kind's specification to try instead of what it has, as for server_kind_set.
 -- Returns agent, verdict (taken, suitable, or why not), score.
 -- Writes: nothing.   Locks: none.
--- Errors: OR001 unknown kind; OR003 null, unknown member or a value that does not fit; those of cluster_resolve.   Called by: DBA.
+-- Errors: OR001 unknown kind; OR003 a value that does not fit; those of server_kind_with and cluster_resolve.   Called by: DBA.
 create or replace function orrery.placement_explain(p_kind text, p_cluster text default null, p_spec jsonb default '{}')
 returns table (agent text, verdict text, score double precision)
 language plpgsql
@@ -10,10 +10,11 @@ security definer
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-  v_name   text := orrery.cluster_resolve(p_cluster, replace(format('placement_explain(%L', p_kind), '%', '%%') || ', %L)');
-  v_kind   orrery.server_kind;
-  v_judged record;
-  v_taken  boolean := false;
+  v_name    text := orrery.cluster_resolve(p_cluster, replace(format('placement_explain(%L', p_kind), '%', '%%') || ', %L)');
+  v_kind    orrery.server_kind;
+  v_judged  record;
+  v_taken   boolean := false;
+  v_message text;
 begin
   select * into v_kind from orrery.server_kind k where k.cluster = v_name and k.kind = p_kind;
   if not found then
@@ -21,6 +22,13 @@ begin
       format('It has: %s.', (select string_agg(k.kind, ', ' order by k.kind) from orrery.server_kind k where k.cluster = v_name)), null);
   end if;
   v_kind := orrery.server_kind_with(v_kind, p_spec);
+  begin
+    -- there is one, so that nothing is inserted; what no kind may be is refused before that is seen
+    insert into orrery.server_kind select v_kind.* on conflict (cluster, kind) do nothing;
+  exception when integrity_constraint_violation or data_exception then
+    get stacked diagnostics v_message = message_text;
+    perform orrery.fail('OR003', format('kind %s cannot be so', left(p_kind, 64)), v_message, 'See the comments of table orrery.server_kind.');
+  end;
   for v_judged in select * from orrery.placement_judge(v_kind) loop
     agent := v_judged.agent;
     score := v_judged.score;

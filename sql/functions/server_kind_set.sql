@@ -2,8 +2,7 @@
 -- have, or their default. What changes nothing is no new version.
 -- p_spec: {"role","command","args":[],"env":{},"idle_stop_ms":…,"limits":{},"world_function":"schema.function",…}
 -- Writes: server_kind, event.
--- Errors: those of handler_check for world_function; OR010 a new world_function named by a login of one cluster, since the
--- tick calls it with a view of all; OR003 null, unknown member, a value that does not fit; those of cluster_resolve.
+-- Errors: OR003 null, a value that does not fit; those of server_kind_with and cluster_resolve.
 -- Called by: cluster_create; games' hook cluster_created; DBA.
 create or replace function orrery.server_kind_set(p_kind text, p_spec jsonb, p_cluster text default null) returns void
 language plpgsql security definer
@@ -25,19 +24,6 @@ begin
   v_kind.cluster := v_cluster;
   v_kind.kind := p_kind;
   v_kind := orrery.server_kind_with(v_kind, p_spec);
-  if v_kind.world_function is distinct from v_old.world_function and v_kind.world_function is not null then
-    perform orrery.login_everywhere('naming a world_function');
-    perform orrery.handler_check(v_kind.world_function, '(text, text, text)');
-  end if;
-  if v_kind.placement_function is distinct from v_old.placement_function
-      and v_kind.placement_function not in ('orrery.placement_spread', 'orrery.placement_packed') then
-    perform orrery.login_everywhere('naming a placement_function');
-    perform orrery.handler_check(v_kind.placement_function, '(jsonb, jsonb)');
-  end if;
-  if v_kind.role in ('login', 'chat', 'zone') and not (v_kind.ports -> 0 @> '{"protocol":"udp"}' and v_kind.ports @> '[{"name":"private","protocol":"udp"}]') then
-    perform orrery.fail('OR003', format('kind %s cannot have such ports', left(p_kind, 64)), format('A %s server talks UDP to clients and to other servers.', v_kind.role),
-      'Leave ports away, or name a public UDP port first and one that is private.');
-  end if;
   if v_old.kind is not null and v_kind = v_old then
     return;
   end if;

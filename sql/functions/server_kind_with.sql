@@ -1,7 +1,8 @@
 -- server_kind_with: a kind as it would be with a specification: what that leaves out stays, or has its default when the kind is new
 -- (role null). What a port leaves out has its default as well.
 -- Writes: nothing.   Locks: none.
--- Errors: OR003 unknown member, a value that does not fit.   Called by: server_kind_set, placement_explain.
+-- Errors: OR003 unknown member, a value that does not fit; those of handler_check; OR010 a new world_function or placement_function
+-- named by a login of one cluster, since the tick calls it with a view of all.   Called by: server_kind_set, placement_explain.
 create or replace function orrery.server_kind_with(p_kind orrery.server_kind, p_spec jsonb) returns orrery.server_kind
 language plpgsql
 set search_path = pg_catalog, pg_temp
@@ -86,6 +87,19 @@ begin
     get stacked diagnostics v_message = message_text;
     perform orrery.fail('OR003', format('kind %s cannot be so', left(v_name, 64)), v_message, 'See the comments of table orrery.server_kind.');
   end;
+  if v_kind.world_function is distinct from p_kind.world_function and v_kind.world_function is not null then
+    perform orrery.login_everywhere('naming a world_function');
+    perform orrery.handler_check(v_kind.world_function, '(text, text, text)');
+  end if;
+  if v_kind.placement_function is distinct from p_kind.placement_function
+      and v_kind.placement_function not in ('orrery.placement_spread', 'orrery.placement_packed') then
+    perform orrery.login_everywhere('naming a placement_function');
+    perform orrery.handler_check(v_kind.placement_function, '(jsonb, jsonb)');
+  end if;
+  if v_kind.role in ('login', 'chat', 'zone') and not (v_kind.ports -> 0 @> '{"protocol":"udp"}' and v_kind.ports @> '[{"name":"private","protocol":"udp"}]') then
+    perform orrery.fail('OR003', format('kind %s cannot have such ports', left(p_kind, 64)), format('A %s server talks UDP to clients and to other servers.', v_kind.role),
+      'Leave ports away, or name a public UDP port first and one that is private.');
+  end if;
   perform orrery.server_kind_fill(v_kind, null);
   return v_kind;
 end

@@ -28,7 +28,7 @@ begin
     case when v_clusters <= v_now then 'clusters' end,
     case when v_commands <= v_now then 'commands' end,
     case when exists (select from orrery.allocation a where a.state = 'waiting') and exists (
-      select from orrery.server s where s.state = 'ready' and s.fleet is not null and s.allocations = 0) then 'allocations' end,
+      select from orrery.server s where s.state = 'ready' and s.allocations = 0 and s.fleet is not null) then 'allocations' end,
     case when least(v_servers, v_late) <= v_now then 'servers' end,
     case when v_bells is not null then 'doorbell' end], null);
   due_at := least(due_at, v_next);
