@@ -17,7 +17,7 @@ begin
       else execute format('select %s($1)', p_fleet.policy::regproc) into v_size using p_counts;
     end case;
   exception when query_canceled or others then
-    fault := format('policy %s failed: %s', p_fleet.policy, case sqlstate when '57014' then 'cancelled: it did not end in its time' else sqlerrm end);
+    fault := format('policy %s failed: %s', p_fleet.policy, case sqlstate when '57014' then 'cancelled: it did not end in its time' else left(sqlerrm, 500) end);
     return;
   end;
   if v_size is null or v_size < 0 then

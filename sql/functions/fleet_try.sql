@@ -3,7 +3,7 @@
 -- p_policy, p_args: instead of the fleet's own.
 -- Returns the size, or null and what is wrong.
 -- Writes: nothing.   Locks: cluster, fleet.
--- Errors: OR001 unknown, OR010 a policy of a game named by a login of one cluster; those of cluster_resolve and handler_check.   Called by: DBA.
+-- Errors: OR001 unknown, OR003 arguments that no fleet may have, OR010 a policy of a game named by a login of one cluster; those of cluster_resolve and handler_check.   Called by: DBA.
 create or replace function orrery.fleet_try(
   p_fleet text, p_policy text default null, p_args jsonb default null, p_cluster text default null, out size integer, out fault text)
 language plpgsql security definer
@@ -15,6 +15,9 @@ begin
   if p_policy is not null and p_policy not in ('orrery.fleet_fixed', 'orrery.fleet_buffer') then
     perform orrery.login_everywhere('naming a policy');
     perform orrery.handler_check(p_policy, '(jsonb)');
+  end if;
+  if jsonb_typeof(p_args) <> 'object' or octet_length(p_args::text) > 65536 then
+    perform orrery.fail('OR003', format('fleet %s cannot be so', p_fleet), 'policy_args is an object of at most 64 KiB.', null);
   end if;
   v_fleet.policy := coalesce(p_policy, v_fleet.policy);
   v_fleet.policy_args := coalesce(p_args, v_fleet.policy_args);

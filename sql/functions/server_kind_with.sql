@@ -97,7 +97,7 @@ begin
     perform orrery.handler_check(v_kind.placement_function, '(jsonb, jsonb)');
   end if;
   if v_kind.role in ('login', 'chat', 'zone') and not (v_kind.ports -> 0 @> '{"protocol":"udp"}' and v_kind.ports @> '[{"name":"private","protocol":"udp"}]') then
-    perform orrery.fail('OR003', format('kind %s cannot have such ports', left(p_kind, 64)), format('A %s server talks UDP to clients and to other servers.', v_kind.role),
+    perform orrery.fail('OR003', format('kind %s cannot have such ports', left(v_name, 64)), format('A %s server talks UDP to clients and to other servers.', v_kind.role),
       'Leave ports away, or name a public UDP port first and one that is private.');
   end if;
   perform orrery.server_kind_fill(v_kind, null);
