@@ -37,5 +37,7 @@ select matches((select fault from orrery.fleet_try('f', 'orrery.fleet_fixed', '{
 select is((select (policy, policy_args)::text from orrery.fleet where fleet = 'f'), ('orrery.fleet_fixed'::text, '{"size": 3}'::jsonb)::text, 'nothing changes');
 select throws_ok($$select orrery.fleet_try('none', null, null, 't')$$, 'OR001', null, 'no such fleet');
 select throws_ok($$select orrery.fleet_try('f', 'orrery_test.none', null, 't')$$, 'OR001', null, 'no such policy');
+select throws_ok($$select orrery.fleet_try('f', null, '[]', 't')$$, 'OR003', null, 'arguments that no fleet may have');
+select ok(length((select fault from orrery.fleet_try('f', 'orrery.fleet_fixed', jsonb_build_object('size', repeat('x', 60000)), 't'))) < 1000, 'in few words');
 select * from finish();
 rollback;

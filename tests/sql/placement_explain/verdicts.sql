@@ -20,5 +20,12 @@ select is((select memory_bytes from orrery.server_kind where cluster = 't' and k
 select is(orrery_test.refusal($$select * from orrery.placement_explain('none', 't')$$) ->> 'code', 'OR001', 'no such kind');
 select is(orrery_test.refusal($$select * from orrery.placement_explain(null, 't')$$) ->> 'code', 'OR001', 'nor null');
 select is(orrery_test.refusal($$select * from orrery.placement_explain('arena', 't', '{"memory":1}')$$) ->> 'code', 'OR003', 'no such member');
+select is(orrery_test.refusal($$select * from orrery.placement_explain('arena', 't', '{"cpu_millis":-1}')$$) ->> 'code', 'OR003', 'nor what no kind may be');
+select is(orrery_test.refusal($$select * from orrery.placement_explain('arena', 't', '{"role":null}')$$) ->> 'code', 'OR003', 'nor a kind of no role');
+select is(orrery_test.refusal($$select * from orrery.placement_explain('arena', 't', '{"placement_function":"orrery.placement_judge"}')$$) ->> 'code',
+  'OR001', 'nor a policy that is none');
+create function pg_temp.policy(jsonb, jsonb) returns float8 language sql as 'select 1';
+select is(orrery_test.refusal($$select * from orrery.placement_explain('arena', 't', '{"placement_function":"pg_temp.policy"}')$$) ->> 'code',
+  'OR003', 'nor one that would run with the rights of the control plane');
 select * from finish();
 rollback;
