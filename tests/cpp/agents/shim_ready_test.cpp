@@ -3,6 +3,8 @@
 #include <signal.h>
 #include <sys/socket.h>
 
+#include <algorithm>
+#include <array>
 #include <filesystem>
 #include <fstream>
 
@@ -31,6 +33,17 @@ class Bound {
   Fd fd_;
   std::uint16_t port_ = 0;
 };
+
+// The beginning of what a web server answers.
+std::string answer_of(std::uint16_t port) {
+  const Fd fd(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  sockaddr_storage address{};
+  const socklen_t size = Address::parse("127.0.0.1", port)->to_sockaddr(address);
+  EXPECT_EQ(connect(fd.get(), reinterpret_cast<sockaddr*>(&address), size), 0);
+  EXPECT_TRUE(write_all(fd.get(), "GET / HTTP/1.0\r\n\r\n"));
+  std::array<char, 64> text;
+  return {text.data(), static_cast<std::size_t>(std::max<ssize_t>(read(fd.get(), text.data(), text.size()), 0))};
+}
 
 class ShimReadyTest : public ShimTest {
  protected:
@@ -64,7 +77,7 @@ class ShimReadyTest : public ShimTest {
   // Why, once its deadline has killed it.
   std::string never_ready(Spawn spawn) {
     exited_.clear();
-    spawn.ready_limit = 700ms;
+    spawn.ready_limit = 1500ms;
     host_->spawn(spawn);
     EXPECT_TRUE(exits());
     EXPECT_TRUE(ready_.empty());
@@ -113,7 +126,7 @@ TEST_F(ShimReadyTest, SomebodyElsesSocketIsNotIts) {
     const Bound other(udp ? SOCK_DGRAM : SOCK_STREAM, 0);
     Spawn spawn = ready_by_port("mark up wait go", protocol, udp ? 1 : 2);
     spawn.terms->ports[0].first = other.port();
-    EXPECT_EQ(never_ready(spawn), std::string("not READY within 700 ms: its port public (") + (udp ? "udp " : "tcp ") +
+    EXPECT_EQ(never_ready(spawn), std::string("not READY within 1500 ms: its port public (") + (udp ? "udp " : "tcp ") +
                                       std::to_string(other.port()) + ") is bound by another process");
   }
 }
@@ -126,7 +139,7 @@ TEST_F(ShimReadyTest, ItsOwnSocketIsFoundBesideSomebodyElses) {
 
 TEST_F(ShimReadyTest, OneThatDoesNotBindIsKilledAtItsDeadlineAndReadyIsNoWordForIt) {
   const Spawn spawn = ready_by_port("say READY=1 say STATUS=well");
-  EXPECT_EQ(never_ready(spawn), "not READY within 700 ms: its port public (udp " +
+  EXPECT_EQ(never_ready(spawn), "not READY within 1500 ms: its port public (udp " +
                                     std::to_string(spawn.terms->ports[0].first) + ") is not bound");
   EXPECT_EQ(state(spawn).status, "well") << "the rest of what it says is heard";
 }
@@ -137,7 +150,7 @@ TEST_F(ShimReadyTest, OneWhosePortIsLostIsAborted) {
   const Spawn lost = ready_by_port("udp wait go close"),
               back = ready_by_port("udp wait go close wait again udp", {}, 2);
   const Spawn leaves = ready_by_port("udp wait go say STOPPING=1 close", {}, 3), stays = ready_by_port("udp", {}, 4);
-  for (const Spawn* spawn : {&lost, &back, &leaves, &stays}) start_ready(*spawn);
+  for (const Spawn* spawn : {&back, &leaves, &stays, &lost}) start_ready(*spawn);
   const Instant from = BootClock::now();
   for (const std::uint64_t id : {1, 2, 3}) const std::ofstream go(mark("go", id));
   pass(11s);
@@ -174,6 +187,18 @@ TEST(PortOwnerTest, TheKernelAndProcSayTheSame) {
   }
 }
 
+TEST_F(ShimReadyTest, AnExecutableThatKnowsNothingOfOrreryIsAServer) {
+  Spawn spawn = ready_by_port("", Protocol::tcp);
+  spawn.command = "/usr/bin/python3";
+  spawn.args = {"-m", "http.server", "--bind", "127.0.0.1", std::to_string(spawn.terms->ports[0].first)};
+  spawn.env.clear();
+  spawn.terms->stop_signal = SIGINT;
+  start_ready(spawn);
+  EXPECT_TRUE(answer_of(spawn.terms->ports[0].first).starts_with("HTTP/1.0 200"));
+  stop(spawn, 10s);
+  EXPECT_EQ(exit_once().words, "exit status 0") << log();
+}
+
 // By output
 
 TEST_F(ShimReadyTest, OneIsReadyWhenALineMatches) {
@@ -194,7 +219,7 @@ TEST_F(ShimReadyTest, OneIsReadyWhenALineMatches) {
 TEST_F(ShimReadyTest, WhatDoesNotMatchIsNotReadyWhateverItSays) {
   Spawn spawn = server("plain");
   spawn.terms = StartTerms{{}, ReadyBy::output, "."};
-  EXPECT_EQ(never_ready(spawn), "not READY within 700 ms: no line of its output matched");
+  EXPECT_EQ(never_ready(spawn), "not READY within 1500 ms: no line of its output matched");
   EXPECT_EQ(state(spawn).status, "well");
 }
 
@@ -202,7 +227,7 @@ TEST_F(ShimReadyTest, WhatDoesNotMatchIsNotReadyWhateverItSays) {
 TEST_F(ShimReadyTest, OfALongLineTheBeginningCounts) {
   const std::string long_line = "head -c 1048576 /dev/zero | tr '\\0' x; echo ' ready'";
   EXPECT_EQ(never_ready(ready_by_output("ready$", long_line)),
-            "not READY within 700 ms: no line of its output matched");
+            "not READY within 1500 ms: no line of its output matched");
   Spawn spawn = ready_by_output("^x{4}", "echo; " + long_line);
   spawn.ref.epoch.value += 1;
   start_ready(spawn);
