@@ -1,7 +1,7 @@
 -- allocation_confirm: who asked for a server says that he has heard of it and uses it. Said twice it changes nothing.
 -- Returns what allocation_answer says.
 -- Writes: allocation, event.   Locks: cluster, server, allocation.
--- Errors: OR001 unknown, OR002 not allocated (any more); those of cluster_resolve.   Called by: matchmakers, DBA.
+-- Errors: OR001 unknown, OR002 not allocated (any more); those of cluster_resolve.   Called by: matchmakers, DBA, CLI.
 create or replace function orrery.allocation_confirm(p_request text, p_cluster text default null) returns jsonb
 language plpgsql security definer
 set search_path = pg_catalog, pg_temp

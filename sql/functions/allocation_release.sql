@@ -2,7 +2,7 @@
 -- it goes back to the fleet as it is. Said twice it changes nothing.
 -- Returns what allocation_answer says.
 -- Writes: what allocation_end writes.   Locks: cluster, server, allocation, placement.
--- Errors: OR001 unknown, OR003 null; those of cluster_resolve.   Called by: matchmakers, DBA.
+-- Errors: OR001 unknown, OR003 null; those of cluster_resolve.   Called by: matchmakers, DBA, CLI.
 create or replace function orrery.allocation_release(p_request text, p_reuse boolean default false, p_cluster text default null) returns jsonb
 language plpgsql security definer
 set search_path = pg_catalog, pg_temp

@@ -1,7 +1,7 @@
 -- fleet_drop: give up a fleet. Its servers that nobody has stop; those that somebody has go on until they are released.
 -- Returns how many stop.
 -- Writes: fleet, server.fleet, event; what fleet_shrink writes.   Locks: cluster, fleet, placement, server.
--- Errors: OR001 unknown; those of cluster_resolve.   Called by: DBA.
+-- Errors: OR001 unknown; those of cluster_resolve.   Called by: DBA, CLI.
 create or replace function orrery.fleet_drop(p_fleet text, p_cluster text default null) returns bigint
 language plpgsql security definer
 set search_path = pg_catalog, pg_temp

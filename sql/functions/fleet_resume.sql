@@ -1,6 +1,6 @@
 -- fleet_resume: let the replacement of a fleet's servers go on that was paused because new ones failed; what failed is tried anew.
 -- Writes: what fleet_resume_now writes.   Locks: cluster, fleet, placement, server.
--- Errors: OR001 unknown, OR002 not paused; those of cluster_resolve.   Called by: DBA.
+-- Errors: OR001 unknown, OR002 not paused; those of cluster_resolve.   Called by: DBA, CLI.
 create or replace function orrery.fleet_resume(p_fleet text, p_cluster text default null) returns void
 language plpgsql security definer
 set search_path = pg_catalog, pg_temp

@@ -4,7 +4,7 @@
 -- the kind of a fleet stays.
 -- Writes: fleet, event.   Locks: cluster, fleet.
 -- Errors: OR001 unknown kind, OR003 null, unknown member, a value that does not fit; OR010 a policy of a game named by a login of one
--- cluster; those of cluster_resolve and handler_check.   Called by: DBA.
+-- cluster; those of cluster_resolve and handler_check.   Called by: DBA, CLI.
 create or replace function orrery.fleet_set(p_fleet text, p_spec jsonb, p_cluster text default null) returns void
 language plpgsql security definer
 set search_path = pg_catalog, pg_temp

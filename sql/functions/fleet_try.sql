@@ -3,7 +3,7 @@
 -- p_policy, p_args: instead of the fleet's own.
 -- Returns the size, or null and what is wrong.
 -- Writes: nothing.   Locks: cluster, fleet.
--- Errors: OR001 unknown, OR003 arguments that no fleet may have, OR010 a policy of a game named by a login of one cluster; those of cluster_resolve and handler_check.   Called by: DBA.
+-- Errors: OR001 unknown, OR003 arguments that no fleet may have, OR010 a policy of a game named by a login of one cluster; those of cluster_resolve and handler_check.   Called by: DBA, CLI.
 create or replace function orrery.fleet_try(
   p_fleet text, p_policy text default null, p_args jsonb default null, p_cluster text default null, out size integer, out fault text)
 language plpgsql security definer

@@ -2,7 +2,7 @@
 -- p_spec: members of the kind's specification to try instead of what it has, as for server_kind_set.
 -- Returns agent, verdict (taken, suitable, or why not), score.
 -- Writes: nothing.   Locks: none.
--- Errors: OR001 unknown kind; OR003 a value that does not fit; those of server_kind_with and cluster_resolve.   Called by: DBA.
+-- Errors: OR001 unknown kind; OR003 a value that does not fit; those of server_kind_with and cluster_resolve.   Called by: DBA, CLI.
 create or replace function orrery.placement_explain(p_kind text, p_cluster text default null, p_spec jsonb default '{}')
 returns table (agent text, verdict text, score double precision)
 language plpgsql

@@ -3,7 +3,7 @@
 -- p_spec: {"role","command","args":[],"env":{},"idle_stop_ms":…,"limits":{},"world_function":"schema.function",…}
 -- Writes: server_kind, event.
 -- Errors: OR003 null, a value that does not fit; those of server_kind_with and cluster_resolve.
--- Called by: cluster_create; games' hook cluster_created; DBA.
+-- Called by: cluster_create; games' hook cluster_created; DBA, CLI.
 create or replace function orrery.server_kind_set(p_kind text, p_spec jsonb, p_cluster text default null) returns void
 language plpgsql security definer
 set search_path = pg_catalog, pg_temp

@@ -3,7 +3,7 @@
 -- A login that sees one cluster cannot judge what others hold on the machines: its request is placed by the next tick.
 -- Writes: placement, server, event; what server_place writes.   Locks: cluster unless it is ready, placement, server.
 -- Errors: OR001 unknown kind or key, OR002 cluster not up, OR003 null, those of cluster_resolve.
--- Called by: DBA, cluster_start, session_select, tick_idle, tick_drains.
+-- Called by: DBA, CLI, cluster_start, session_select, tick_idle, tick_drains.
 create or replace function orrery.server_request(p_kind text, p_key text, p_cluster text default null) returns jsonb
 language plpgsql
 security definer
