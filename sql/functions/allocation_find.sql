@@ -1,9 +1,9 @@
 -- allocation_find: a free server of a fleet that a selector fits, locked; the oldest. With shared, one that others have and whose counters
 -- have room comes first. One whose row is held by another allocation is passed over; when nothing else is left it is waited for,
--- so that none is missed while the other gives up.
+-- so that none is missed while the other gives up: not with p_wait false, for callers that hold others already.
 -- Writes: nothing.   Locks: server.
--- Errors: 55P03 when others hold what is left for too long.   Called by: allocation_take.
-create or replace function orrery.allocation_find(p_cluster text, p_selector jsonb) returns orrery.server
+-- Errors: 55P03 when others hold what is left for too long.   Called by: allocation_take, server_allocate.
+create or replace function orrery.allocation_find(p_cluster text, p_selector jsonb, p_wait boolean) returns orrery.server
 language plpgsql
 set search_path = pg_catalog, pg_temp
 as $$
@@ -42,6 +42,20 @@ begin
       return v_server;
     end if;
   end loop;
+  if not p_wait then
+    return null;
+  end if;
+  if p_selector -> 'shared' = 'true' then
+    select s.* into v_server
+    from orrery.server s join orrery.agent a on a.agent_id = s.agent_id and a.state = 'up' and a.drain_at is null
+    where s.cluster = p_cluster and s.fleet = any (v_fleets) and s.state = 'ready' and s.allocations > 0
+      and (v_labels is null or a.labels || s.labels @> v_labels) and (v_counters is null or orrery.counters_fit(s.counters, v_counters))
+    order by s.fleet, s.server_id
+    limit 1 for no key update of s;
+    if found then
+      return v_server;
+    end if;
+  end if;
   select s.* into v_server
   from orrery.server s join orrery.agent a on a.agent_id = s.agent_id and a.state = 'up' and a.drain_at is null
   where s.cluster = p_cluster and s.fleet = any (v_fleets) and s.state = 'ready' and s.allocations = 0
@@ -51,4 +65,4 @@ begin
   return v_server;
 end
 $$;
-comment on function orrery.allocation_find(text, jsonb) is 'A free server that a selector fits, locked.';
+comment on function orrery.allocation_find(text, jsonb, boolean) is 'A free server that a selector fits, locked.';

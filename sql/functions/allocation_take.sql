@@ -12,7 +12,8 @@ declare
   v_server orrery.server;
   v_got    orrery.allocation;
 begin
-  v_server := orrery.allocation_find(p_allocation.cluster, p_allocation.selector);
+  -- the tick has given others theirs by now, and looks again
+  v_server := orrery.allocation_find(p_allocation.cluster, p_allocation.selector, p_allocation.allocation_id is null);
   if v_server.server_id is null then
     return p_allocation;
   end if;

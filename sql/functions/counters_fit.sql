@@ -1,7 +1,7 @@
 -- counters_fit: has a server room for so many by each of the names asked for?
 -- p_counters: {"players":{"count":3,"capacity":16}}.   p_asked: {"players":2}.
 -- Writes: nothing.   Locks: none.   Errors: none.
--- Called by: allocation_find.
+-- Called by: allocation_find, allocation_fits.
 create or replace function orrery.counters_fit(p_counters jsonb, p_asked jsonb) returns boolean
 language sql immutable
 set search_path = pg_catalog, pg_temp

@@ -22,6 +22,7 @@ declare
   v_fault   text;
   v_old     orrery.allocation;
   v_new     orrery.allocation;
+  v_free    orrery.server;
 begin
   perform orrery.call_begin();
   v_cluster := orrery.cluster_resolve(p_cluster, replace(format('server_allocate(%L, %L, %s', p_request, p_selector, p_wait_ms), '%', '%%') || ', %L)');
@@ -53,8 +54,13 @@ begin
     v_new.cluster := v_cluster;
     v_new.request := p_request;
     v_new.selector := p_selector;
-    -- those that wait come first
-    if not exists (select from orrery.allocation a where a.cluster = v_cluster and a.state = 'waiting') then
+    -- those that wait come first, as far as what there is fits them
+    if exists (select from orrery.allocation a where a.cluster = v_cluster and a.state = 'waiting') then
+      v_free := orrery.allocation_find(v_cluster, p_selector, true);
+    end if;
+    if v_free.server_id is null or v_free.allocations > 0 or not exists (
+        select from orrery.allocation a
+        where a.cluster = v_cluster and a.state = 'waiting' and orrery.allocation_fits(v_free, a.selector)) then
       v_new := orrery.allocation_take(v_new);
     end if;
     if v_new.allocation_id is null and v_new.cluster is not null then

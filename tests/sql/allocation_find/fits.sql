@@ -43,7 +43,7 @@ create function pg_temp.server(p_key text) returns text language sql as $$
 $$;
 create function pg_temp.code(p_call text) returns text language sql as $$ select orrery_test.refusal('select ' || p_call) ->> 'code' $$;
 
-create function pg_temp.find(p_selector jsonb) returns text language sql as $$ select (orrery.allocation_find('t', p_selector)).key $$;
+create function pg_temp.find(p_selector jsonb) returns text language sql as $$ select (orrery.allocation_find('t', p_selector, true)).key $$;
 select orrery.server_kind_set('arena', '{"counters":{"players":4}}', 't');
 update orrery.server set labels = '{"map":"dm1"}', counters = '{"players":{"count":3,"capacity":4}}' where cluster = 't' and key = 'f-2';
 update orrery.agent set labels = '{"region":"eu"}' where name = 'a';
