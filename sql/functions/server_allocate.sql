@@ -64,6 +64,10 @@ begin
       v_new := orrery.allocation_take(v_new);
     end if;
     if v_new.allocation_id is null and v_new.cluster is not null then
+      -- by the same key it may have been allocated while this waited for a server
+      select * into v_old from orrery.allocation a where a.cluster = v_cluster and a.request = p_request;
+    end if;
+    if v_new.allocation_id is null and v_new.cluster is not null and v_old.allocation_id is null then
       if p_wait_ms = 0 then
         return jsonb_build_object('status', 'none', 'reason', 'no ready server that fits is free');
       end if;
