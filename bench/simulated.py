@@ -360,6 +360,7 @@ def make_fleet(stack, count, servers_each):
     connection.close()
     # A backend plans a statement anew five times before it keeps a plan.
     fleet.run(8.5)
+    fleet.run(60, alongside=lambda now: now + 0.5 if any(agent.want_inventory for agent in fleet.agents) else None)
     ready = stack.owner("select count(*)::int as n from orrery.server where state = 'ready'")[0]["n"]
     if ready < count * servers_each or any(agent.want_inventory for agent in fleet.agents):
         raise RuntimeError(f"{ready} servers are ready, and not every agent's inventory is known")
