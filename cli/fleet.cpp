@@ -152,7 +152,7 @@ void try_out(const Options& options, const std::string& fleet, const json& spec)
   const Param arguments = spec.contains("policy_args") ? Param(spec["policy_args"].dump()) : Param();
   Database db(options);
   const pqxx::result rows = db.query("select size, fault from orrery.fleet_try($1, $2, $3::jsonb, $4)",
-                                     {fleet, policy, arguments, options.cluster});
+                                     {fleet, policy, arguments, choose_cluster(db, options.cluster)});
   const std::string fault = rows[0][1].is_null() ? "" : rows[0][1].c_str();
   if (options.json) {
     std::cout << json{{"size", rows[0][0].is_null() ? json() : json(rows[0][0].as<long>())},

@@ -82,6 +82,10 @@ Failure blamed(Database& db, const Noun& noun, const SpecFile& file, const Spec&
     json rest = spec.members;
     rest.erase(name);
     const auto answer = tried(db, noun, spec, rest, cluster);
+    // Without what it must have the answer is another in any case.
+    const bool must_have = name == "command" || name == "kind";
+    const bool is_named = (failure.what() + failure.detail).find(name) != std::string::npos;
+    if (answer && must_have && !is_named) continue;
     if (answer && std::string_view(answer->what()) == failure.what() && answer->detail == failure.detail) continue;
     // What says something else is to blame only if nothing else makes it right.
     if (member.empty() || !answer) {
@@ -196,9 +200,10 @@ void show(const Options& options, const std::string& kind) {
 }
 
 void explain(const Options& options, const std::string& kind, const std::vector<std::string>& settings) {
-  const std::vector<Param> params = {kind, options.cluster, read_settings(settings).dump()};
-  const std::string call = "select * from orrery.placement_explain($1, $2, $3::jsonb)";
+  const json spec = read_settings(settings);
   Database db(options);
+  const std::vector<Param> params = {kind, choose_cluster(db, options.cluster), spec.dump()};
+  const std::string call = "select * from orrery.placement_explain($1, $2, $3::jsonb)";
   if (options.json) {
     std::cout << db.json_rows(call, params) << '\n';
   } else {
