@@ -41,7 +41,7 @@ SETTINGS = {
     "place_retry_ms": 50, "lapse_ms": 500, "login_timeout_ms": 1000, "login_stale_ms": 1500, "ready_wait_ms": 1000, "orphan_ms": 3000,
     "port_rest_ms": PORT_REST_S * 1000, "allocation_confirm_ms": 700, "policy_retry_ms": 500,
 }
-FLEETS = {"solo": "arena", "party": "arena", "lobby": "lobby"}
+FLEETS = {"solo": "arena", "party": "arena", "lobby": "lobby", "hall": "lobby"}
 SIZE_MAX = 5
 MAPS = ("mill", "quay")
 # A lock_timeout that runs out just as the lock is granted is told as a statement that was cancelled (57014).
@@ -70,7 +70,7 @@ MEETS = {
     "allocate": (0.05, "orrery.server where cluster = %s and state = 'ready' and allocations = 0 and fleet is not null", 3),
     "confirm": (0.03, "orrery.cluster where cluster = %s", 1), "release": (0.03, "orrery.cluster where cluster = %s", 2),
     "counters": (0.2, "orrery.server where server_id = %s", 0), "fleet": (0.1, "orrery.cluster where cluster = %s", 2),
-    "drop": (0.15, "orrery.cluster where cluster = %s", 1), "unpause": (0.1, "orrery.cluster where cluster = %s", 1),
+    "drop": (0.15, "orrery.cluster where cluster = %s", 1), "unpause": (0.05, "orrery.cluster where cluster = %s", 1),
     "version": (0.15, "orrery.server_kind where kind = %s", 0),
 }
 
@@ -206,7 +206,7 @@ class Worker:
         weights = {
             "request": 16, "stop": 3, "start": 1.5, "shutdown": 0.3, "cancel": 0.8, "kill": 5, "lose": 0.4, "crash": 0.5, "halt": 0.12,
             "open": 30, "select": 60, "end": 16, "sync": 12, "tick": 0.4, "drain": 0.3, "resume": 1.2, "fence": 0.3, "kick": 2.5, "why": 2,
-            "forged": 1.5, "over": 2, "allocate": 9, "confirm": 6, "release": 4, "counters": 4, "fleet": 1, "drop": 0.25, "version": 0.6, "unpause": 0.8,
+            "forged": 1.5, "over": 2, "allocate": 9, "confirm": 6, "release": 4, "counters": 4, "fleet": 1, "drop": 0.25, "version": 0.6, "unpause": 1.5,
         }
         needs = {"drain": "agent_drain", "resume": "agent_resume", "fence": "agent_fence", "kick": "session_kick", "why": "server_why"}
         self.operations = [name for name in weights if needs.get(name, "tick") in routines]
