@@ -42,7 +42,7 @@ void why(const Options& options, const std::string& server) {
 
 /// The row of server_status as JSON; unset when it is stopped. Throws Failure OR001 when there never was one.
 std::optional<std::string> row_of(Database& db, const std::string& server) {
-  const auto row = db.value("select to_jsonb(s)::text from orrery.server_status s where server_id = $1", {server});
+  auto row = db.value("select to_jsonb(s)::text from orrery.server_status s where server_id = $1", {server});
   if (!row) db.query("select from orrery.server_why($1)", {server});
   return row;
 }

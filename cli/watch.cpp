@@ -5,6 +5,7 @@
 #include <CLI/CLI.hpp>
 #include <chrono>
 #include <iostream>
+#include <sstream>
 #include <thread>
 
 #include "database.h"
