@@ -294,7 +294,7 @@ def documents(world, routine):
         "p_spec": fleet if routine.name == "fleet_set" else kind,
         "p_payload": {"": {"x": 1}},
         "p_selector": {"": {"fleet": world.fleet, "kind": world.arena, "labels": {}, "counters": {f"{world.mark}players": 1}, "shared": True},
-                       " labels": {"labels": {"zone": "x"}}, " counters": {"counters": {f"{world.mark}players": 1}}},
+                       " labels": {"labels": {"zone": f"{world.mark}zone"}}, " counters": {"counters": {f"{world.mark}players": 1}}},
         "p_counters": {"": {"players": {"count": 3, "capacity": 16}}},
         "p_labels": {"": {"map": "x"}},
         "p_args": {"": {"size": 3}},
