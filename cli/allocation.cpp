@@ -9,9 +9,8 @@
 #include <string>
 #include <vector>
 
-#include "cluster.h"
 #include "database.h"
-#include "print.h"
+#include "list.h"
 #include "watch.h"
 
 namespace orrery::cli {
@@ -113,17 +112,6 @@ void allocate(const Options& options, const std::string& request, const json& se
   }
 }
 
-void list(const Options& options) {
-  Database db(options);
-  require_cluster(db, options.cluster);
-  const std::string from = " from orrery.allocation_status where cluster = $1 or $1::text is null";
-  if (options.json) {
-    std::cout << db.json_rows("select *" + from, {options.cluster}) << '\n';
-  } else {
-    print_table(std::cout, db.query(std::string("select ") + kColumns + from, {options.cluster}));
-  }
-}
-
 }  // namespace
 
 void add_allocation(CLI::App& server, const Options& options) {
@@ -178,7 +166,8 @@ void add_allocation(CLI::App& server, const Options& options) {
 
   CLI::App* list_verb = server.add_subcommand("allocations", "Allocations that are not over");
   const auto again = add_watch(*list_verb);
-  list_verb->callback([=, &options] { watch(options, *again, [&] { list(options); }); });
+  list_verb->callback(
+      [=, &options] { watch(options, *again, [&] { print_list(options, "orrery.allocation_status", kColumns); }); });
 }
 
 }  // namespace orrery::cli

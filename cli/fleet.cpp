@@ -7,8 +7,8 @@
 
 #include "cluster.h"
 #include "database.h"
+#include "list.h"
 #include "options.h"
-#include "print.h"
 #include "spec_toml.h"
 #include "verb.h"
 #include "watch.h"
@@ -40,17 +40,6 @@ Failure unknown(Database& db, const std::string& cluster, const std::string& fle
   const auto names = db.value("select string_agg(fleet, ', ') from orrery.fleet_status where cluster = $1", {cluster});
   return Failure("cluster " + cluster + " has no fleet named '" + fleet + "'", "OR001",
                  "It has: " + names.value_or("none") + ".");
-}
-
-void list(const Options& options) {
-  Database db(options);
-  require_cluster(db, options.cluster);
-  const std::string from = " from orrery.fleet_status where cluster = $1 or $1::text is null";
-  if (options.json) {
-    std::cout << db.json_rows("select *" + from, {options.cluster}) << '\n';
-  } else {
-    print_table(std::cout, db.query(std::string("select ") + kColumns + from, {options.cluster}));
-  }
 }
 
 void show(const Options& options, const std::string& fleet) {
@@ -198,7 +187,8 @@ void add_fleet(CLI::App& app, const Options& options) {
 
   CLI::App* list_verb = fleet->add_subcommand("list", "Fleets, what there is of each and what keeps it from being so");
   const auto list_again = add_watch(*list_verb);
-  list_verb->callback([=, &options] { watch(options, *list_again, [&] { list(options); }); });
+  list_verb->callback(
+      [=, &options] { watch(options, *list_again, [&] { print_list(options, "orrery.fleet_status", kColumns); }); });
 
   CLI::App* show_verb = add("show", "One fleet as TOML that kind apply takes");
   const auto show_again = add_watch(*show_verb);

@@ -7,6 +7,7 @@
 
 #include "cluster.h"
 #include "database.h"
+#include "list.h"
 #include "options.h"
 #include "print.h"
 #include "spec_toml.h"
@@ -167,17 +168,6 @@ void apply(const Options& options, const std::string& path, bool is_dry) {
   if (is_dry) std::cout << "nothing was changed in " << cluster << " (--dry-run)\n";
 }
 
-void list(const Options& options) {
-  Database db(options);
-  require_cluster(db, options.cluster);
-  const std::string from = " from orrery.kind_status where cluster = $1 or $1::text is null";
-  if (options.json) {
-    std::cout << db.json_rows("select *" + from, {options.cluster}) << '\n';
-  } else {
-    print_table(std::cout, db.query(std::string("select ") + kColumns + from, {options.cluster}));
-  }
-}
-
 void show(const Options& options, const std::string& kind) {
   Database db(options);
   const std::string cluster = choose_cluster(db, options.cluster);
@@ -232,7 +222,8 @@ void add_kind(CLI::App& app, const Options& options) {
 
   CLI::App* list_verb = kind->add_subcommand("list", "Kinds, and how many servers there are of each");
   const auto again = add_watch(*list_verb);
-  list_verb->callback([=, &options] { watch(options, *again, [&] { list(options); }); });
+  list_verb->callback(
+      [=, &options] { watch(options, *again, [&] { print_list(options, "orrery.kind_status", kColumns); }); });
 
   CLI::App* show_verb = kind->add_subcommand("show", "One kind as TOML that apply takes");
   show_verb->add_option("kind", args->name, "Its name")->required();

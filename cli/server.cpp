@@ -8,6 +8,7 @@
 #include "allocation.h"
 #include "cluster.h"
 #include "database.h"
+#include "list.h"
 #include "options.h"
 #include "print.h"
 #include "watch.h"
@@ -17,17 +18,6 @@ namespace {
 
 constexpr const char* kColumns =
     "server_id, cluster, kind, key, state, agent, public_address, sessions, age, waits_for";
-
-void list(const Options& options) {
-  Database db(options);
-  require_cluster(db, options.cluster);
-  const std::string from = " from orrery.server_status where cluster = $1 or $1::text is null";
-  if (options.json) {
-    std::cout << db.json_rows("select *" + from, {options.cluster}) << '\n';
-  } else {
-    print_table(std::cout, db.query(std::string("select ") + kColumns + from, {options.cluster}));
-  }
-}
 
 void why(const Options& options, const std::string& server) {
   Database db(options);
@@ -126,7 +116,8 @@ void add_server(CLI::App& app, const Options& options) {
 
   CLI::App* list_verb = server->add_subcommand("list", "Servers that are not stopped, and what they wait for");
   const auto list_again = add_watch(*list_verb);
-  list_verb->callback([=, &options] { watch(options, *list_again, [&] { list(options); }); });
+  list_verb->callback(
+      [=, &options] { watch(options, *list_again, [&] { print_list(options, "orrery.server_status", kColumns); }); });
 
   CLI::App* show_verb = add("show", "All that is known of one");
   const auto show_again = add_watch(*show_verb);
