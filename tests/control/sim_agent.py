@@ -246,7 +246,8 @@ class Agent:
                 self.caller.journal("violation", "1 no two processes of a machine are given one port",
                                     f"{self.name}: {other.ref} and {ref}, {sorted(process.ports)}")
         for port in process.ports:
-            if now - self.left.get(port, 0) < PORT_REST_S:
+            # a fixed one is always the same server's
+            if port >= self.machine["port_min"] and now - self.left.get(port, 0) < PORT_REST_S:
                 self.caller.journal("violation", "1 a freed port rests", f"{self.name}: {port} for {ref} {now - self.left[port]:.3f} s after it was left")
         self.caller.journal("start", *ref, now, self.name, process.cluster, process.kind, process.key)
         self.directories.add(ref)
