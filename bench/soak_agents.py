@@ -19,6 +19,7 @@ sys.path[:0] = [str(pathlib.Path(__file__).resolve().parent), str(pathlib.Path(_
 from simulated import CommandFlow, Connection, CpuMeter, big_stack, make_fleet, percentile  # noqa: E402
 
 TABLES = ("agent_heartbeat", "agent", "server", "command", "port", "placement", "event")
+LEASE_MS = 15000
 WARM_UP = 3          # minutes until purging and vacuum have found their pace
 GROWTH_MAX = 1.25    # of heap and indexes after that, for every table but event
 SLOPE_MINUTES = 5    # the last ones
@@ -86,7 +87,7 @@ def main():
     parser.add_argument("--servers-each", type=int, default=20)
     arguments = parser.parse_args()
     minutes = max(arguments.minutes, WARM_UP + SLOPE_MINUTES)
-    stack = big_stack(arguments.agents, lease_ms=15000, ended_kept_s=60)
+    stack = big_stack(arguments.agents, ended_kept_s=60)
     for setting in ("autovacuum_naptime = '10s'", "autovacuum_vacuum_scale_factor = 0.01"):
         connection = stack.connect()
         connection.autocommit = True
@@ -95,6 +96,11 @@ def main():
         connection.close()
     meter = CpuMeter(stack.postmaster_pid())
     fleet = make_fleet(stack, arguments.agents, arguments.servers_each)
+    # only now: while they are made they are silent for longer
+    stack.sql("select setting_set('lease_ms', %s)", LEASE_MS)
+    fleet.run(3)
+    if told := stack.owner("select count(*)::int as n from orrery.agent where state <> 'up' or lease_ms <> %s", LEASE_MS)[0]["n"]:
+        raise RuntimeError(f"{told} agents are not up under the lease of {LEASE_MS} ms")
     flow = CommandFlow(stack, 20, random.Random(1))
     flow.keys = [(row["server_id"], row["key"]) for row in stack.owner("select server_id, key from orrery.server where kind = 'room'")]
     churn = Churn(stack, flow, random.Random(2))

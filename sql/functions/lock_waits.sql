@@ -5,15 +5,18 @@
 create or replace function orrery.lock_waits() returns table (
   waiting_pid integer, waiting_login name, waiting_for text, waited_s numeric,
   held_by_pid integer, held_by_login name, held_by_application text, held_by_state text, held_s numeric)
-language sql stable security definer
+language plpgsql stable security definer
 set search_path = pg_catalog, pg_temp
 as $$
+begin
+  return query
   select w.pid, w.usename, w.wait_event, round(extract(epoch from orrery.clock() - w.query_start), 1),
     h.pid, h.usename, h.application_name, h.state, round(extract(epoch from orrery.clock() - h.xact_start), 1)
   from pg_stat_activity w
   cross join lateral unnest(pg_blocking_pids(w.pid)) b (pid)
   join pg_stat_activity h on h.pid = b.pid
-  where w.datname = current_database() and w.wait_event_type = 'Lock' and orrery.login_cluster() = '*'
+  where w.datname = current_database() and w.wait_event_type = 'Lock' and orrery.login_cluster() = '*';
+end
 $$;
 comment on function orrery.lock_waits() is 'Who waits for a lock in this database, and for whom; ages in s.';
 grant execute on function orrery.lock_waits() to orrery_viewer, orrery_admin;

@@ -1,6 +1,6 @@
--- tick_due: which steps of the tick have work now, and when a timer or a cluster's deadline is due next: one look, for the
--- ticks between two seconds. Each second every step is asked itself, so that this may be cheap rather than exact.
--- Reads: cluster, timer, server, command, allocation.   Errors: none.   Called by: tick_loop.
+-- tick_due: which steps of the tick have work now, and when something is due next that is known of (when there is work for none):
+-- one look, for the ticks between two seconds. Each second every step is asked itself, so that this may be cheap rather than exact.
+-- Reads: cluster, timer, server, command.   Errors: none.   Called by: tick_loop.
 create or replace function orrery.tick_due(out steps text[], out due_at timestamptz)
 language plpgsql stable security definer
 set search_path = pg_catalog, pg_temp
@@ -27,11 +27,10 @@ begin
     case when due_at <= v_now then 'timers' end,
     case when v_clusters <= v_now then 'clusters' end,
     case when v_commands <= v_now then 'commands' end,
-    case when exists (select from orrery.allocation a where a.state = 'waiting') and exists (
-      select from orrery.server s where s.state = 'ready' and s.allocations = 0 and s.fleet is not null) then 'allocations' end,
     case when least(v_servers, v_late) <= v_now then 'servers' end,
     case when v_bells is not null then 'doorbell' end], null);
-  due_at := least(due_at, v_next);
+  due_at := least(due_at, v_next, case when v_servers > v_now then v_servers end, case when v_late > v_now then v_late end,
+    case when v_commands > v_now then v_commands end);
 end
 $$;
 comment on function orrery.tick_due() is 'Which steps of the tick have work now, and when something is due next.';

@@ -3,6 +3,9 @@
 -- tick_spare_ms whether the holder is gone. Each watches the others: one that has been in a step for tick_step_ms_max is
 -- cancelled (and its backend ended, when that does not help), since statement_timeout does not reach inside a CALL; who
 -- ticks meanwhile leaves that step out.
+-- It asks what may be due (tick_due, and each second every step) only when something was committed since it last looked and found
+-- nothing to do (a snapshot says so), or when the moment has come; without either only what silence or emptiness makes due. What
+-- waking costs is mostly cold caches, so it then sleeps for tick_idle_ms rather than tick_ms.
 -- It commits after each step that wrote, so that no step waits for a lock while it holds those of another; hence it can be
 -- neither definer nor pinned, and every name is qualified.
 -- Writes: what tick_lease and tick_step write.   Locks: theirs.
@@ -12,6 +15,7 @@ language plpgsql
 as $$
 declare
   c_second constant text[] := array['identity', 'timers', 'clusters', 'agents', 'commands', 'allocations', 'fleets', 'servers', 'idle', 'doorbell', 'note'];
+  c_timed  constant text[] := array['agents', 'allocations', 'fleets', 'idle', 'note'];
   v_me_at  timestamptz := (select g.backend_start from pg_catalog.pg_stat_get_activity(pg_catalog.pg_backend_pid()) g);
   v_now    timestamptz := orrery.clock();
   v_until  timestamptz := orrery.tick_until(p_spare, v_now);
@@ -20,13 +24,17 @@ declare
   v_last   timestamptz;
   v_since  timestamptz;
   v_set_at timestamptz;
-  v_noted  timestamptz;
+  v_second boolean;      -- a second has begun, or the lease has been taken
   v_purged timestamptz;
+  v_looked text;         -- snapshot of the last look
+  v_wake   timestamptz;  -- when something is due, as that look found; null: now
+  v_idle   boolean;      -- nothing was committed since that look, nor is anything due
   v_due    timestamptz;
   v_next   timestamptz;
   v_steps  text[];
   v_step   text;
   v_tick   interval;
+  v_rest   interval;
   v_spare  interval;
   v_most   interval;
   -- another loop that is in a step: its backend, the step, since when that is seen, and whether it was cancelled
@@ -40,15 +48,16 @@ begin
   loop
     v_now := orrery.clock();
     exit when v_now >= v_until;
-    if v_set_at is null or v_now - v_set_at >= interval '1 second' or v_now < v_set_at then
+    v_second := v_set_at is null or v_now - v_set_at >= interval '1 second' or v_now < v_set_at;
+    if v_second then
       v_set_at := v_now;
-      v_noted := null;
       v_tick := pg_catalog.make_interval(secs => orrery.setting('tick_ms')::pg_catalog.float8 / 1000);
+      v_rest := pg_catalog.make_interval(secs => orrery.setting('tick_idle_ms')::pg_catalog.float8 / 1000);
       v_spare := pg_catalog.make_interval(secs => orrery.setting('tick_spare_ms')::pg_catalog.float8 / 1000);
       v_most := pg_catalog.make_interval(secs => orrery.setting('tick_step_ms_max')::pg_catalog.float8 / 1000);
     end if;
 
-    if v_noted is null or not v_holds then
+    if v_second or not v_holds then
       v_lease := orrery.tick_lease(v_me_at);
       if v_lease.since_at is null and not exists (
         select from pg_catalog.pg_stat_get_activity(v_lease.holder) g where g.backend_start = v_lease.holder_at) then
@@ -58,7 +67,7 @@ begin
         v_holds := false;
       elsif not v_holds then
         v_holds := true;
-        v_noted := null;
+        v_second := true;
         v_since := v_lease.since_at;
         v_last := v_now;
         -- another loop may wait for the row
@@ -66,7 +75,7 @@ begin
       end if;
     end if;
 
-    if v_noted is null or not v_holds or v_doing is not null then
+    if v_second or v_doing is not null then
       v_name := null;
       select g.pid, g.application_name || ' ' || g.xact_start into v_pid, v_name
       from pg_catalog.pg_stat_get_activity(null) g
@@ -89,12 +98,19 @@ begin
         v_since := v_now;
       end if;
       v_last := v_now;
-      v_next := v_now + v_tick;
-      if v_noted is null then
-        v_steps := c_second || case when v_purged = pg_catalog.date_trunc('minute', v_now) then array[]::text[] else array['purge'] end;
+      v_due := null;
+      v_idle := coalesce(v_now < v_wake and pg_catalog.pg_current_snapshot()::text = v_looked, false);
+      if v_second then
+        v_steps := case when v_idle then c_timed else c_second end
+          || case when v_purged = pg_catalog.date_trunc('minute', v_now) then array[]::text[] else array['purge'] end;
+      elsif v_idle then
+        v_steps := array[]::text[];
       else
-        select d.steps, least(v_next, d.due_at) into v_steps, v_next from orrery.tick_due() d;
+        v_looked := pg_catalog.pg_current_snapshot()::text;
+        select d.steps, case when d.steps = array[]::text[] then coalesce(d.due_at, timestamptz 'infinity') end, d.due_at
+        into v_steps, v_wake, v_due from orrery.tick_due() d;
       end if;
+      v_next := least(v_now + case when v_idle then v_rest else v_tick end, v_set_at + interval '1 second', case when v_idle then v_wake else v_due end);
       foreach v_step in array v_steps loop
         continue when v_step = pg_catalog.split_part(v_doing, ' ', 3);
         -- a slow step is a gap as well
@@ -114,10 +130,11 @@ begin
           commit;
         end if;
       end loop;
-      v_noted := v_set_at;
+      if pg_catalog.cardinality(v_steps) > 0 then
+        -- what a handler set must not stay
+        reset all;
+      end if;
     end if;
-    -- what a handler set must not stay
-    reset all;
     commit;
     perform pg_catalog.pg_sleep(greatest(extract(epoch from least(v_next, v_until) - orrery.clock()), 0.001));
   end loop;

@@ -10,7 +10,7 @@ insert into cron.job_run_details (jobid, runid, username, status, start_time, en
   (1, 2, 'orrery_cron', 'succeeded', now() - interval '25 hours', now() - interval '23 hours'),
   (1, 6, 'orrery_cron', 'running', now() - interval '1 minute', null),
   (1, 7, 'orrery_cron', 'failed', null, null);
-select is(orrery_test.as_login('orrery_cron', 'select orrery.job_log_purge()'), null, 'the jobs'' login may');
+select is(orrery_test.as_login('orrery_cron', 'select orrery.job_log_purge()'), '', 'the jobs'' login may');
 select results_eq('select runid from cron.job_run_details order by runid', 'values (2::bigint), (4), (6), (7)',
   'what is a day old is gone: runs of its own that ended, were cut off, or never began');
 select * from finish();
