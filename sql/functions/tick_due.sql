@@ -1,5 +1,5 @@
 -- tick_due: which steps of the tick have work now, and when something is due next that is known of (when there is work for none):
--- one look, for the ticks between two seconds. Each second every step is asked itself, so that this may be cheap rather than exact.
+-- one look, for the ticks between two seconds; each second in which something was committed every step is asked itself.
 -- Reads: cluster, timer, server, command.   Errors: none.   Called by: tick_loop.
 create or replace function orrery.tick_due(out steps text[], out due_at timestamptz)
 language plpgsql stable security definer
