@@ -2,10 +2,13 @@
 -- p_fleet: what fleet_counts says.
 -- Errors: a cast's, when one is no number.   Called by: fleet_size.
 create or replace function orrery.fleet_buffer(p_fleet jsonb) returns bigint
-language sql immutable
+language plpgsql immutable
 set search_path = pg_catalog, pg_temp
 as $$
-  select a.allocated + greatest((p_fleet #>> '{args,buffer}')::bigint, ceil(a.allocated * (p_fleet #>> '{args,buffer_percent}')::numeric / 100)::bigint)
-  from (select (p_fleet ->> 'allocated')::bigint as allocated) a
+begin
+  return (
+    select a.allocated + greatest((p_fleet #>> '{args,buffer}')::bigint, ceil(a.allocated * (p_fleet #>> '{args,buffer_percent}')::numeric / 100)::bigint)
+    from (select (p_fleet ->> 'allocated')::bigint as allocated) a);
+end
 $$;
 comment on function orrery.fleet_buffer(jsonb) is 'Fleet policy: so many that nobody has.';

@@ -2,9 +2,11 @@
 -- p_fleet: what fleet_counts says.
 -- Errors: a cast's, when args.size is no number.   Called by: fleet_size.
 create or replace function orrery.fleet_fixed(p_fleet jsonb) returns bigint
-language sql immutable
+language plpgsql immutable
 set search_path = pg_catalog, pg_temp
 as $$
-  select (p_fleet #>> '{args,size}')::bigint
+begin
+  return (p_fleet #>> '{args,size}')::bigint;
+end
 $$;
 comment on function orrery.fleet_fixed(jsonb) is 'Fleet policy: a fixed size.';

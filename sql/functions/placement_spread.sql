@@ -4,9 +4,11 @@
 -- Returns the score; the highest is taken, null refuses the agent.
 -- Called by: placement_score.
 create or replace function orrery.placement_spread(p_kind jsonb, p_room jsonb) returns double precision
-language sql immutable
+language plpgsql immutable
 set search_path = pg_catalog, pg_temp
 as $$
-  select -(p_room ->> 'reserved')::float8 - (p_room ->> 'cpu')::float8 / 1000
+begin
+  return -(p_room ->> 'reserved')::float8 - (p_room ->> 'cpu')::float8 / 1000;
+end
 $$;
 comment on function orrery.placement_spread(jsonb, jsonb) is 'Placement policy: the least loaded agent.';
