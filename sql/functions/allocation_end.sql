@@ -1,7 +1,7 @@
 -- allocation_end: an allocation is over; what it counted of its server is free. When nobody else has the server it is stopped, so that
 -- its fleet makes a new one, or goes back to it when it is to be used again.
 -- p_state: released, expired or failed (whose server is gone already).
--- Writes: allocation, server, event; what server_stop_now writes.   Locks: placement; the caller holds those of cluster, server, allocation.
+-- Writes: allocation, server, event; what server_stop_now or allocation_serve writes.   Locks: placement; the caller holds those of cluster, server, allocation.
 -- Errors: none.   Called by: allocation_release, tick_allocations.
 create or replace function orrery.allocation_end(p_allocation orrery.allocation, p_state text, p_rule text, p_reason text, p_reuse boolean) returns void
 language plpgsql
@@ -19,6 +19,8 @@ begin
   returning * into v_server;
   if v_server.allocations = 0 and v_server.state = 'ready' and not (p_reuse and v_server.fleet is not null) then
     perform orrery.server_stop_now(v_server.server_id, format('allocation %s is over: %s', p_allocation.request, p_reason), p_rule);
+  elsif v_server.allocations = 0 then
+    perform orrery.allocation_serve(v_server);
   end if;
 end
 $$;

@@ -1,5 +1,5 @@
--- allocation_find: a free server of a fleet that a selector fits, locked; the oldest. With shared, one that others have and whose counters
--- have room comes first. One whose row is held by another allocation is passed over; when nothing else is left it is waited for,
+-- allocation_find: a free server of a fleet that a selector fits, locked; the oldest. With shared, one that others have, who share it too,
+-- and whose counters have room comes first. One whose row is held by another allocation is passed over; when nothing else is left it is waited for,
 -- so that none is missed while the other gives up: not with p_wait false, for callers that hold others already.
 -- Writes: nothing.   Locks: server.
 -- Errors: 55P03 when others hold what is left for too long.   Called by: allocation_take, server_allocate.
@@ -25,6 +25,9 @@ begin
     from orrery.server s join orrery.agent a on a.agent_id = s.agent_id and a.state = 'up' and a.drain_at is null
     where s.cluster = p_cluster and s.fleet = any (v_fleets) and s.state = 'ready' and s.allocations > 0
       and (v_labels is null or a.labels || s.labels @> v_labels) and (v_counters is null or orrery.counters_fit(s.counters, v_counters))
+      and not exists (
+        select from orrery.allocation o
+        where o.server_id = s.server_id and o.state in ('allocated', 'confirmed') and not o.selector @> '{"shared":true}')
     order by s.fleet, s.server_id
     limit 1 for no key update of s skip locked;
     if found then
@@ -50,6 +53,9 @@ begin
     from orrery.server s join orrery.agent a on a.agent_id = s.agent_id and a.state = 'up' and a.drain_at is null
     where s.cluster = p_cluster and s.fleet = any (v_fleets) and s.state = 'ready' and s.allocations > 0
       and (v_labels is null or a.labels || s.labels @> v_labels) and (v_counters is null or orrery.counters_fit(s.counters, v_counters))
+      and not exists (
+        select from orrery.allocation o
+        where o.server_id = s.server_id and o.state in ('allocated', 'confirmed') and not o.selector @> '{"shared":true}')
     order by s.fleet, s.server_id
     limit 1 for no key update of s;
     if found then

@@ -1,21 +1,24 @@
 -- allocation_take: give a free server to an allocation that waits or is new (allocation_id null: it is made).
+-- p_server: which, locked by the caller, as it was found free; null: any that fits.
 -- Returns it, with its server; or as it was, when none is free.
 -- Writes: allocation, server, event.   Locks: server, allocation.
--- Errors: those of allocation_find.   Called by: server_allocate, tick_allocations.
-create or replace function orrery.allocation_take(p_allocation orrery.allocation) returns orrery.allocation
+-- Errors: those of allocation_find.   Called by: server_allocate, allocation_serve, tick_allocations.
+create or replace function orrery.allocation_take(p_allocation orrery.allocation, p_server orrery.server default null) returns orrery.allocation
 language plpgsql
 set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_now    timestamptz := orrery.clock();
   v_by     timestamptz := v_now + make_interval(secs => orrery.setting('allocation_confirm_ms')::float8 / 1000);
-  v_server orrery.server;
+  v_server orrery.server := p_server;
   v_got    orrery.allocation;
 begin
-  -- the tick has given others theirs by now, and looks again
-  v_server := orrery.allocation_find(p_allocation.cluster, p_allocation.selector, p_allocation.allocation_id is null);
   if v_server.server_id is null then
-    return p_allocation;
+    -- the tick has given others theirs by now, and looks again
+    v_server := orrery.allocation_find(p_allocation.cluster, p_allocation.selector, p_allocation.allocation_id is null);
+    if v_server.server_id is null then
+      return p_allocation;
+    end if;
   end if;
   if p_allocation.allocation_id is null then
     insert into orrery.allocation (cluster, request, selector, state, rule, reason, state_at, asked_at, confirm_by, server_id, epoch)
@@ -25,7 +28,7 @@ begin
     returning * into v_got;
   else
     update orrery.allocation a
-    set state = 'allocated', rule = 'tick_allocations', reason = format('%s %s', v_server.kind, v_server.key), confirm_by = v_by,
+    set state = 'allocated', rule = 'allocation_take', reason = format('%s %s', v_server.kind, v_server.key), confirm_by = v_by,
         server_id = v_server.server_id, epoch = v_server.epoch
     where a.allocation_id = p_allocation.allocation_id and a.state = 'waiting'
     returning * into v_got;
@@ -38,4 +41,4 @@ begin
   return v_got;
 end
 $$;
-comment on function orrery.allocation_take(orrery.allocation) is 'Gives a free server to an allocation.';
+comment on function orrery.allocation_take(orrery.allocation, orrery.server) is 'Gives a free server to an allocation.';

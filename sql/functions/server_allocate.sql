@@ -19,6 +19,9 @@ declare
   v_now     timestamptz := orrery.clock();
   v_cluster text;
   v_state   text;
+  v_has_fleet boolean;
+  v_has_kind boolean;
+  v_others  boolean;
   v_fault   text;
   v_old     orrery.allocation;
   v_new     orrery.allocation;
@@ -30,7 +33,7 @@ begin
     when p_request is null or length(p_request) not between 1 and 200 or p_request ~ '[[:cntrl:]]' then 'A request has 1 to 200 characters, none of them a control character.'
     when p_wait_ms is null or p_wait_ms not between 0 and c_wait_ms_max then format('It may wait 0 to %s ms.', c_wait_ms_max)
     when jsonb_typeof(p_selector) is distinct from 'object' then 'A selector is an object.'
-    when exists (select from jsonb_object_keys(p_selector) k where k <> all (c_members)) then format('A selector has %s.', array_to_string(c_members, ', '))
+    when p_selector - c_members <> '{}' then format('A selector has %s.', array_to_string(c_members, ', '))
     when p_selector ? 'fleet' and jsonb_typeof(p_selector -> 'fleet') <> 'string' or p_selector ? 'kind' and jsonb_typeof(p_selector -> 'kind') <> 'string'
       then 'fleet and kind are names.'
     when p_selector ? 'shared' and jsonb_typeof(p_selector -> 'shared') <> 'boolean' then 'shared is true or false.'
@@ -42,20 +45,26 @@ begin
   end if;
   select * into v_old from orrery.allocation a where a.cluster = v_cluster and a.request = p_request;
   if not found then
-    select c.state into v_state from orrery.cluster c where c.cluster = v_cluster;
+    select c.state, f.fleet is not null, k.kind is not null,
+      exists (select from orrery.allocation a where a.cluster = v_cluster and a.state = 'waiting')
+    into v_state, v_has_fleet, v_has_kind, v_others
+    from orrery.cluster c
+    left join orrery.fleet f on f.cluster = v_cluster and f.fleet = p_selector ->> 'fleet'
+    left join orrery.server_kind k on k.cluster = v_cluster and k.kind = p_selector ->> 'kind'
+    where c.cluster = v_cluster;
     if v_state not in ('starting', 'running') then
       perform orrery.fail('OR002', format('cluster %s is %s', v_cluster, v_state), 'Servers are allocated only while it is up.', null);
-    elsif p_selector ? 'fleet' and not exists (select from orrery.fleet f where f.cluster = v_cluster and f.fleet = p_selector ->> 'fleet') then
+    elsif p_selector ? 'fleet' and not v_has_fleet then
       perform orrery.fail('OR001', format('cluster %s has no fleet named %L', v_cluster, left(p_selector ->> 'fleet', 64)),
         'It has: ' || coalesce((select string_agg(f.fleet, ', ' order by f.fleet) from orrery.fleet f where f.cluster = v_cluster), 'none') || '.', null);
-    elsif p_selector ? 'kind' and not exists (select from orrery.server_kind k where k.cluster = v_cluster and k.kind = p_selector ->> 'kind') then
+    elsif p_selector ? 'kind' and not v_has_kind then
       perform orrery.fail('OR001', format('cluster %s has no kind of server named %L', v_cluster, left(p_selector ->> 'kind', 64)), null, null);
     end if;
     v_new.cluster := v_cluster;
     v_new.request := p_request;
     v_new.selector := p_selector;
     -- those that wait come first, as far as what there is fits them
-    if exists (select from orrery.allocation a where a.cluster = v_cluster and a.state = 'waiting') then
+    if v_others then
       v_free := orrery.allocation_find(v_cluster, p_selector, true);
     end if;
     if v_free.server_id is null or v_free.allocations > 0 or not exists (

@@ -58,6 +58,9 @@ update orrery.server set allocations = 1 where cluster = 't' and key = 'f-2';
 select is(pg_temp.find('{"counters":{"players":1}}'), null, 'that somebody has');
 select is(pg_temp.find('{"counters":{"players":1},"shared":true}'), 'f-2', 'that may be shared');
 select is(pg_temp.find('{"shared":true}'), 'f-2', 'before a free one');
+update orrery.server set allocations = 0 where cluster = 't' and key = 'f-2';
+select orrery.server_allocate('alone', '{"labels":{"map":"dm1"}}', 0, 't') ->> 'status' as status \gset
+select is(pg_temp.find('{"labels":{"map":"dm1"},"shared":true}'), null, 'one that somebody has for himself is shared with nobody');
 update orrery.server set fleet = null where cluster = 't' and key = 'f-1';
 select is(pg_temp.find('{}'), 'f-3', 'one of no fleet is asked for by its key alone');
 update orrery.agent set drain_at = orrery.clock() where name = 'a';
