@@ -46,7 +46,10 @@ def command_run(sender, fleet, server, pause):
 
     def turn(now):
         if sender.busy and select.select([sender.fd], [], [], 0)[0]:
-            sender.receive()
+            done, command_id = sender.receive()
+            if done and command_id is None:
+                # its server was being changed just then: whoever tells is to tell again
+                state["sent"] = None
         if state["sent"] and agent.received > state["received"]:
             times.append(agent.received_at - state["sent"])
             state.update(sent=None, received=agent.received, next=max(state["next"] + pause, time.perf_counter()))

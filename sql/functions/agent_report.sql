@@ -25,11 +25,12 @@ begin
     perform orrery.fail('OR003', format('agent %s: reports are an array', v_agent.name), format('Got %L.', p_reports), null);
   end if;
   begin
+    -- that a server was told something changes nothing but the command
     perform from orrery.cluster c
     where c.cluster in (
       select s.cluster from jsonb_to_recordset(p_reports) as r(server_id bigint) join orrery.server s on s.server_id = r.server_id
       union
-      select d.cluster from jsonb_to_recordset(p_reports) as r(command_id bigint) join orrery.command d on d.command_id = r.command_id)
+      select d.cluster from jsonb_to_recordset(p_reports) as r(command_id bigint) join orrery.command d on d.command_id = r.command_id and d.verb <> 'tell')
     order by c.cluster for no key update;
     if exists (select from jsonb_to_recordset(p_reports) as r(server_id bigint, state text) where r.server_id is null and r.state = 'stopping') then
       perform from orrery.agent a where a.agent_id = p_agent_id for no key update;
@@ -39,7 +40,7 @@ begin
       where s.agent_id = p_agent_id and s.server_id in (
         select r.server_id from jsonb_to_recordset(p_reports) as r(server_id bigint)
         union all
-        select d.server_id from jsonb_to_recordset(p_reports) as r(command_id bigint) join orrery.command d on d.command_id = r.command_id)));
+        select d.server_id from jsonb_to_recordset(p_reports) as r(command_id bigint) join orrery.command d on d.command_id = r.command_id and d.verb <> 'tell')));
     v_gone := (
       select array_agg(s.server_id) from jsonb_to_recordset(p_reports) as r(server_id bigint, epoch bigint, state text)
       join orrery.server s on s.server_id = r.server_id and s.epoch = r.epoch and s.agent_id = p_agent_id where r.state = 'exited');
