@@ -3,10 +3,11 @@
 -- (servers_max); the fixed port is taken; one of
 -- the kind runs where it must be apart from it; the policy refuses. Ports of the range are left to port_lack, which costs more.
 -- p_failed_on: the agent on which it ended by itself, taken only when no other is suitable: perhaps it is the machine.
+-- p_agent_id: only this one, which costs what is on it instead of what is on all.
 -- Best first. `fault`: how the policy failed (placement_score).
 -- Writes: nothing.   Locks: none; server_place looks again under the agent's lock.
 -- Errors: none.      Called by: placement_pick, placement_explain.
-create or replace function orrery.placement_judge(p_kind orrery.server_kind, p_failed_on bigint default null)
+create or replace function orrery.placement_judge(p_kind orrery.server_kind, p_failed_on bigint default null, p_agent_id bigint default null)
 returns table (agent_id bigint, agent text, no text, score double precision, reserved double precision, fault text)
 language plpgsql stable
 set search_path = pg_catalog, pg_temp
@@ -15,15 +16,14 @@ declare
   v_now      timestamptz := orrery.clock();
   v_lease_ms bigint := orrery.setting('lease_ms');
   v_kind     jsonb := to_jsonb(p_kind);
+  v_own      boolean := p_kind.placement_function in ('orrery.placement_spread', 'orrery.placement_packed');
 begin
   return query
-    with held as (
-      select s.agent_id, sum(s.memory_bytes) as memory_bytes, sum(s.cpu_millis) as cpu_millis, count(*) as servers
-      from orrery.server s where s.state in ('starting', 'ready', 'stopping')
-      group by s.agent_id
-    ), twin as (
+    with twin as (
       select s.agent_id, count(*) as servers
-      from orrery.server s where s.cluster = p_kind.cluster and s.kind = p_kind.kind and s.state in ('starting', 'ready', 'stopping')
+      from orrery.server s
+      where s.cluster = p_kind.cluster and s.kind = p_kind.kind and s.state in ('starting', 'ready', 'stopping')
+        and (p_kind.apart is not null or not v_own)
       group by s.agent_id
     ), judged as (
       select a.agent_id, a.name, coalesce(b.cpu, 0) as cpu, coalesce(h.servers, 0) as servers, coalesce(t.servers, 0) as of_kind,
@@ -50,16 +50,21 @@ begin
         end as no
       from orrery.agent a
       left join orrery.agent_heartbeat b on b.agent_id = a.agent_id
-      left join held h on h.agent_id = a.agent_id
+      cross join lateral (
+        select sum(s.memory_bytes) as memory_bytes, sum(s.cpu_millis) as cpu_millis, count(*) as servers
+        from orrery.server s where s.agent_id = a.agent_id and s.state in ('starting', 'ready', 'stopping')) h
       left join twin t on t.agent_id = a.agent_id
       -- the others are none of this cluster's business, nor are their names
-      where p_kind.cluster = any (a.clusters)
+      where p_kind.cluster = any (a.clusters) and a.agent_id = coalesce(p_agent_id, a.agent_id)
     ), scored as (
-      select j.*, v.score, v.fault
+      -- as placement_spread and placement_packed would say, without a call for each agent
+      select j.*, case when j.no is null and v_own
+          then case p_kind.placement_function when 'orrery.placement_packed' then j.reserved else -j.reserved end - j.cpu / 1000
+          else v.score end as score, v.fault
       from judged j
       left join lateral orrery.placement_score(p_kind.placement_function, v_kind, jsonb_build_object('agent', j.name, 'labels', j.labels,
         'reserved', j.reserved, 'cpu', j.cpu, 'servers', j.servers, 'of_kind', j.of_kind, 'cpus', j.cpus, 'memory_bytes', j.memory_bytes)) v
-        on j.no is null
+        on j.no is null and not v_own
     )
     select s.agent_id, s.name, coalesce(s.no, case when s.score is null then 'is refused by ' || p_kind.placement_function end), s.score,
       s.reserved, s.fault
@@ -67,4 +72,4 @@ begin
     order by s.score is null, s.agent_id is not distinct from p_failed_on, s.score desc, s.agent_id;
 end
 $$;
-comment on function orrery.placement_judge(orrery.server_kind, bigint) is 'Every agent as a place for a server of a kind: why not, or its score.';
+comment on function orrery.placement_judge(orrery.server_kind, bigint, bigint) is 'Every agent as a place for a server of a kind: why not, or its score.';

@@ -1,9 +1,9 @@
 -- placement_pick: the agent that a kind's policy likes best of those on which a server of it can run now, or null; and why, in words.
--- p_failed_on: as placement_judge's.
+-- p_failed_on, p_agent_id: as placement_judge's.
 -- Writes: nothing.   Locks: none; server_place checks again under the agent's lock.
 -- Errors: none.      Called by: server_place, tick_drains, server_waits_for.
 create or replace function orrery.placement_pick(
-  p_cluster text, p_kind text, p_failed_on bigint default null, out agent_id bigint, out reason text)
+  p_cluster text, p_kind text, p_failed_on bigint default null, p_agent_id bigint default null, out agent_id bigint, out reason text)
 language plpgsql stable
 set search_path = pg_catalog, pg_temp
 as $$
@@ -17,7 +17,7 @@ declare
   v_best   record;
 begin
   select * into v_kind from orrery.server_kind k where k.cluster = p_cluster and k.kind = p_kind;
-  for v_judged in select * from orrery.placement_judge(v_kind, p_failed_on) loop
+  for v_judged in select * from orrery.placement_judge(v_kind, p_failed_on, p_agent_id) loop
     v_all := v_all + 1;
     if v_judged.no is null and agent_id is null then
       v_lack := orrery.port_lack(a, v_kind) from orrery.agent a where a.agent_id = v_judged.agent_id;
@@ -49,4 +49,4 @@ begin
     || format(': %s %% reserved', round((v_best.reserved * 100)::numeric)) || coalesce('; ' || v_best.fault, '');
 end
 $$;
-comment on function orrery.placement_pick(text, text, bigint) is 'The best agent with room for a kind of server, and why it or why none.';
+comment on function orrery.placement_pick(text, text, bigint, bigint) is 'The best agent with room for a kind of server, and why it or why none.';

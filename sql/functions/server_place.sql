@@ -34,8 +34,7 @@ begin
       return false;
     end if;
     -- another placement may have taken the room before the lock
-    select * into v_pick from orrery.placement_pick(v_server.cluster, v_server.kind, case when v_server.failures > 0 then v_server.failed_on end);
-    if v_pick.agent_id <> v_agent.agent_id then
+    if (select p.agent_id from orrery.placement_pick(v_server.cluster, v_server.kind, p_agent_id => v_agent.agent_id) p) is null then
       return false;
     end if;
   end if;

@@ -37,7 +37,20 @@ update orrery.agent set servers_max = 1;
 select is(pg_temp.pick(), 'b', 'one that may have no more');
 select is((select string_agg(j.agent || ' ' || coalesce(j.no, 'suitable'), ', ' order by j.agent)
   from orrery.server_kind k, orrery.placement_judge(k) j where k.cluster = 't' and k.kind = 'arena'), 'a has its 1 server already, b suitable, c suitable', 'each has its verdict');
+select is((select string_agg(j.agent, ' ') from orrery.server_kind k, orrery.agent a, orrery.placement_judge(k, p_agent_id => a.agent_id) j
+  where k.cluster = 't' and k.kind = 'arena' and a.name = 'b'), 'b', 'or one alone');
 update orrery.agent set servers_max = null;
+create function pg_temp.agrees(p_function text) returns boolean language plpgsql as $$
+begin
+  perform orrery.server_kind_set('arena', jsonb_build_object('placement_function', p_function), 't');
+  return (
+    select bool_and(j.score = (orrery.placement_score(p_function, to_jsonb(k), jsonb_build_object('reserved', j.reserved,
+      'cpu', (select b.cpu from orrery.agent_heartbeat b where b.agent_id = j.agent_id)))).score)
+    from orrery.server_kind k, orrery.placement_judge(k) j where k.cluster = 't' and k.kind = 'arena' and j.no is null);
+end
+$$;
+select ok(pg_temp.agrees('orrery.placement_spread'), 'spread scores as its function says');
+select ok(pg_temp.agrees('orrery.placement_packed'), 'packed scores as its function says');
 
 -- what a server reserved is what its kind said when it was placed
 select orrery.server_kind_set('arena', '{"cpu_millis":1000}', 't');
