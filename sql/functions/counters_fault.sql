@@ -1,7 +1,7 @@
 -- counters_fault: what is wrong with capacities or amounts by name, in words; null when they are an object of at most 16 integers from 0 to
 -- a thousand million.
 -- Writes: nothing.   Locks: none.   Errors: none.
--- Called by: server_kind_with, server_allocate, server_counters_set.
+-- Called by: server_kind_with, server_allocate, server_counted.
 create or replace function orrery.counters_fault(p_counters jsonb) returns text
 language plpgsql immutable
 set search_path = pg_catalog, pg_temp

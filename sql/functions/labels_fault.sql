@@ -1,7 +1,7 @@
 -- labels_fault: what is wrong with labels, in words; null when they are an object of at most 32 texts of 1 to 63 characters, by names
 -- of the same length of letters, digits, and . _ / - between them.
 -- Writes: nothing.   Locks: none.   Errors: none.
--- Called by: agent_register, server_kind_with, server_allocate, server_counters_set.
+-- Called by: agent_register, server_kind_with, server_allocate, server_counted.
 create or replace function orrery.labels_fault(p_labels jsonb) returns text
 language plpgsql immutable
 set search_path = pg_catalog, pg_temp

@@ -20,10 +20,7 @@ declare
   c_members     constant text[] := array['fleet', 'kind', 'labels', 'counters', 'shared'];
   v_now     timestamptz := orrery.clock();
   v_cluster text;
-  v_state   text;
-  v_has_fleet boolean;
-  v_has_kind boolean;
-  v_others  boolean;
+  v_look    record;
   v_fault   text;
   v_old     orrery.allocation;
   v_new     orrery.allocation;
@@ -45,28 +42,29 @@ begin
     perform orrery.fail('OR003', 'a server is allocated by a key and a selector', format('%s Got %L, %s, %s.', v_fault, left(p_request, 200), left(p_selector::text, 200), p_wait_ms),
       'SELECT server_allocate(''match-17'', ''{"fleet":"arenas"}'');');
   end if;
-  select * into v_old from orrery.allocation a where a.cluster = v_cluster and a.request = p_request;
-  if not found then
-    select c.state, f.fleet is not null, k.kind is not null,
-      exists (select from orrery.allocation a where a.cluster = v_cluster and a.state = 'waiting')
-    into v_state, v_has_fleet, v_has_kind, v_others
-    from orrery.cluster c
-    left join orrery.fleet f on f.cluster = v_cluster and f.fleet = p_selector ->> 'fleet'
-    left join orrery.server_kind k on k.cluster = v_cluster and k.kind = p_selector ->> 'kind'
-    where c.cluster = v_cluster;
-    if v_state not in ('starting', 'running') then
-      perform orrery.fail('OR002', format('cluster %s is %s', v_cluster, v_state), 'Servers are allocated only while it is up.', null);
-    elsif p_selector ? 'fleet' and not v_has_fleet then
+  select c.state, f.fleet is not null as has_fleet, k.kind is not null as has_kind, a as old,
+    exists (select from orrery.allocation w where w.cluster = v_cluster and w.state = 'waiting') as others_wait
+  into v_look
+  from orrery.cluster c
+  left join orrery.fleet f on f.cluster = v_cluster and f.fleet = p_selector ->> 'fleet'
+  left join orrery.server_kind k on k.cluster = v_cluster and k.kind = p_selector ->> 'kind'
+  left join orrery.allocation a on a.cluster = v_cluster and a.request = p_request
+  where c.cluster = v_cluster;
+  v_old := v_look.old;
+  if v_old.allocation_id is null then
+    if v_look.state not in ('starting', 'running') then
+      perform orrery.fail('OR002', format('cluster %s is %s', v_cluster, v_look.state), 'Servers are allocated only while it is up.', null);
+    elsif p_selector ? 'fleet' and not v_look.has_fleet then
       perform orrery.fail('OR001', format('cluster %s has no fleet named %L', v_cluster, left(p_selector ->> 'fleet', 64)),
         'It has: ' || coalesce((select string_agg(f.fleet, ', ' order by f.fleet) from orrery.fleet f where f.cluster = v_cluster), 'none') || '.', null);
-    elsif p_selector ? 'kind' and not v_has_kind then
+    elsif p_selector ? 'kind' and not v_look.has_kind then
       perform orrery.fail('OR001', format('cluster %s has no kind of server named %L', v_cluster, left(p_selector ->> 'kind', 64)), null, null);
     end if;
     v_new.cluster := v_cluster;
     v_new.request := p_request;
     v_new.selector := p_selector;
     -- those that wait come first, as far as what there is fits them
-    if v_others then
+    if v_look.others_wait then
       v_free := orrery.allocation_find(v_cluster, p_selector, true);
     end if;
     if v_free.server_id is null or v_free.allocations > 0 or not exists (

@@ -278,6 +278,11 @@ void AgentCore::handle(const ProcessReady& ready) {
   tell_state(*server);
 }
 
+// Reported with the next heartbeat, however often it changes meanwhile.
+void AgentCore::handle(const ProcessCounted& counted) {
+  if (Server* server = find(counted.ref)) server->counters = counted.counters;
+}
+
 void AgentCore::handle(const ProcessExited& exited) {
   if (ended_.contains(exited.ref)) return;
   Server server;  // one that ended before this agent began is not known

@@ -98,7 +98,8 @@ class AgentLoop {
         base_.get(), std::move(where),
         {[this](const ProcessStarted& started) { give(started); },
          [this](const ProcessFailed& failed) { give(failed); }, [this](const ProcessReady& ready) { give(ready); },
-         [this](const ProcessExited& exited) { give(exited); }, [this](const TellSent& sent) { give(sent); }});
+         [this](const ProcessExited& exited) { give(exited); }, [this](const TellSent& sent) { give(sent); },
+         [this](const ProcessCounted& counted) { give(counted); }});
     if (!host) return host.error();
     host_ = std::move(*host);
     return ok();

@@ -223,6 +223,13 @@ class Shim {
         state_.status = printable(lines.substr(from, std::min(lines.find('\n', from) - from, said_bytes_max)));
         new_words = true;
       }
+      if (const auto counters = lines.find("\nX_ORRERY_COUNTERS="); counters != std::string::npos) {
+        const auto from = counters + 19;
+        std::string counted =
+            counted_with(state_.counters, std::string_view(lines).substr(from, lines.find('\n', from) - from));
+        new_words = new_words || counted != state_.counters;
+        state_.counters = std::move(counted);
+      }
       if (says("\nREADY=1\n") && terms_.ready_by == ReadyBy::notify) be_ready();
       if (says("\nWATCHDOG=1\n") && watchdog_at_) watchdog_at_ = now_ + *plan_.watchdog;
       if (says("\nWATCHDOG=trigger\n") && watchdog_at_ && !abort_by_) abort("WATCHDOG=trigger");

@@ -211,6 +211,28 @@ TEST_F(AgentCoreTest, AStopBeforeTheProcessRunsEndsItTooAndBothAreReported) {
   EXPECT_EQ(told[1], (Json{{"command_id", 2}, {"ok", true}}));
 }
 
+TEST_F(AgentCoreTest, WhatAServerCountsIsReportedOnceAHeartbeatHoweverOftenItChanges) {
+  connect();
+  answer(beat(Json::array({start(1, one)})));
+  give(ProcessStarted{one, 9});
+  give(ReportAnswer{Json()});
+  give(ProcessReady{one});
+  give(ReportAnswer{Json()});
+  reported();
+  for (int players = 1; players <= 3; ++players) give(ProcessCounted{one, Json{{"players", {{"count", players}}}}});
+  EXPECT_TRUE(reported().empty()) << "not before the next heartbeat";
+  give(ProcessCounted{two, Json{{"players", {{"count", 9}}}}});
+  answer(beat());
+  const auto told = reported();
+  ASSERT_EQ(told.size(), 1u) << "and of no server that is not there";
+  EXPECT_EQ(
+      told[0],
+      (Json{{"server_id", one.server.value}, {"epoch", one.epoch.value}, {"counters", {{"players", {{"count", 3}}}}}}));
+  give(ReportAnswer{Json()});
+  answer(beat());
+  EXPECT_TRUE(reported().empty()) << "nothing new";
+}
+
 TEST_F(AgentCoreTest, AServerThatIsNotReadyInTimeIsKilledAndTheReasonSaysSo) {
   connect();
   answer(beat(Json::array({start(1, one, 700)})));
