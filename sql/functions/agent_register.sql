@@ -12,6 +12,8 @@ create or replace function orrery.agent_register(p_name text, p_identity text, p
 language plpgsql
 security definer
 set search_path = pg_catalog, pg_temp
+set enable_seqscan = off
+set jit = off
 as $$
 declare
   -- the highest that incarnation_raise gives

@@ -8,6 +8,8 @@ create or replace function orrery.agent_report(p_agent_id bigint, p_token text, 
 language plpgsql
 security definer
 set search_path = pg_catalog, pg_temp
+set enable_seqscan = off
+set jit = off
 as $$
 declare
   c_words_max constant integer := 1000;

@@ -12,8 +12,8 @@ create or replace function orrery.server_allocate(p_request text, p_selector jso
 returns jsonb
 language plpgsql security definer
 set search_path = pg_catalog, pg_temp
--- a table that was empty when a statement was planned, and is full a minute later
 set enable_seqscan = off
+set jit = off
 as $$
 declare
   c_wait_ms_max constant bigint := 86400000;

@@ -8,8 +8,6 @@
 create or replace function orrery.tick_idle() returns void
 language plpgsql
 set search_path = pg_catalog, pg_temp
--- each second: what it looks for is rare and indexed, and the planner guesses a third of all servers
-set enable_seqscan = off
 as $$
 declare
   v_now    timestamptz := orrery.clock();

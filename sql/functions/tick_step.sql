@@ -7,6 +7,8 @@
 create or replace function orrery.tick_step(p_step text, p_continuous_since timestamptz) returns timestamptz
 language plpgsql security definer
 set search_path = pg_catalog, pg_temp
+set enable_seqscan = off
+set jit = off
 as $$
 declare
   v_next timestamptz;
