@@ -26,10 +26,13 @@ SNAPSHOT = {
     "1 ports are held by living servers only, on their agent": f"""
         select p.*, s.state from orrery.port p left join orrery.server s using (server_id)
         where p.server_id is not null and (s.server_id is null or s.state not in {LIVING} or s.agent_id <> p.agent_id or s.cluster <> p.cluster)""",
-    "1 a living server holds the two ports that it was given": f"""
-        select s.server_id, s.state, s.public_port, s.private_port from orrery.server s where s.state in {LIVING} and (
-          select array_agg(p.port order by p.name desc) from orrery.port p where p.server_id = s.server_id and p.agent_id = s.agent_id)
-          is distinct from array[s.public_port, s.private_port]""",
+    "1 a living server holds the ports that it was given, and as many as its kind has": f"""
+        select s.server_id, s.state, s.public_port, s.private_port, h.ports from orrery.server s
+        join orrery.server_kind k on k.cluster = s.cluster and k.kind = s.kind
+        cross join lateral (
+          select coalesce(array_agg(p.port), '{{}}') as ports from orrery.port p where p.server_id = s.server_id and p.agent_id = s.agent_id) h
+        where s.state in {LIVING} and (not h.ports @> array_remove(array[s.public_port, s.private_port], null) or k.version = s.version
+          and cardinality(h.ports) <> (select coalesce(sum((e ->> 'count')::int), 0) from jsonb_array_elements(k.ports) e))""",
     "1 no machine is given more than it has": f"""
         select a.name, a.cpus, sum(k.cpu_millis) as cpu_millis, sum(k.memory_bytes) as memory_bytes from orrery.server s
         join orrery.agent a using (agent_id) join orrery.server_kind k on k.cluster = s.cluster and k.kind = s.kind where s.state in {LIVING}

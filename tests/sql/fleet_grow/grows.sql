@@ -35,5 +35,13 @@ select is((select string_agg(key, ' ' order by key) from orrery.server where fle
 select orrery.fleet_grow(f, 1) from orrery.fleet f;
 select is((select string_agg(key, ' ' order by key) from orrery.server where fleet = 'f'), 'f-1 f-3 f-4 f-5', 'another');
 select is((select count(*) from orrery.placement p join orrery.server s on s.server_id = p.server_id and s.epoch = p.epoch where s.fleet = 'f'), 4::bigint, 'each owns its key');
+-- one that still stops may run for a while
+select orrery.tick_servers(), pg_temp.all_ready();
+select orrery.server_stop_now(s.server_id, 'test', 'test') from orrery.server s where s.fleet = 'f' and s.key = 'f-1';
+select orrery.fleet_grow(f, 1) from orrery.fleet f;
+select is((select string_agg(key || ' ' || state, ', ' order by server_id) from orrery.server where fleet = 'f' and key in ('f-1', 'f-6')), 'f-1 stopping, f-6 requested', 'the key of one that still stops is not used');
+select pg_temp.all_gone();
+select orrery.fleet_grow(f, 1) from orrery.fleet f;
+select is((select string_agg(key || ' ' || state, ', ' order by server_id) from orrery.server where fleet = 'f' and key = 'f-1'), 'f-1 stopped, f-1 requested', 'until it has');
 select * from finish();
 rollback;
