@@ -62,7 +62,7 @@ begin
     where p.cluster = v_name and p.kind = p_kind and p.key = p_key and (p.server_id is distinct from v_server.server_id or p.epoch <> v_server.epoch);
     -- those that asked before wait for the same room
     if v_server.state = 'requested' and v_server.try_at <= v_now and orrery.login_cluster() = '*' and not exists (
-        select from orrery.server s where s.cluster = v_name and s.kind = p_kind and s.requested_at < v_server.requested_at
+        select from orrery.server s where s.cluster = v_name and s.kind = p_kind and s.state = 'requested' and s.requested_at < v_server.requested_at
           and orrery.server_waits_for_room(s.server_id)) then
       perform orrery.server_place(v_server.server_id);
       select * into v_server from orrery.server s where s.server_id = v_server.server_id;

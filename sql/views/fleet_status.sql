@@ -12,7 +12,7 @@ create or replace view orrery.fleet_status as
     nullif(concat_ws('; ',
       f.fault || ', at ' || to_char(f.fault_at, 'HH24:MI:SS'),
       'replacement is paused: ' || f.paused,
-      (select s.reason from orrery.server s where s.cluster = f.cluster and s.fleet = f.fleet and orrery.server_waits_for_room(s.server_id)
+      (select s.reason from orrery.server s where s.cluster = f.cluster and s.fleet = f.fleet and s.state = 'requested' and orrery.server_waits_for_room(s.server_id)
         order by s.requested_at, s.server_id limit 1)), '') as waits_for,
     jsonb_build_object('kind', f.kind, 'policy', f.policy, 'policy_args', f.policy_args, 'size_min', f.size_min, 'size_max', f.size_max,
       'cooldown_ms', f.cooldown_ms, 'surge', f.surge, 'unavailable_max', f.unavailable_max) as spec
