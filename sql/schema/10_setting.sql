@@ -11,9 +11,10 @@ create table if not exists orrery.setting (
 );
 comment on table orrery.setting is 'Constants of the control plane, with unit, range and reason.';
 
+-- A tick may sleep for half of the second that would be a gap (tick_loop), so that a busy machine is none.
 insert into orrery.setting (name, value, unit, min_value, max_value, comment) values
-  ('tick_ms',               50,    'ms',    5,    1000,     'Longest sleep of the tick between two looks at what is due.'),
-  ('tick_idle_ms',          100,   'ms',    5,    1000,     'The same while nothing is committed and nothing is due.'),
+  ('tick_ms',               50,    'ms',    5,    500,      'Longest sleep of the tick between two looks at what is due.'),
+  ('tick_idle_ms',          100,   'ms',    5,    500,      'The same while nothing is committed and nothing is due.'),
   ('tick_spare_ms',         100,   'ms',    10,   5000,     'How often the spare tick loop tries to take over.'),
   ('tick_lease_ms',         2000,  'ms',    1000, 60000,    'A tick loop that has not ticked for so long has lost its lease to the spare.'),
   ('tick_step_ms_max',      5000,  'ms',    500,  600000,   'A step of the tick, or a call of a timer''s handler, that takes longer is cancelled.'),
