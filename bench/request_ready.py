@@ -2,7 +2,8 @@
 
 The requester is a database connection that asks server_request again each millisecond until it answers ready: at four
 requests a second, which the bound on doorbells never delays, and back to back, where it does. The floor starts orrery-sessiond in the same environment, with a database that is not there, and waits until its public UDP port is
-bound (it binds before it asks the database anything).
+bound (it binds before it asks the database anything). Besides: what deciding alone costs, with 1, 10, 100 and 1,000 agents of 20 servers
+each to choose from, none of them a process.
 """
 
 import json
@@ -12,9 +13,12 @@ import subprocess
 import tempfile
 import time
 
+from fleet_heartbeat import exponent
 from harness import Stack
+from simulated import SimulatedAgent, big_stack
 
 REQUESTS = 40
+SERVERS_EACH = 20
 
 
 def percentile(values, share):
@@ -81,6 +85,59 @@ def request_run(stack, kind, first, count, pause):
     return times
 
 
+def add_agents(stack, first, last):
+    """Agents like the first, heard of just now, with their servers, as rows."""
+    stack.owner("""
+        with made as (
+          insert into orrery.agent
+          select (jsonb_populate_record(a, jsonb_build_object('agent_id', nextval(pg_get_serial_sequence('orrery.agent', 'agent_id')), 'name', 'x' || n))).*
+          from orrery.agent a, generate_series(%s, %s) n where a.name = 'a0'
+          returning agent_id
+        ), heard as (
+          insert into orrery.agent_heartbeat (agent_id, beat_at, cpu, memory_used_bytes) select m.agent_id, clock_timestamp(), 0.2, 1 << 30 from made m
+        ), servers as (
+          insert into orrery.server (cluster, kind, key, agent_id, epoch, state, rule, reason, state_at, requested_at, token_hash, on_isolation, cpu_millis, memory_bytes)
+          select 'bench', 'room', m.agent_id || '.' || n, m.agent_id, 1, 'requested', 'bench', 'bench', now(), now(), '\\x00', 'hold', 1, 1 << 20
+          from made m, generate_series(1, %s) n)
+        select count(*) from made""", first, last, SERVERS_EACH)
+    for state in ("starting", "ready"):
+        stack.owner("update orrery.server set state = %s, rule = 'bench' where epoch = 1 and state <> 'ready' returning server_id", state)
+    connection = stack.connect()
+    connection.autocommit = True
+    with connection.cursor() as cursor:
+        cursor.execute("vacuum analyze")
+    connection.close()
+
+
+def decision_curve():
+    """[(agents, milliseconds of one server_request that places)]."""
+    stack = big_stack(50)
+    agent = SimulatedAgent(stack.conninfo("test_agent", stack.agent_password), 0, stack.cluster)
+    stack.sql("select cluster_start(%s)", stack.cluster)
+    stack.sql("""select server_kind_set('room', '{"command":"true","cpu_millis":1,"memory_bytes":1048576,"on_isolation":"hold"}', 'bench')""")
+    connection, curve, there = stack.connect("dba"), [], 1
+    connection.autocommit = True
+    for agents in (1, 10, 100, 1000):
+        if agents > there:
+            add_agents(stack, there + 1, agents)
+            there = agents
+        times = []
+        with connection.cursor() as cursor:
+            for number in range(30):
+                begun = time.perf_counter()
+                cursor.execute("select server_request('room', %s) ->> 'state'", (f"{agents} {number}",))
+                state = cursor.fetchone()[0]
+                times.append((time.perf_counter() - begun) * 1000)
+                if state != "starting":
+                    raise RuntimeError(f"with {agents} agents a server is {state}")
+        # the first plan their statements anew
+        curve.append((agents, statistics.median(times[10:])))
+    connection.close()
+    agent.connection.close()
+    stack.close()
+    return curve
+
+
 def measure(runs):
     stack = Stack(cluster="bench", fsync=True)
     stack.start_agent("a1", "127.73.0.1", "127.73.1.1")
@@ -106,3 +163,7 @@ def measure(runs):
                    "floor": f"{floor:.1f} ms", "goal": f"≤ {floor + 25:.1f} ms" if judged else "-",
                    "spread": f"{min(each):.1f}..{max(each):.1f}",
                    "verdict": "-" if not judged else "met" if value <= floor + 25 else "short"}
+    curve = decision_curve()
+    for agents, milliseconds in curve:
+        yield {"figure": f"  deciding alone, {agents} agents", "measured": f"{milliseconds:.1f} ms", "floor": "-", "goal": "-", "spread": "-", "verdict": "-"}
+    yield {"figure": "  exponent of the cost, 1 to 1,000 agents", "measured": f"{exponent(curve):.2f}", "floor": "-", "goal": "-", "spread": "-", "verdict": "-"}

@@ -128,7 +128,7 @@ def shutdown_run(stack, fleet, servers, sessions):
     fleet.run(120, alongside=over)
     took = time.monotonic() - begun
     cursor.execute("""select (select count(*) from orrery.server where state <> 'stopped'), (select count(*) from orrery.session where state <> 'ended'),
-        (select count(*) from orrery.port), (select count(*) from orrery.command where state in ('pending', 'claimed'))""")
+        (select count(*) from orrery.port where server_id is not null), (select count(*) from orrery.command where state in ('pending', 'claimed'))""")
     left = cursor.fetchone()
     looker.close()
     dba.close()

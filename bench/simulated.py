@@ -336,15 +336,15 @@ def make_fleet(stack, count, servers_each):
           select a.agent_id, n, orrery.epoch_next() as epoch from orrery.agent a, generate_series(1, %s) n order by a.agent_id, n
         ), made as (
           insert into orrery.server (cluster, kind, key, agent_id, epoch, state, rule, reason, state_at, requested_at, token_hash, on_isolation,
-            public_host, public_port, private_host, private_port)
+            public_host, public_port, private_host, private_port, cpu_millis, memory_bytes)
           select %s, 'room', w.agent_id || '.' || w.n, w.agent_id, w.epoch, 'requested', 'bench', 'bench', now(), now(), '\\x00', 'stop',
-            '127.80.0.1', 20000 + 2 * w.n, '127.81.0.1', 20001 + 2 * w.n
+            '127.80.0.1', 20000 + 2 * w.n, '127.81.0.1', 20001 + 2 * w.n, 1, 1 << 20
           from wanted w
           returning *
         ), ports as (
-          insert into orrery.port (agent_id, protocol, port, cluster, server_id, purpose, taken_at)
-          select m.agent_id, 'udp', p.port, m.cluster, m.server_id, p.purpose, now()
-          from made m, lateral (values (m.public_port, 'public'), (m.private_port, 'private')) p(port, purpose)
+          insert into orrery.port (agent_id, protocol, port, cluster, server_id, name, taken_at)
+          select m.agent_id, 'udp', p.port, m.cluster, m.server_id, p.name, now()
+          from made m, lateral (values (m.public_port, 'public'), (m.private_port, 'private')) p(port, name)
           on conflict do nothing
         )
         insert into orrery.placement (cluster, kind, key, server_id, epoch) select cluster, kind, key, server_id, epoch from made

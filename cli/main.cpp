@@ -15,6 +15,8 @@ Examples:
   orrery cluster start --wait              start the cluster and wait until it runs
   orrery cluster shutdown 300              warn every player, then stop in five minutes
   orrery agent drain a1 600                empty a machine within ten minutes
+  orrery kind apply arenas.toml            what can be started, from a file
+  orrery fleet list --watch                how many servers there are, and should be
   orrery server why 7                      why that server is where it is
   orrery account create ann --character station:1
   orrery console                           wait for the cluster, then take commands
@@ -46,6 +48,8 @@ int main(int argc, char** argv) {
   orrery::cli::add_status(app, options);
   orrery::cli::add_cluster(app, options);
   orrery::cli::add_agent(app, options);
+  orrery::cli::add_kind(app, options);
+  orrery::cli::add_fleet(app, options);
   orrery::cli::add_server(app, options);
   orrery::cli::add_account(app, options);
   orrery::cli::add_console(app, options);

@@ -23,6 +23,8 @@ void add_db(CLI::App& app, const Options& options);
 void add_status(CLI::App& app, const Options& options);
 void add_cluster(CLI::App& app, const Options& options);
 void add_agent(CLI::App& app, const Options& options);
+void add_kind(CLI::App& app, const Options& options);
+void add_fleet(CLI::App& app, const Options& options);
 void add_server(CLI::App& app, const Options& options);
 void add_account(CLI::App& app, const Options& options);
 void add_console(CLI::App& app, const Options& options);

@@ -2,15 +2,13 @@
 #include "status.h"
 
 #include <CLI/CLI.hpp>
-#include <chrono>
 #include <iostream>
-#include <memory>
-#include <thread>
 
 #include "cluster.h"
 #include "database.h"
 #include "options.h"
 #include "print.h"
+#include "watch.h"
 
 namespace orrery::cli {
 namespace {
@@ -94,20 +92,10 @@ std::optional<std::string> tick_trouble(Database& db) {
 
 void add_status(CLI::App& app, const Options& options) {
   CLI::App* status = app.add_subcommand("status", "Clusters, servers and agents");
-  auto watch = std::make_shared<bool>(false);
-  status->add_flag("--watch", *watch, "Again each second, until interrupted");
-  status->callback([watch, &options] {
+  const auto again = add_watch(*status);
+  status->callback([again, &options] {
     Database db(options);
-    if (!*watch) {
-      print_status(db, options);
-      return;
-    }
-    for (;;) {
-      if (!options.json) std::cout << "\033[H\033[2J";
-      print_status(db, options);
-      std::cout << std::flush;
-      std::this_thread::sleep_for(std::chrono::seconds(1));
-    }
+    watch(options, *again, [&] { print_status(db, options); });
   });
 }
 

@@ -14,6 +14,8 @@ create or replace function orrery.agent_heartbeat(
 language plpgsql
 security definer
 set search_path = pg_catalog, pg_temp
+set enable_seqscan = off
+set jit = off
 as $$
 declare
   v_now      timestamptz;

@@ -12,6 +12,8 @@ create or replace function orrery.agent_register(p_name text, p_identity text, p
 language plpgsql
 security definer
 set search_path = pg_catalog, pg_temp
+set enable_seqscan = off
+set jit = off
 as $$
 declare
   -- the highest that incarnation_raise gives
@@ -38,7 +40,7 @@ begin
   begin
     select * into v_m from jsonb_to_record(p_machine) as m(host text, boot_id text, version text, cpus integer, memory_bytes bigint,
       public_address text, private_address text, private_port integer, port_min integer, port_max integer, clusters text[],
-      incarnation bigint, lineage text);
+      incarnation bigint, lineage text, labels jsonb, servers_max integer);
   exception when data_exception then
     perform orrery.fail('OR003', format('agent %s: malformed machine', p_name), sqlerrm, null);
   end;
@@ -47,6 +49,11 @@ begin
         where length(t.word) not between 1 and 255 or t.word ~ '[[:cntrl:]]') then
     perform orrery.fail('OR003', format('agent %s: malformed machine', left(p_name, 64)),
       'A text of it is empty, longer than 255 characters or has control characters, or its clusters are no list of names.', null);
+  end if;
+  v_m.labels := coalesce(v_m.labels, '{}');
+  if orrery.labels_fault(v_m.labels) is not null then
+    perform orrery.fail('OR003', format('agent %s: malformed labels', p_name), orrery.labels_fault(v_m.labels),
+      'orrery-agentd --label region=eu --label disk=ssd');
   end if;
   if (v_m.incarnation is null) <> (v_m.lineage is null) or v_m.incarnation not between 1 and c_incarnation_max or v_m.lineage !~ '^[0-9a-f]{1,128}$' then
     perform orrery.fail('OR003', format('agent %s: malformed machine', p_name),
@@ -90,9 +97,10 @@ begin
   v_listens := (select count(*) from orrery.agent o where o.listens and o.name <> p_name) < orrery.setting('listeners_max');
   begin
     insert into orrery.agent as a (name, state, rule, reason, state_at, registered_at, identity_hash, token_hash, boot_id, host, version,
-      public_address, private_address, private_port, port_min, port_max, cpus, memory_bytes, clusters, lease_ms, listens)
+      public_address, private_address, private_port, port_min, port_max, cpus, memory_bytes, servers_max, labels, clusters, lease_ms, listens)
     select p_name, 'up', 'agent_register', 'registered', v_now, v_now, v_hash, sha256(convert_to(v_token, 'UTF8')), v_m.boot_id, v_m.host,
-      v_m.version, v_m.public_address, v_m.private_address, v_m.private_port, v_m.port_min, v_m.port_max, v_m.cpus, v_m.memory_bytes, v_m.clusters,
+      v_m.version, v_m.public_address, v_m.private_address, v_m.private_port, v_m.port_min, v_m.port_max, v_m.cpus, v_m.memory_bytes, v_m.servers_max,
+      v_m.labels, v_m.clusters,
       v_lease_ms, v_listens
     where v_old.agent_id is null
     returning a.agent_id into v_id;
@@ -103,7 +111,7 @@ begin
           token_hash = sha256(convert_to(v_token, 'UTF8')),
           boot_id = v_m.boot_id, host = v_m.host, version = v_m.version, public_address = v_m.public_address,
           private_address = v_m.private_address, private_port = v_m.private_port, port_min = v_m.port_min, port_max = v_m.port_max,
-          cpus = v_m.cpus, memory_bytes = v_m.memory_bytes, clusters = v_m.clusters, lease_ms = v_lease_ms,
+          cpus = v_m.cpus, memory_bytes = v_m.memory_bytes, servers_max = v_m.servers_max, labels = v_m.labels, clusters = v_m.clusters, lease_ms = v_lease_ms,
           listens = v_listens
       where a.agent_id = v_id;
       perform orrery.agent_returned(v_id);

@@ -8,6 +8,8 @@ create or replace function orrery.agent_report(p_agent_id bigint, p_token text, 
 language plpgsql
 security definer
 set search_path = pg_catalog, pg_temp
+set enable_seqscan = off
+set jit = off
 as $$
 declare
   c_words_max constant integer := 1000;
@@ -25,10 +27,11 @@ begin
     perform orrery.fail('OR003', format('agent %s: reports are an array', v_agent.name), format('Got %L.', p_reports), null);
   end if;
   begin
-    -- that a server was told something changes nothing but the command
+    -- that a server was told something changes nothing but the command; what it counts, nothing but the server
     perform from orrery.cluster c
     where c.cluster in (
-      select s.cluster from jsonb_to_recordset(p_reports) as r(server_id bigint) join orrery.server s on s.server_id = r.server_id
+      select s.cluster from jsonb_to_recordset(p_reports) as r(server_id bigint, state text) join orrery.server s on s.server_id = r.server_id
+      where r.state is not null
       union
       select d.cluster from jsonb_to_recordset(p_reports) as r(command_id bigint) join orrery.command d on d.command_id = r.command_id and d.verb <> 'tell')
     order by c.cluster for no key update;
@@ -54,7 +57,7 @@ begin
     for v_json in select r.value from jsonb_array_elements(p_reports) with ordinality r(value, n) order by r.n loop
       select * into v_report from jsonb_to_record(v_json)
         as r(command_id bigint, ok boolean, error text, server_id bigint, epoch bigint, state text, pid integer, reason text,
-          by_agent boolean, by_lease boolean);
+          by_agent boolean, by_lease boolean, counters jsonb);
       if v_report.command_id is null and v_report.server_id is null and v_report.state = 'stopping' then
         update orrery.agent a set state = 'stopped', rule = 'agent_report', reason = 'its operator stopped it'
         where a.agent_id = p_agent_id and a.state <> 'stopped';
@@ -75,6 +78,8 @@ begin
             or orrery.server_exited(v_report.server_id, v_report.epoch,
               case when v_report.by_lease then 'lease_over' when v_report.by_agent then 'agent_ended_server' else 'agent_report' end,
               coalesce(regexp_replace(left(v_report.reason, c_words_max), '[[:cntrl:]]', ' ', 'g'), 'exited'))
+          when v_report.state is null and v_report.counters is not null then
+            orrery.server_counted(v_report.server_id, v_report.epoch, v_report.counters) is null
           else false end;
       end if;
       if not v_fresh then

@@ -2,7 +2,7 @@
 -- orrery_owner unless it has an owner of its own and SECURITY DEFINER.
 -- p_handler: qualified name without arguments; p_arguments: their types in parentheses.
 -- Errors: OR001 no such function; OR003 not SECURITY DEFINER, or owned by orrery_owner.
--- Called by: hook_set, timer_kind_set, server_kind_set.
+-- Called by: hook_set, timer_kind_set, server_kind_with, fleet_set, fleet_try.
 create or replace function orrery.handler_check(p_handler text, p_arguments text) returns void
 language plpgsql stable
 set search_path = pg_catalog, pg_temp

@@ -7,7 +7,7 @@
 -- wanted again when it is always on, when players wait for it, and, if its kind never stops for being empty, when its machine is
 -- gone or was cut off beyond the lease (or it held, and its agent came back without it).
 -- A cluster's deadline is left to the tick, which holds no session yet: here it only leaves nothing wanted.
--- Writes: server, placement, port, command, session, attachment, event.
+-- Writes: server, placement, port, allocation, command, session, attachment, event.
 -- Locks: cluster, placement, server, session.   Errors: none.
 -- Called by: agent_report, agent_inventory_compare, agent_fence, tick_agents, tick_commands.
 create or replace function orrery.server_exited(p_server_id bigint, p_epoch bigint, p_rule text, p_reason text) returns boolean
@@ -36,7 +36,16 @@ begin
     return false;
   end if;
   select * into v_kind from orrery.server_kind k where k.cluster = v_server.cluster and k.kind = v_server.kind;
-  delete from orrery.port p where p.server_id = p_server_id;
+  perform orrery.ports_free(p_server_id);
+  with open as (
+    select a.allocation_id from orrery.allocation a
+    where a.server_id = p_server_id and a.state in ('allocated', 'confirmed') order by a.allocation_id for no key update
+  )
+  update orrery.allocation a set state = 'failed', rule = p_rule, reason = 'its server is gone: ' || p_reason, confirm_by = null
+  from open o where a.allocation_id = o.allocation_id;
+  if v_server.allocations > 0 then
+    update orrery.server s set allocations = 0 where s.server_id = p_server_id;
+  end if;
   with open as (
     select c.command_id from orrery.command c
     where c.server_id = p_server_id and c.state in ('pending', 'claimed')

@@ -1,12 +1,13 @@
--- server_is_empty: has a server no session, attachment nor anybody waiting for its key?
+-- server_is_empty: has a server no session, attachment, allocation nor anybody waiting for its key?
 -- Writes: nothing.   Locks: none.
--- Errors: none.      Called by: tick_idle, tick_drains.
+-- Errors: none.      Called by: tick_idle, tick_drains, tick_allocations.
 create or replace function orrery.server_is_empty(p_server orrery.server) returns boolean
 language plpgsql stable
 set search_path = pg_catalog, pg_temp
 as $$
 begin
-  return not exists (select from orrery.session s where s.server_id = p_server.server_id and s.state <> 'ended')
+  return p_server.allocations = 0
+    and not exists (select from orrery.session s where s.server_id = p_server.server_id and s.state <> 'ended')
     and not exists (select from orrery.attachment a where a.server_id = p_server.server_id and not a.ended)
     and not exists (
       select from orrery."character" c join orrery.session s on s.character_id = c.character_id

@@ -1,6 +1,6 @@
 -- server_ready: a server reported READY under its epoch. False when that is stale. A stop that it was given for being late is
 -- void.
--- Writes: server, command, cluster, event.   Locks: cluster, server, command (skip locked).
+-- Writes: server, command, cluster, event; what allocation_serve writes.   Locks: cluster, server, allocation and command (skip locked).
 -- Errors: none.   Called by: agent_report, agent_inventory_compare.
 create or replace function orrery.server_ready(p_server_id bigint, p_epoch bigint, p_pid integer) returns boolean
 language plpgsql
@@ -19,7 +19,8 @@ begin
   if v_server.state = 'starting' then
     update orrery.server s
     set state = 'ready', rule = 'server_ready', reason = 'reported READY', pid = case when p_pid > 0 then p_pid end, deadline_at = null, token = null
-    where s.server_id = p_server_id;
+    where s.server_id = p_server_id
+    returning * into v_server;
     -- what was not wanted any more would be stopping
     with late as (
       select c.command_id from orrery.command c
@@ -31,6 +32,7 @@ begin
     if v_cluster.state = 'starting' then
       perform orrery.cluster_advance(v_server.cluster);
     end if;
+    perform orrery.allocation_serve(v_server);
   end if;
   return true;
 end

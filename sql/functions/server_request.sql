@@ -3,7 +3,7 @@
 -- A login that sees one cluster cannot judge what others hold on the machines: its request is placed by the next tick.
 -- Writes: placement, server, event; what server_place writes.   Locks: cluster unless it is ready, placement, server.
 -- Errors: OR001 unknown kind or key, OR002 cluster not up, OR003 null, those of cluster_resolve.
--- Called by: DBA, cluster_start, session_select, tick_idle, tick_drains.
+-- Called by: DBA, CLI, cluster_start, session_select, tick_idle, tick_drains.
 create or replace function orrery.server_request(p_kind text, p_key text, p_cluster text default null) returns jsonb
 language plpgsql
 security definer
@@ -60,7 +60,10 @@ begin
     end if;
     update orrery.placement p set server_id = v_server.server_id, epoch = v_server.epoch
     where p.cluster = v_name and p.kind = p_kind and p.key = p_key and (p.server_id is distinct from v_server.server_id or p.epoch <> v_server.epoch);
-    if v_server.state = 'requested' and v_server.try_at <= v_now and orrery.login_cluster() = '*' then
+    -- those that asked before wait for the same room
+    if v_server.state = 'requested' and v_server.try_at <= v_now and orrery.login_cluster() = '*' and not exists (
+        select from orrery.server s where s.cluster = v_name and s.kind = p_kind and s.state = 'requested' and s.requested_at < v_server.requested_at
+          and orrery.server_waits_for_room(s.server_id)) then
       perform orrery.server_place(v_server.server_id);
       select * into v_server from orrery.server s where s.server_id = v_server.server_id;
     end if;

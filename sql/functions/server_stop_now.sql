@@ -3,7 +3,8 @@
 -- who has begun is old: the incarnation is raised first.
 -- Writes: server, placement, port, command, event; what incarnation_current writes.
 -- Locks: placement, server; the caller holds the cluster's; those of incarnation_current.
--- Errors: none; one that stops or has stopped is left alone.   Called by: server_stop, cluster_advance, tick_idle, tick_drains.
+-- Errors: none; one that stops or has stopped is left alone.   Called by: server_stop, cluster_advance, tick_idle, tick_drains,
+-- fleet_shrink, fleet_resume_now, fleet_drop, allocation_end.
 create or replace function orrery.server_stop_now(p_server_id bigint, p_reason text, p_rule text) returns text
 language plpgsql
 set search_path = pg_catalog, pg_temp
@@ -24,7 +25,7 @@ begin
     update orrery.command c set state = 'void', rule = p_rule, reason = p_reason
     where c.server_id = p_server_id and c.verb = 'start' and c.epoch = v_server.epoch and c.state = 'pending' and c.claimed_at is null;
     if found then
-      delete from orrery.port p where p.server_id = p_server_id;
+      perform orrery.ports_free(p_server_id);
       v_server.state := 'requested';
     end if;
   end if;

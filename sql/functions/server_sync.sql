@@ -7,6 +7,8 @@ create or replace function orrery.server_sync(p_server_id bigint, p_epoch bigint
 returns jsonb
 language plpgsql security definer
 set search_path = pg_catalog, pg_temp
+set enable_seqscan = off
+set jit = off
 as $$
 declare
   v_me orrery.server := orrery.server_identity(p_server_id, p_epoch, p_token);

@@ -6,6 +6,8 @@
 create or replace function orrery.session_end(p_server_id bigint, p_epoch bigint, p_token text, p_ends jsonb) returns void
 language plpgsql security definer
 set search_path = pg_catalog, pg_temp
+set enable_seqscan = off
+set jit = off
 as $$
 declare
   v_now timestamptz := orrery.clock();

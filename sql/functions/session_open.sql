@@ -10,6 +10,8 @@ create or replace function orrery.session_open(
 returns jsonb
 language plpgsql security definer
 set search_path = pg_catalog, pg_temp
+set enable_seqscan = off
+set jit = off
 as $$
 declare
   v_now timestamptz := orrery.clock();

@@ -1,7 +1,7 @@
 -- state_guard: trigger of every table with a state: refuses edges that transition does not hold, stamps state_at and
 -- records each change as an event. A row's cluster is part of the event when its table has one.
 -- Writes: NEW.state_at, event.     Locks: none.
--- Errors: OR009 edge not allowed.  Called by: triggers of cluster, agent, server, command, session.
+-- Errors: OR009 edge not allowed.  Called by: triggers of cluster, agent, server, command, session, allocation.
 create or replace function orrery.state_guard() returns trigger
 language plpgsql
 set search_path = pg_catalog, pg_temp
@@ -38,7 +38,7 @@ do $do$
 declare
   v_table text;
 begin
-  foreach v_table in array array['cluster', 'agent', 'server', 'command', 'session'] loop
+  foreach v_table in array array['cluster', 'agent', 'server', 'command', 'session', 'allocation'] loop
     if not exists (select from pg_catalog.pg_trigger t where t.tgrelid = ('orrery.' || v_table)::regclass and t.tgname = 'state_guard') then
       execute format('create trigger state_guard before insert or update of state on orrery.%I
         for each row execute function orrery.state_guard()', v_table);

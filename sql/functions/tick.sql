@@ -22,7 +22,7 @@ begin
     perform orrery.fail('OR003', format('%s cannot say since when the tick has run', session_user),
       'Agents are judged lost by it; only who ticks for good knows.', 'SELECT orrery.tick()');
   end if;
-  foreach v_step in array array['identity', 'timers', 'clusters', 'agents', 'commands', 'servers', 'idle', 'doorbell', 'purge', 'note'] loop
+  foreach v_step in array array['identity', 'timers', 'clusters', 'agents', 'commands', 'allocations', 'fleets', 'servers', 'idle', 'doorbell', 'purge', 'note'] loop
     continue when v_step in ('agents', 'idle', 'note') and not v_second
       or v_step = 'purge' and date_trunc('minute', v_at) = date_trunc('minute', v_now);
     v_next := least(v_next, orrery.tick_step(v_step, v_since));

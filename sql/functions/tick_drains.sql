@@ -57,7 +57,8 @@ begin
     continue when v_server.state is distinct from 'ready' and (v_server.state is distinct from 'starting' or not v_due.late);
     continue when not v_due.late and not orrery.server_is_empty(v_server);
     v_why := format('its agent %s drains', v_due.agent);
-    v_moves := v_due.stays and v_due.goes_on and v_owner;
+    -- a fleet makes another by itself
+    v_moves := v_due.stays and v_due.goes_on and v_owner and v_server.fleet is null;
     if v_due.late or not v_moves then
       perform orrery.server_stop_now(v_due.server_id, v_why, 'agent_drain');
     end if;

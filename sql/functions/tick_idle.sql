@@ -8,8 +8,6 @@
 create or replace function orrery.tick_idle() returns void
 language plpgsql
 set search_path = pg_catalog, pg_temp
--- each second: what it looks for is rare and indexed, and the planner guesses a third of all servers
-set enable_seqscan = off
 as $$
 declare
   v_now    timestamptz := orrery.clock();
@@ -21,7 +19,7 @@ begin
   perform orrery.tick_drains();
   with judged as (
     select s.server_id, s.empty_since, orrery.server_is_empty(s) as is_empty
-    from orrery.server_kind k join orrery.server s on s.cluster = k.cluster and s.kind = k.kind and s.state = 'ready'
+    from orrery.server_kind k join orrery.server s on s.cluster = k.cluster and s.kind = k.kind and s.state = 'ready' and s.fleet is null
     where k.idle_stop_ms is not null
   ), free as (
     select s.server_id, j.is_empty from judged j join orrery.server s on s.server_id = j.server_id

@@ -14,8 +14,8 @@ create or replace procedure orrery.tick_loop(p_spare boolean default false)
 language plpgsql
 as $$
 declare
-  c_second constant text[] := array['identity', 'timers', 'clusters', 'agents', 'commands', 'servers', 'idle', 'doorbell', 'note'];
-  c_timed  constant text[] := array['agents', 'idle', 'note'];
+  c_second constant text[] := array['identity', 'timers', 'clusters', 'agents', 'commands', 'allocations', 'fleets', 'servers', 'idle', 'doorbell', 'note'];
+  c_timed  constant text[] := array['agents', 'allocations', 'fleets', 'idle', 'note'];
   v_me_at  timestamptz := (select g.backend_start from pg_catalog.pg_stat_get_activity(pg_catalog.pg_backend_pid()) g);
   v_now    timestamptz := orrery.clock();
   v_until  timestamptz := orrery.tick_until(p_spare, v_now);

@@ -1,7 +1,7 @@
 -- tick_purge: once a minute: delete settled commands, ended sessions, and stopped servers that nothing refers to, when they
 -- are older than ended_kept_s; events that no partition took, after event_days_kept. Never so many that the step takes long:
 -- then it returns now, as more is due; else null.
--- Writes: command, session (with its secret and attachments), server, event_default.   Locks: the rows deleted.
+-- Writes: allocation, command, session (with its secret and attachments), server, event_default.   Locks: the rows deleted.
 -- Errors: none.   Called by: tick_step.
 create or replace function orrery.tick_purge() returns timestamptz
 language plpgsql
@@ -23,12 +23,18 @@ begin
     select d.session_id from orrery.session d where d.state = 'ended' and d.state_at < v_before limit v_most for update skip locked);
   get diagnostics v_rows = row_count;
   v_more := v_more or v_rows = v_most;
+  delete from orrery.allocation s where s.allocation_id in (
+    select d.allocation_id from orrery.allocation d
+    where d.state in ('released', 'expired', 'failed') and d.state_at < v_before limit v_most for update skip locked);
+  get diagnostics v_rows = row_count;
+  v_more := v_more or v_rows = v_most;
   delete from orrery.server s where s.server_id in (
     select d.server_id from orrery.server d
     where d.state = 'stopped' and d.state_at < v_before
       and not exists (select from orrery.command c where c.server_id = d.server_id)
       and not exists (select from orrery.session n where n.server_id = d.server_id)
       and not exists (select from orrery.attachment a where a.server_id = d.server_id)
+      and not exists (select from orrery.allocation a where a.server_id = d.server_id)
       and not exists (select from orrery.placement p where p.server_id = d.server_id)
     limit v_most for update skip locked);
   get diagnostics v_rows = row_count;

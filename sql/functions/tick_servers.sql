@@ -1,4 +1,4 @@
--- tick_servers: place what waits and is due, and ask about what should have started or stopped long ago: its agent is asked
+-- tick_servers: place what waits and is due, in the order of asking, and ask about what should have started or stopped long ago: its agent is asked
 -- what it runs; again and again, each wait as long as all before (start_backoff_max_ms at most), until the server is accounted
 -- for. It is told to stop it too, unless it has that command already, or was not heard of since the deadline: what it could not
 -- say while it was cut off, or the database away, is no fault of the server.
@@ -17,12 +17,25 @@ declare
   v_open    boolean;
   v_stop    boolean;
   v_server  record;
+  v_full    orrery.server;
 begin
   if exists (select from orrery.server s where s.state = 'requested' and s.try_at <= v_now) then
     for v_server in
-      select * from orrery.server s where s.state = 'requested' and s.try_at <= v_now order by s.cluster, s.try_at, s.server_id limit 100
+      select * from orrery.server s where s.state = 'requested' and s.try_at <= v_now order by s.cluster, s.requested_at, s.server_id limit 100
     loop
-      perform orrery.server_place(v_server.server_id);
+      -- who waits for an agent with room is served in the order of asking; for one kind a look is enough
+      continue when (v_server.cluster, v_server.kind) = (v_full.cluster, v_full.kind);
+      if not orrery.server_place(v_server.server_id) and orrery.server_waits_for_room(v_server.server_id) then
+        v_full := v_server;
+        with waiting as (
+          select s.server_id from orrery.server s
+          where s.state = 'requested' and s.try_at <= v_now and (s.cluster, s.kind) = (v_full.cluster, v_full.kind)
+          order by s.server_id for no key update skip locked
+        )
+        update orrery.server s
+        set try_at = v_now + make_interval(secs => orrery.setting('place_retry_ms')::float8 / 1000), reason = f.reason
+        from waiting w, orrery.server f where s.server_id = w.server_id and f.server_id = v_full.server_id;
+      end if;
     end loop;
   end if;
   if exists (select from orrery.server s where s.state in ('starting', 'stopping') and s.deadline_at <= v_now) then

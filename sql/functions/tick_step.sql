@@ -7,6 +7,8 @@
 create or replace function orrery.tick_step(p_step text, p_continuous_since timestamptz) returns timestamptz
 language plpgsql security definer
 set search_path = pg_catalog, pg_temp
+set enable_seqscan = off
+set jit = off
 as $$
 declare
   v_next timestamptz;
@@ -22,6 +24,8 @@ begin
     when 'agents' then perform orrery.tick_agents(p_continuous_since);
     when 'commands' then perform orrery.tick_commands();
     when 'servers' then perform orrery.tick_servers();
+    when 'fleets' then perform orrery.tick_fleets();
+    when 'allocations' then perform orrery.tick_allocations();
     when 'idle' then perform orrery.tick_idle();
     when 'doorbell' then perform orrery.tick_doorbell();
     when 'purge' then v_next := orrery.tick_purge();

@@ -46,6 +46,18 @@ insert into orrery.transition (machine, from_state, to_state, why) values
   ('server', 'failed',    'requested', 'asked for again'),
   ('server', 'failed',    'stopped',   'its cluster is shut down'),
 
+  ('allocation', 'none',      'waiting',   'asked for, none is free'),
+  ('allocation', 'none',      'allocated', 'asked for'),
+  ('allocation', 'waiting',   'allocated', 'one is free'),
+  ('allocation', 'waiting',   'released',  'wanted no more'),
+  ('allocation', 'waiting',   'expired',   'none was free in its time'),
+  ('allocation', 'allocated', 'confirmed', 'who asked says that he has it'),
+  ('allocation', 'allocated', 'released',  'given back'),
+  ('allocation', 'allocated', 'expired',   'not confirmed in its time, taken back'),
+  ('allocation', 'allocated', 'failed',    'its server is gone'),
+  ('allocation', 'confirmed', 'released',  'given back'),
+  ('allocation', 'confirmed', 'failed',    'its server is gone'),
+
   ('command', 'none',    'pending', 'decided'),
   ('command', 'pending', 'claimed', 'handed to the agent'),
   ('command', 'claimed', 'pending', 'the agent registered anew'),

@@ -17,7 +17,8 @@ create table if not exists orrery.agent (
   private_port    integer     not null,
   port_min        integer     not null,
   port_max        integer     not null,
-  port_last       integer,
+  servers_max     integer,
+  labels          jsonb       not null default '{}',
   cpus            integer     not null,
   memory_bytes    bigint      not null,
   clusters        text[]      not null,
@@ -31,6 +32,7 @@ create table if not exists orrery.agent (
   constraint agent_name_valid check (name ~ '^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$'),
   constraint agent_state_known check (state in ('up', 'lost', 'stopped')),
   constraint agent_ports_valid check (private_port between 1 and 65535 and port_min between 1 and port_max and port_max <= 65535),
+  constraint agent_servers_max_valid check (servers_max >= 0),
   constraint agent_size_valid check (cpus between 1 and 1000000 and memory_bytes between 1 and 1000000000000000000),
   constraint agent_drain_until_when_draining check (drain_until is null or drain_at is not null)
 );
@@ -43,7 +45,8 @@ comment on column orrery.agent.drain_at is 'Since when nothing is placed on it (
 comment on column orrery.agent.drain_until is 'When what still runs on it is stopped; null: never, it ends by itself.';
 comment on column orrery.agent.clusters is 'Clusters it holds a session credential for; servers of others are not placed on it.';
 
-comment on column orrery.agent.port_last is 'Port of its range that was taken last; the next are taken after it, so that a freed one rests.';
+comment on column orrery.agent.labels is 'What it says of itself, by name and value; kinds ask for some (agent_labels) or for different ones (apart).';
+comment on column orrery.agent.servers_max is 'Servers at once at most; null: as many as fit.';
 
 -- Written each second by every agent: narrow, not logged, no index but the key, so that every update is HOT.
 create unlogged table if not exists orrery.agent_heartbeat (

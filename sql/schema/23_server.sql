@@ -24,6 +24,13 @@ create table if not exists orrery.server (
   public_port  integer,
   private_host text,
   private_port integer,
+  cpu_millis   integer,
+  memory_bytes bigint,
+  version      bigint,
+  fleet        text,
+  allocations  integer     not null default 0,
+  counters     jsonb       not null default '{}',
+  labels       jsonb       not null default '{}',
   constraint server_pkey primary key (server_id),
   constraint server_kind_fkey foreign key (cluster, kind) references orrery.server_kind (cluster, kind),
   constraint server_agent_fkey foreign key (agent_id) references orrery.agent (agent_id),
@@ -33,8 +40,18 @@ create table if not exists orrery.server (
   constraint server_key_size check (length(key) between 1 and 200)
 );
 alter table orrery.server add column if not exists failed_on bigint;
+alter table orrery.server add column if not exists cpu_millis integer;
+alter table orrery.server add column if not exists memory_bytes bigint;
+alter table orrery.server add column if not exists version bigint;
+alter table orrery.server add column if not exists fleet text;
+alter table orrery.server add column if not exists allocations integer not null default 0;
+alter table orrery.server add column if not exists counters jsonb not null default '{}';
+alter table orrery.server add column if not exists labels jsonb not null default '{}';
 create index if not exists server_cluster_kind_idx on orrery.server (cluster, kind, key);
-create index if not exists server_agent_idx on orrery.server (agent_id) where state in ('starting', 'ready', 'stopping');
+create index if not exists server_room_idx on orrery.server (agent_id) include (cpu_millis, memory_bytes) where state in ('starting', 'ready', 'stopping');
+create index if not exists server_fleet_idx on orrery.server (cluster, fleet, state) where fleet is not null;
+create index if not exists server_free_idx on orrery.server (cluster, fleet, server_id) where state = 'ready' and allocations = 0;
+create index if not exists server_shared_idx on orrery.server (cluster, fleet, server_id) where state = 'ready' and allocations > 0;
 create index if not exists server_waiting_idx on orrery.server (try_at) where state = 'requested';
 create index if not exists server_deadline_idx on orrery.server (deadline_at) where state in ('starting', 'stopping');
 create index if not exists server_empty_idx on orrery.server (empty_since) where empty_since is not null;
@@ -47,29 +64,44 @@ comment on column orrery.server.token_hash is 'SHA-256 of the secret of its epoc
 comment on column orrery.server.pid is 'What its agent said at READY; null before.';
 comment on column orrery.server.on_isolation is 'As its process was started, whatever its kind says since; null before it was placed.';
 comment on column orrery.server.public_host is 'What clients reach it by; as last placed.';
-comment on column orrery.server.public_port is 'UDP; as last placed.';
+comment on column orrery.server.public_port is 'First of its ports; as last placed; null: it has none.';
 comment on column orrery.server.private_host is 'What other servers reach it by; as last placed.';
-comment on column orrery.server.private_port is 'UDP; as last placed.';
+comment on column orrery.server.private_port is 'Of its port named private; as last placed; null: it has none.';
+comment on column orrery.server.cpu_millis is 'Reserved for it on its agent; as last placed.';
+comment on column orrery.server.memory_bytes is 'Reserved for it on its agent; as last placed.';
+comment on column orrery.server.version is 'Of its kind, as last placed.';
+comment on column orrery.server.fleet is 'Which keeps it; null: it was asked for by its key.';
+comment on column orrery.server.allocations is 'How many have it; 0: free.';
+comment on column orrery.server.counters is 'By name, {"count","capacity"}: as its kind says when it is placed, as it says itself since.';
+comment on column orrery.server.labels is 'What it says of itself.';
 comment on column orrery.server.failures is 'Starts and runs that ended by themselves in a row.';
 comment on column orrery.server.failed_on is 'Agent on which it ended by itself last; another is preferred while it has failures.';
 comment on column orrery.server.token is 'Secret of the epoch, kept only until the start command is reported; token_hash is what calls are checked against.';
 
+-- A row stays when its port is freed, so that it rests and the one that has rested longest is taken next.
 create table if not exists orrery.port (
   agent_id  bigint      not null,
   protocol  text        not null,
   port      integer     not null,
   cluster   text        not null,
-  server_id bigint      not null,
-  purpose   text        not null,
+  server_id bigint,
+  name      text        not null,
   taken_at  timestamptz not null,
+  freed_at  timestamptz,
   constraint port_pkey primary key (agent_id, protocol, port),
   constraint port_agent_fkey foreign key (agent_id) references orrery.agent (agent_id),
   constraint port_server_fkey foreign key (server_id) references orrery.server (server_id),
   constraint port_protocol_known check (protocol in ('udp', 'tcp')),
-  constraint port_purpose_known check (purpose in ('public', 'private'))
+  constraint port_freed_has_no_server check ((server_id is null) = (freed_at is not null))
 );
 create index if not exists port_server_idx on orrery.port (server_id);
-comment on table orrery.port is 'Ports in use, each by one server; freed by deletion.';
+create index if not exists port_taken_idx on orrery.port (agent_id, protocol, port) where server_id is not null;
+create index if not exists port_freed_idx on orrery.port (agent_id, protocol, freed_at) where server_id is null;
+comment on table orrery.port is 'Ports in use, each by one server, and those that were: they rest for port_rest_ms.';
+comment on column orrery.port.server_id is 'Who has it; null: free since freed_at.';
+comment on column orrery.port.freed_at is 'Since when it rests; null: in use.';
+comment on column orrery.port.cluster is 'Of the server that has it or had it last.';
+comment on column orrery.port.name is 'Which of the kind''s ports it is or was.';
 
 -- placement is never deleted, so that epochs outlive servers.
 create table if not exists orrery.placement (

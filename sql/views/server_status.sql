@@ -1,8 +1,8 @@
 -- server_status: every server that is not stopped, where it is, who is on it and what it waits for.
 create or replace view orrery.server_status as
   select s.server_id, s.cluster, s.kind, s.key, s.state, a.name as agent,
-    case when a.agent_id is not null then s.public_host || ':' || s.public_port end as public_address,
-    case when a.agent_id is not null then s.private_host || ':' || s.private_port end as private_address,
+    case when a.agent_id is not null then s.public_host || coalesce(':' || s.public_port, '') end as public_address,
+    case when a.agent_id is not null then s.private_host || coalesce(':' || s.private_port, '') end as private_address,
     (select count(*) from orrery.session n where n.server_id = s.server_id and n.state <> 'ended')
       + (select count(*) from orrery.attachment t where t.server_id = s.server_id and not t.ended) as sessions,
     date_trunc('second', orrery.clock() - s.state_at) as age,

@@ -10,6 +10,7 @@
 #include <variant>
 #include <vector>
 
+#include "agents/start_terms.h"
 #include "base/address.h"
 #include "base/clock.h"
 #include "base/ids.h"
@@ -76,6 +77,11 @@ struct ProcessFailed {
 struct ProcessReady {
   ServerRef ref;
 };
+/// What it counts now, by name, all of it: {"players":{"count":3,"capacity":16}}.
+struct ProcessCounted {
+  ServerRef ref;
+  Json counters;
+};
 /// `words`: "exit status 0", "killed by signal 9 (Killed)". `not_its_own`: the lease, its shim or the machine ended it;
 /// `by_lease`: of these, the lease.
 struct ProcessExited {
@@ -104,8 +110,8 @@ struct StopAsked {
 struct Timer {};
 
 using Event = std::variant<DatabaseConnected, DatabaseLost, RegisterAnswer, HeartbeatAnswer, ReportAnswer, Doorbell,
-                           ServerFound, ProcessStarted, ProcessFailed, ProcessReady, ProcessExited, TellSent,
-                           PrivateDatagram, LoadSample, StopAsked, Timer>;
+                           ServerFound, ProcessStarted, ProcessFailed, ProcessReady, ProcessCounted, ProcessExited,
+                           TellSent, PrivateDatagram, LoadSample, StopAsked, Timer>;
 
 // Actions. Register, Heartbeat and Report are answered by one event each, whatever happens.
 
@@ -132,13 +138,14 @@ struct Report {
   Json reports;
 };
 /// Start a server under a shim by the spawn contract; answered by ProcessStarted or ProcessFailed, or by ProcessExited
-/// when it was started before.
+/// when it was started before. One whose terms are an error has failed for it.
 struct Spawn {
   ServerRef ref;
   std::string cluster, kind, key, token, command;
   std::vector<std::string> args;
   std::map<std::string, std::string> env;
-  Address public_bind, public_advertise, private_bind, private_advertise;
+  Address public_bind, public_advertise, private_bind, private_advertise;  // ports unused
+  Result<StartTerms> terms = StartTerms{};
   Duration ready_limit{}, grace{};
   bool hold = false;
   std::optional<Instant> lease_until;
@@ -219,6 +226,7 @@ class AgentCore {
     std::string why;                 // the agent's own reason to end it; goes before the exit's words
     bool why_is_all = false;
     std::set<CommandId> starts, stops;  // under way, reported when done
+    Json counters;                      // not yet reported; null: nothing new
   };
   struct Cluster {
     std::string state;
@@ -245,6 +253,7 @@ class AgentCore {
   void handle(const ProcessStarted&);
   void handle(const ProcessFailed&);
   void handle(const ProcessReady&);
+  void handle(const ProcessCounted&);
   void handle(const ProcessExited&);
   void handle(const TellSent&);
   void handle(const PrivateDatagram&);

@@ -2,6 +2,7 @@
 #include <sodium.h>
 
 #include <algorithm>
+#include <utility>
 
 #include "agents/agent_core.h"
 #include "agents/agent_core_words.h"
@@ -246,6 +247,12 @@ void AgentCore::heartbeat_if_due() {
   heartbeat_under_way_ = true;
   heartbeat_sent_ = now_;
   heartbeat_at_ = now_ + heartbeat_every_;
+  for (auto& [ref, server] : servers_) {
+    if (server.counters.is_null()) continue;
+    reports_.push_back({Json{{"server_id", ref.server.value},
+                             {"epoch", ref.epoch.value},
+                             {"counters", std::exchange(server.counters, Json())}}});
+  }
   const Json running = inventory();
   inventory_sent_ = want_inventory_;
   out_.push_back(Heartbeat{agent_, token_, load_, digest_of(running), want_inventory_ ? running : Json()});

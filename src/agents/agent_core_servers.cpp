@@ -45,9 +45,7 @@ Spawn spawn_of(const AgentIdentity& self, ServerRef ref, const std::string& clus
   for (const Json& arg : read_array(spec, "args")) spawn.args.push_back(as_word(arg));
   const Json env = read_object(spec, "env");
   for (const auto& [name, value] : env.items()) spawn.env[name] = as_word(value);
-  spawn.public_bind.port = spawn.public_advertise.port = static_cast<std::uint16_t>(read_int(spec, "public_port", 0));
-  spawn.private_bind.port = spawn.private_advertise.port =
-      static_cast<std::uint16_t>(read_int(spec, "private_port", 0));
+  spawn.terms = terms_of(spec);
   spawn.ready_limit = from_ms(read_int(spec, "ready_deadline_ms", 10000));
   spawn.grace = from_ms(read_int(spec, "stop_grace_ms", to_ms(default_grace)));
   spawn.hold = read_text(spec, "on_isolation") == "hold";
@@ -280,13 +278,18 @@ void AgentCore::handle(const ProcessReady& ready) {
   tell_state(*server);
 }
 
+// Reported with the next heartbeat, however often it changes meanwhile.
+void AgentCore::handle(const ProcessCounted& counted) {
+  if (Server* server = find(counted.ref)) server->counters = counted.counters;
+}
+
 void AgentCore::handle(const ProcessExited& exited) {
   if (ended_.contains(exited.ref)) return;
   Server server;  // one that ended before this agent began is not known
   if (auto found = servers_.extract(exited.ref)) server = std::move(found.mapped());
   std::string reason = exited.words;
   if (server.why_is_all) {
-    reason = server.why;
+    if (!reason.starts_with(server.why)) reason = server.why;  // its shim may know more of why it was not READY
   } else if (!server.why.empty() && !reason.starts_with(server.why)) {  // its shim may know of the deadline too
     reason = server.why + ": " + reason;
   }

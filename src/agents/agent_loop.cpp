@@ -98,7 +98,8 @@ class AgentLoop {
         base_.get(), std::move(where),
         {[this](const ProcessStarted& started) { give(started); },
          [this](const ProcessFailed& failed) { give(failed); }, [this](const ProcessReady& ready) { give(ready); },
-         [this](const ProcessExited& exited) { give(exited); }, [this](const TellSent& sent) { give(sent); }});
+         [this](const ProcessExited& exited) { give(exited); }, [this](const TellSent& sent) { give(sent); },
+         [this](const ProcessCounted& counted) { give(counted); }});
     if (!host) return host.error();
     host_ = std::move(*host);
     return ok();
@@ -187,17 +188,20 @@ class AgentLoop {
     Json clusters = Json::array();
     for (const auto& [name, file] : options_.credentials) clusters.push_back(name);
     const long cpus = sysconf(_SC_NPROCESSORS_ONLN);
-    return {{"host", read_host_name()},
-            {"boot_id", read_boot_id()},
-            {"version", options_.version},
-            {"cpus", options_.cpus > 0 ? options_.cpus : static_cast<unsigned>(std::max(1L, cpus))},
-            {"memory_bytes", options_.memory_bytes > 0 ? options_.memory_bytes : read_memory().total_bytes},
-            {"public_address", options_.public_advertise.host()},
-            {"private_address", options_.private_advertise.host()},
-            {"private_port", private_port_},
-            {"port_min", options_.port_min},
-            {"port_max", options_.port_max},
-            {"clusters", clusters}};
+    Json machine{{"host", read_host_name()},
+                 {"boot_id", read_boot_id()},
+                 {"version", options_.version},
+                 {"cpus", options_.cpus > 0 ? options_.cpus : static_cast<unsigned>(std::max(1L, cpus))},
+                 {"memory_bytes", options_.memory_bytes > 0 ? options_.memory_bytes : read_memory().total_bytes},
+                 {"public_address", options_.public_advertise.host()},
+                 {"private_address", options_.private_advertise.host()},
+                 {"private_port", private_port_},
+                 {"port_min", options_.port_min},
+                 {"port_max", options_.port_max},
+                 {"clusters", clusters},
+                 {"labels", options_.labels}};
+    if (options_.servers_max) machine["servers_max"] = *options_.servers_max;
+    return machine;
   }
 
   void sample() {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <map>
+#include <optional>
 #include <string>
 
 #include "base/address.h"
@@ -18,7 +19,9 @@ struct AgentOptions {
   std::uint16_t port_min = 0, port_max = 0;
   std::uint64_t memory_bytes = 0;  // 0: what the machine has
   unsigned cpus = 0;               // 0: what the machine has
-  bool drain_on_term = false;      // SIGTERM stops the servers first; else they go on without this agent
+  std::map<std::string, std::string> labels;
+  std::optional<unsigned> servers_max;  // nullopt: as many as fit
+  bool drain_on_term = false;           // SIGTERM stops the servers first; else they go on without this agent
 };
 
 /// Runs until it was told to stop (SIGINT drains; SIGTERM as drain_on_term says; either again: at once), or until the

@@ -4,6 +4,9 @@
 
 #include <CLI/CLI.hpp>
 #include <filesystem>
+#include <optional>
+#include <string>
+#include <vector>
 
 #include "agents/agent_loop.h"
 #include "agents/credential.h"
@@ -23,6 +26,8 @@ struct Arguments {
   std::string on_stop = "hand-over";
   std::uint64_t memory_bytes = 0;
   unsigned cpus = 0;
+  std::vector<std::string> labels;
+  std::optional<unsigned> servers_max;
 };
 
 Status read_address(const char* option, const std::string& text, Address& into) {
@@ -82,6 +87,14 @@ Result<orrery::agents::AgentOptions> options_of(const Arguments& given) {
   options.version = ORRERY_VERSION;
   options.memory_bytes = given.memory_bytes;
   options.cpus = given.cpus;
+  options.servers_max = given.servers_max;
+  for (const std::string& pair : given.labels) {
+    const auto equals = pair.find('=');
+    if (equals == 0 || equals == std::string::npos || equals + 1 == pair.size())
+      return Error{"--label: '" + pair + "' is not NAME=VALUE"};
+    if (!options.labels.emplace(pair.substr(0, equals), pair.substr(equals + 1)).second)
+      return Error{"--label: " + pair.substr(0, equals) + " is given twice"};
+  }
   options.bin_dir = given.bin_dir;
   if (options.bin_dir.empty()) options.bin_dir = std::filesystem::read_symlink("/proc/self/exe").parent_path();
   if (given.db.empty() == given.db_file.empty()) return Error{"one of --db and --db-file is needed"};
@@ -149,6 +162,9 @@ int main(int argc, char** argv) {
                  "where servers' executables are looked up first (default: where this one is)");
   app.add_option("--memory-bytes", given.memory_bytes, "memory to offer, instead of what the machine has");
   app.add_option("--cpus", given.cpus, "cores to offer, instead of what the machine has");
+  app.add_option("--label", given.labels,
+                 "NAME=VALUE: what kinds of servers may ask for, such as region=eu; repeatable");
+  app.add_option("--servers-max", given.servers_max, "servers at once at most, instead of as many as fit");
   app.add_option("--log-level", given.log_level, "trace, debug, info, warn or error")
       ->check(CLI::IsMember({"trace", "debug", "info", "warn", "error"}))
       ->capture_default_str();

@@ -164,7 +164,9 @@ class ProcessHost::Impl {
     servers_.erase(found);
     remove(server.directory);
     if (server.plan.directory.empty() || in_use(server.plan.directory)) return;
-    const bool well = server.state.exit_code == 0 || server.state.signal == SIGTERM;
+    const auto& terms = server.plan.terms;
+    const bool well =
+        server.state.exit_code == 0 || (server.state.asked && terms && server.state.signal == terms->stop_signal);
     if (well) {
       remove(server.plan.directory);
     } else {
@@ -210,6 +212,7 @@ class ProcessHost::Impl {
     ShimState state{};  // as last heard
     Fd pidfd{};         // of the shim; -1 while that is not known, and once it has ended
     bool told_started = false, told_ready = false;
+    std::string told_counters{};
     bool silenced = false;      // its shim was killed for its silence
     bool is_forgotten = false;  // as soon as its shim has ended
     unsigned silent_ticks = 0;
@@ -346,6 +349,7 @@ class ProcessHost::Impl {
     }
     server.told_started = server.state.started;
     server.told_ready = server.state.phase == ShimState::Phase::ready;
+    tell_counters(server);
     watch(server);
     return true;
   }
@@ -425,6 +429,14 @@ class ProcessHost::Impl {
     if (!server.pidfd) server.state.shim_pid = 0;
   }
 
+  void tell_counters(Server& server) {
+    if (server.state.counters == server.told_counters || !handlers_.counted) return;
+    server.told_counters = server.state.counters;
+    post([this, counted = ProcessCounted{server.ref, Json::parse(server.told_counters, nullptr, false)}] {
+      handlers_.counted(counted);
+    });
+  }
+
   void learn(Server& server, const ShimState& state) {
     if (server.state.phase == ShimState::Phase::exited) return;  // that was its last word
     const pid_t shim_pid = server.state.shim_pid;
@@ -439,6 +451,7 @@ class ProcessHost::Impl {
       server.told_ready = true;
       post([this, ready = ProcessReady{server.ref}] { handlers_.ready(ready); });
     }
+    tell_counters(server);
   }
 
   void send_wish(Server& server) {

@@ -36,6 +36,7 @@ class ProcessHost {
     std::function<void(const ProcessReady&)> ready;
     std::function<void(const ProcessExited&)> exited;
     std::function<void(const TellSent&)> tell_sent = {};
+    std::function<void(const ProcessCounted&)> counted = {};
   };
 
   /// Makes the directories and the agent's sockets. Errors: what the system said, a path that is too long, a user that

@@ -17,6 +17,8 @@
 
 #include "agents/exec_child.h"
 #include "agents/files.h"
+#include "agents/output_match.h"
+#include "agents/port_owner.h"
 #include "agents/processes.h"
 #include "agents/shim_disk.h"
 #include "agents/shim_plan.h"
@@ -37,11 +39,23 @@ constexpr int datagrams_at_once = 64;            // so that no sender keeps the 
 constexpr std::size_t output_bytes_max = 65536;  // read at once
 constexpr int last_reads_max = 32;               // of what a pipe still holds at the end
 constexpr std::size_t tail_bytes_max = 1024;
-constexpr Duration log_finish_limit = 2s;   // under what the agent takes for silence
+constexpr Duration log_finish_limit = 2s;  // under what the agent takes for silence
+constexpr Duration look_every = 20ms;
+constexpr int look_cost_factor = 10;  // so that looking takes a tenth of a processor at most
+constexpr int look_age_divisor = 50;  // so that what starts for long is not found much later for it, but costs little
+constexpr Duration health_every = 5s;
+constexpr int misses_max = 3;
 constexpr Duration lapse_seen_within = 5s;  // from a lapse of the lease until the server, which runs again, acts on it
 
 std::string ms_text(Duration d) {
   return std::to_string(std::chrono::duration_cast<std::chrono::milliseconds>(d).count()) + " ms";
+}
+
+// What this thread has used of a processor.
+Duration cpu_time() {
+  timespec used{};
+  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &used);
+  return std::chrono::seconds{used.tv_sec} + std::chrono::nanoseconds{used.tv_nsec};
 }
 
 class Shim {
@@ -75,6 +89,11 @@ class Shim {
   Status begin() {
     prctl(PR_SET_CHILD_SUBREAPER, 1);
     umask(077);
+    if (!plan_.terms) return plan_.terms.error();
+    terms_ = *plan_.terms;
+    if (terms_.ready_by == ReadyBy::output) {
+      if (Status can = match_.open(terms_.ready_pattern); !can) return can;
+    }
     signal(SIGPIPE, SIG_IGN);
     signal(SIGXFSZ, SIG_IGN);
     signal(SIGHUP, SIG_IGN);
@@ -109,6 +128,7 @@ class Shim {
     state_.pid = *pid;
     state_.started = true;
     if (plan_.ready_limit > Duration{}) ready_by_ = now_ + plan_.ready_limit;
+    if (terms_.ready_by == ReadyBy::port) look_at_ = began_at_ = now_;
     changed();
     return ok();
   }
@@ -145,6 +165,7 @@ class Shim {
     }
     if (killed_) return at;
     if (!termed_) by(ready_by_);
+    by(look_at_);
     if (!plan_.hold) by(wish_.lease_until);
     if (termed_) by(wish_.stop_by);
     if (!termed_ && !abort_by_) by(wish_.shutdown_at);
@@ -165,8 +186,9 @@ class Shim {
     if (wish_.shutdown_at && now_ >= *wish_.shutdown_at && !wish_.stop_by && !abort_by_) shut_down();
     if (wish_.stop_by && !termed_) stop();
     if (wish_.stop_by && now_ >= *wish_.stop_by) return kill_all({});
+    if (look_at_ && (now_ >= *look_at_ || (ready_by_ && now_ >= *ready_by_))) look_at_port();
     if (ready_by_ && !termed_ && now_ >= *ready_by_) {
-      return kill_all("not READY within " + ms_text(plan_.ready_limit));
+      return kill_all("not READY within " + ms_text(plan_.ready_limit) + what_is_missing());
     }
     if (abort_by_ && now_ >= *abort_by_) return kill_all({});
     if (watchdog_at_ && !abort_by_ && now_ >= *watchdog_at_) abort("no WATCHDOG=1 within " + ms_text(*plan_.watchdog));
@@ -201,21 +223,60 @@ class Shim {
         state_.status = printable(lines.substr(from, std::min(lines.find('\n', from) - from, said_bytes_max)));
         new_words = true;
       }
-      if (says("\nREADY=1\n") && state_.phase == ShimState::Phase::starting) {
-        state_.phase = ShimState::Phase::ready;
-        ready_by_.reset();
-        if (plan_.watchdog) watchdog_at_ = now_ + *plan_.watchdog;
-        new_words = true;
+      if (const auto counters = lines.find("\nX_ORRERY_COUNTERS="); counters != std::string::npos) {
+        const auto from = counters + 19;
+        std::string counted =
+            counted_with(state_.counters, std::string_view(lines).substr(from, lines.find('\n', from) - from));
+        new_words = new_words || counted != state_.counters;
+        state_.counters = std::move(counted);
       }
+      if (says("\nREADY=1\n") && terms_.ready_by == ReadyBy::notify) be_ready();
       if (says("\nWATCHDOG=1\n") && watchdog_at_) watchdog_at_ = now_ + *plan_.watchdog;
       if (says("\nWATCHDOG=trigger\n") && watchdog_at_ && !abort_by_) abort("WATCHDOG=trigger");
       if (says("\nSTOPPING=1\n") && state_.phase != ShimState::Phase::stopping) {
         state_.phase = ShimState::Phase::stopping;
         watchdog_at_.reset();
+        look_at_.reset();
         new_words = true;
       }
     }
     if (new_words) changed();
+  }
+
+  void be_ready() {
+    if (state_.phase != ShimState::Phase::starting) return;
+    state_.phase = ShimState::Phase::ready;
+    ready_by_.reset();
+    if (plan_.watchdog) watchdog_at_ = now_ + *plan_.watchdog;
+    if (look_at_) look_at_ = now_ + health_every;
+    changed();
+  }
+
+  // Before it is READY, for that; afterwards, whether it still is.
+  void look_at_port() {
+    const ServerPort& port = terms_.ports.front();
+    const Duration before = cpu_time();
+    owner_ = port_owner(state_.pid, getpid(), port.protocol, port.first);
+    const bool was_ready = state_.phase == ShimState::Phase::ready;
+    look_at_ = now_ + (was_ready ? health_every
+                                 : std::max({look_every, look_cost_factor * (cpu_time() - before),
+                                             (now_ - began_at_) / look_age_divisor}));
+    if (owner_ == PortOwner::own) {
+      misses_ = 0;
+      return be_ready();
+    }
+    if (was_ready && owner_ != PortOwner::unknown && ++misses_ == misses_max) {
+      abort("its port " + port.name + " is not bound any more");
+    }
+  }
+
+  std::string what_is_missing() const {
+    if (terms_.ready_by == ReadyBy::output) return ": no line of its output matched";
+    if (terms_.ready_by != ReadyBy::port) return {};
+    return ": its port " + words_of(terms_.ports.front()) +
+           (owner_ == PortOwner::nobody  ? " is not bound"
+            : owner_ == PortOwner::other ? " is bound by another process"
+                                         : " cannot be looked at");
   }
 
   bool is_own(pid_t pid) const {
@@ -230,13 +291,19 @@ class Shim {
     if (size < 0) return false;
     if (size == 0) {
       output_ = Fd();
+      if (is_awaiting_output() && match_.finish()) be_ready();
       return false;
     }
     const std::string_view text(bytes.data(), static_cast<std::size_t>(size));
     tail_ += text.substr(text.size() - std::min(text.size(), tail_bytes_max));
     if (tail_.size() > tail_bytes_max) tail_.erase(0, tail_.size() - tail_bytes_max);
     disk_.log(text);
+    if (is_awaiting_output() && match_.add(text)) be_ready();
     return true;
+  }
+
+  bool is_awaiting_output() const {
+    return terms_.ready_by == ReadyBy::output && state_.phase == ShimState::Phase::starting && !killed_ && !sweeping_;
   }
 
   void hear_signals() {
@@ -312,8 +379,10 @@ class Shim {
   void stop() {
     termed_ = true;
     state_.phase = ShimState::Phase::stopping;
+    state_.asked = true;
     watchdog_at_.reset();
-    kill(state_.pid, SIGTERM);
+    look_at_.reset();
+    kill(state_.pid, terms_.stop_signal);
     kill(state_.pid, SIGCONT);
     changed();
   }
@@ -328,6 +397,7 @@ class Shim {
   void abort(std::string why) {
     why_ = std::move(why);
     abort_by_ = now_ + abort_grace;
+    look_at_.reset();
     kill(state_.pid, SIGABRT);
     kill(state_.pid, SIGCONT);
   }
@@ -389,15 +459,21 @@ class Shim {
   void tell() { tell_at_ = now_ + (send() || errno != EAGAIN ? tell_every : tell_again_after); }
 
   ShimPlan plan_;
+  StartTerms terms_;  // the plan's
   ShimState state_;
   ShimDisk disk_;
   ShimWish wish_;
   Fd signals_, timer_, shim_, notify_, output_;
   Instant now_{}, tell_at_{}, sweep_at_{}, sweep_until_{};
   std::optional<Instant> ready_by_, watchdog_at_, abort_by_;
+  OutputMatch match_;               // of what is ready by its output
+  std::optional<Instant> look_at_;  // of what is ready by its port
+  Instant began_at_{};
+  PortOwner owner_ = PortOwner::nobody;
+  int misses_ = 0;                             // of looks in a row
   std::optional<Instant> lapsed_at_;           // when the server may last have seen its lease over, and lives
   std::optional<Instant> lease_when_stopped_;  // of the server, by a signal
-  bool termed_ = false;                        // SIGTERM was sent
+  bool termed_ = false;                        // its stop signal was sent
   bool killed_ = false;                        // SIGKILL was sent
   bool sweeping_ = false;                      // the server has ended; what it left has not
   bool gone_ = false;

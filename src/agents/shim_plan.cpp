@@ -4,6 +4,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cstring>
 
@@ -16,8 +17,8 @@ namespace {
 using Json = nlohmann::json;
 
 constexpr std::array phase_names{"starting", "ready", "stopping", "exited"};
-// Encoded, a byte takes three at most once control characters are gone: with the server's own words and the rest, 4,096
-// are enough.
+// Encoded, a byte takes three at most once control characters are gone: with the server's own words, what it counts
+// (1,200) and the rest, 8,192 are enough.
 constexpr std::size_t words_bytes_max = 900;
 
 Json to_ms(Duration d) { return std::chrono::duration_cast<std::chrono::milliseconds>(d).count(); }
@@ -58,10 +59,12 @@ Json json_of(const ShimState& state) {
           {"boot_id", state.boot_id},
           {"state", phase_names[static_cast<std::size_t>(state.phase)]},
           {"status", one_line(cut(state.status, said_bytes_max))},
+          {"counters", object_of(state.counters).value_or(Json::object())},
           {"exit_code", or_null(state.exit_code)},
           {"signal", or_null(state.signal)},
           {"words", one_line(cut(state.words, words_bytes_max))},
           {"started", state.started},
+          {"asked", state.asked},
           {"by_lease", state.by_lease},
           {"by_shutdown", state.by_shutdown}};
 }
@@ -77,10 +80,12 @@ std::optional<ShimState> state_of_json(const Json& json) {
   state.pid = static_cast<pid_t>(read_int(json, "pid", 0));
   state.boot_id = read_text(json, "boot_id");
   state.status = read_text(json, "status");
+  if (const Json counters = read_object(json, "counters"); !counters.empty()) state.counters = counters.dump();
   state.exit_code = read_small(json, "exit_code");
   state.signal = read_small(json, "signal");
   state.words = read_text(json, "words");
   state.started = read_bool(json, "started");
+  state.asked = read_bool(json, "asked");
   state.by_lease = read_bool(json, "by_lease");
   state.by_shutdown = read_bool(json, "by_shutdown");
   return state;
@@ -93,26 +98,28 @@ std::string to_text(const ShimPlan& plan) {
   if (plan.user) {
     user = {{"name", plan.user->name}, {"uid", plan.user->uid}, {"gid", plan.user->gid}, {"groups", plan.user->groups}};
   }
-  return to_text(Json{{"server_id", plan.server.value},
-                      {"epoch", plan.epoch.value},
-                      {"cluster", plan.cluster},
-                      {"kind", plan.kind},
-                      {"key", plan.key},
-                      {"path", plan.path},
-                      {"args", plan.args},
-                      {"env", plan.env},
-                      {"directory", plan.directory},
-                      {"log", plan.log},
-                      {"log_bytes_max", plan.log_bytes_max},
-                      {"log_files", plan.log_files},
-                      {"limits", plan.limits},
-                      {"hold", plan.hold},
-                      {"ready_deadline_ms", to_ms(plan.ready_limit)},
-                      {"stop_grace_ms", to_ms(plan.grace)},
-                      {"watchdog_ms", to_ms(plan.watchdog)},
-                      {"user", user},
-                      {"agent_socket", plan.agent_socket},
-                      {"lease_until_ms", to_ms(plan.lease_until)}});
+  Json json = json_of(plan.terms ? *plan.terms : StartTerms{});
+  json.update(Json{{"server_id", plan.server.value},
+                   {"epoch", plan.epoch.value},
+                   {"cluster", plan.cluster},
+                   {"kind", plan.kind},
+                   {"key", plan.key},
+                   {"path", plan.path},
+                   {"args", plan.args},
+                   {"env", plan.env},
+                   {"directory", plan.directory},
+                   {"log", plan.log},
+                   {"log_bytes_max", plan.log_bytes_max},
+                   {"log_files", plan.log_files},
+                   {"limits", plan.limits},
+                   {"hold", plan.hold},
+                   {"ready_deadline_ms", to_ms(plan.ready_limit)},
+                   {"stop_grace_ms", to_ms(plan.grace)},
+                   {"watchdog_ms", to_ms(plan.watchdog)},
+                   {"user", user},
+                   {"agent_socket", plan.agent_socket},
+                   {"lease_until_ms", to_ms(plan.lease_until)}});
+  return to_text(json);
 }
 
 std::optional<ShimPlan> plan_of(std::string_view text) {
@@ -150,6 +157,7 @@ std::optional<ShimPlan> plan_of(std::string_view text) {
   }
   plan.agent_socket = read_text(*json, "agent_socket");
   plan.lease_until = read_instant(*json, "lease_until_ms");
+  plan.terms = terms_of(*json);
   if (!plan.server || !plan.epoch || plan.path.empty() || plan.args.empty()) return std::nullopt;
   return plan;
 }
@@ -204,6 +212,29 @@ std::optional<ShimWish> wish_of(std::string_view text) {
   return ShimWish{read_instant(*json, "lease_until_ms"), read_instant(*json, "stop_by_ms"),
                   read_bool(*json, "keep_lease"), read_instant(*json, "shutdown_at_ms"),
                   !json->contains("shutdown_at_ms")};
+}
+
+std::string counted_with(const std::string& before, std::string_view said) {
+  constexpr std::size_t names_max = 16, name_bytes_max = 32;
+  constexpr std::int64_t number_max = 999'999'999;
+  const auto named_well = [](const std::string& name) {
+    const auto is_letter = [](char c) { return c >= 'a' && c <= 'z'; };
+    return !name.empty() && name.size() <= name_bytes_max && is_letter(name.front()) &&
+           std::all_of(name.begin(), name.end(),
+                       [&](char c) { return is_letter(c) || (c >= '0' && c <= '9') || c == '_'; });
+  };
+  const auto counts = object_of(said);
+  if (!counts) return before;
+  Json together = object_of(before).value_or(Json::object());
+  for (const auto& [name, counter] : counts->items()) {
+    if (!named_well(name) || !counter.is_object()) return before;
+    for (const auto& [member, number] : counter.items()) {
+      if ((member != "count" && member != "capacity") || !number.is_number_integer()) return before;
+      if (const auto value = number.get<std::int64_t>(); value < 0 || value > number_max) return before;
+      together[name][member] = number;
+    }
+  }
+  return together.size() <= names_max && !together.empty() ? together.dump() : before;
 }
 
 std::string words_of_exit(int status) {

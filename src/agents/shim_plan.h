@@ -11,6 +11,7 @@
 #include <string_view>
 #include <vector>
 
+#include "agents/start_terms.h"
 #include "base/clock.h"
 #include "base/ids.h"
 
@@ -23,7 +24,7 @@ inline constexpr const char *plan_name = "plan", *state_name = "state", *shim_so
 /// locked.
 inline constexpr int shim_credential_fd = 3, shim_state_fd = 4;
 /// Size of `state`, and of a datagram at most.
-inline constexpr std::size_t state_bytes = 4096, datagram_bytes_max = 8192;
+inline constexpr std::size_t state_bytes = 8192, datagram_bytes_max = 8192;
 /// Of a text of the server's own in its exit's words.
 inline constexpr std::size_t said_bytes_max = 300;
 
@@ -52,6 +53,7 @@ struct ShimPlan {
   std::optional<ShimUser> user;
   std::string agent_socket;
   std::optional<Instant> lease_until;
+  Result<StartTerms> terms = StartTerms{};  // an error: it is not to be started
 };
 std::string to_text(const ShimPlan& plan);
 std::optional<ShimPlan> plan_of(std::string_view text);
@@ -62,13 +64,18 @@ struct ShimState {
   pid_t shim_pid = 0, pid = 0;  // 0: not yet
   std::string boot_id;
   Phase phase = Phase::starting;
-  std::string status;  // STATUS= as it last came
+  std::string status;    // STATUS= as it last came
+  std::string counters;  // X_ORRERY_COUNTERS= as they came together, JSON; empty: it said none
   std::optional<int> exit_code, signal;
   std::string words;         // why it ended
   bool started = false;      // its executable was executed
+  bool asked = false;        // it was asked to stop
   bool by_lease = false;     // ended because its lease ran out
   bool by_shutdown = false;  // ended because its cluster's deadline had passed
 };
+/// What a server counts, by name, after it said `said` too: {"players":{"count":3,"capacity":16}}, each with one or
+/// both, integers from 0 to 999,999,999; 16 names at most, of a to z, digits and _. As before when it is anything else.
+std::string counted_with(const std::string& before, std::string_view said);
 /// Without the padding; what is long in it is cut, so that it fits.
 std::string to_text(const ShimState& state);
 std::optional<ShimState> state_of(std::string_view text);

@@ -15,6 +15,13 @@
 namespace orrery::agents {
 namespace {
 
+constexpr const char* private_port_name = "private";  // where other servers reach it
+
+std::string upper(std::string text) {
+  for (char& c : text) c = static_cast<char>(toupper(static_cast<unsigned char>(c)));
+  return text;
+}
+
 // What may stand in a file name; the rest becomes '_'.
 std::string file_word(const std::string& text) {
   std::string word = text.substr(0, 64);
@@ -115,7 +122,9 @@ Result<Fd> SpawnPlanner::credential(const Spawn& spawn) const {
 Result<ShimPlan> SpawnPlanner::plan_for(const Spawn& spawn) const {
   const Result<std::string> command = resolve(spawn.command);
   if (!command) return command.error();
+  if (!spawn.terms) return spawn.terms.error();
   ShimPlan plan;
+  plan.terms = *spawn.terms;
   if (const auto user = users_.find(spawn.cluster); user != users_.end()) {
     plan.user = user->second;
   } else if (geteuid() == 0 && !config_.allow_root) {
@@ -165,10 +174,22 @@ std::vector<std::string> SpawnPlanner::environment(const Spawn& spawn, bool has_
   env["ORRERY_KEY"] = spawn.key;
   env["ORRERY_SERVER_ID"] = std::to_string(spawn.ref.server.value);
   env["ORRERY_EPOCH"] = std::to_string(spawn.ref.epoch.value);
-  env["ORRERY_PUBLIC_BIND"] = spawn.public_bind.to_string();
-  env["ORRERY_PUBLIC_ADVERTISE"] = spawn.public_advertise.to_string();
-  env["ORRERY_PRIVATE_BIND"] = spawn.private_bind.to_string();
-  env["ORRERY_PRIVATE_ADVERTISE"] = spawn.private_advertise.to_string();
+  const auto at_port = [](Address address, const ServerPort& port) {
+    address.port = port.first;
+    return address.to_string();
+  };
+  const std::vector<ServerPort>& ports = spawn.terms->ports;
+  for (const ServerPort& port : ports) {
+    env["ORRERY_PORT_" + upper(port.name)] = std::to_string(port.first);
+    if (port.count > 1) env["ORRERY_PORTS_" + upper(port.name)] = std::to_string(port.count);
+    if (port.name != private_port_name) continue;
+    env["ORRERY_PRIVATE_BIND"] = at_port(spawn.private_bind, port);
+    env["ORRERY_PRIVATE_ADVERTISE"] = at_port(spawn.private_advertise, port);
+  }
+  if (!ports.empty()) {
+    env["ORRERY_PUBLIC_BIND"] = at_port(spawn.public_bind, ports.front());
+    env["ORRERY_PUBLIC_ADVERTISE"] = at_port(spawn.public_advertise, ports.front());
+  }
   env["ORRERY_CREDENTIAL_FD"] = std::to_string(shim_credential_fd);
   env["ORRERY_AGENT_SOCKET"] = servers_path();
   env["ORRERY_SERVER_SOCKET"] = server_socket(directory, has_user);

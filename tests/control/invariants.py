@@ -6,6 +6,7 @@ flight when it reads. `Runs` reads what the simulated machines did.
 
 import collections
 
+SURGE_MAX = 2        # of what test_concurrency.py says of fleets
 LIVING = "('starting', 'ready', 'stopping')"
 
 # What is broken -> a query that shows it; each sees one snapshot. Numbers are those of the list of invariants.
@@ -21,14 +22,17 @@ SNAPSHOT = {
         where s.state in ('requested', 'starting', 'ready', 'failed')
         group by s.cluster, s.kind, s.key having count(*) > 1 or count(p.server_id) <> 1""",
     "1 a port has one holder": """
-        select agent_id, protocol, port, array_agg(server_id) from orrery.port group by 1, 2, 3 having count(*) > 1""",
+        select agent_id, protocol, port, array_agg(server_id) from orrery.port where server_id is not null group by 1, 2, 3 having count(*) > 1""",
     "1 ports are held by living servers only, on their agent": f"""
         select p.*, s.state from orrery.port p left join orrery.server s using (server_id)
-        where s.server_id is null or s.state not in {LIVING} or s.agent_id <> p.agent_id or s.cluster <> p.cluster""",
-    "1 a living server holds the two ports that it was given": f"""
-        select s.server_id, s.state, s.public_port, s.private_port from orrery.server s where s.state in {LIVING} and (
-          select array_agg(p.port order by p.purpose desc) from orrery.port p where p.server_id = s.server_id and p.agent_id = s.agent_id)
-          is distinct from array[s.public_port, s.private_port]""",
+        where p.server_id is not null and (s.server_id is null or s.state not in {LIVING} or s.agent_id <> p.agent_id or s.cluster <> p.cluster)""",
+    "1 a living server holds the ports that it was given, and as many as its kind has": f"""
+        select s.server_id, s.state, s.public_port, s.private_port, h.ports from orrery.server s
+        join orrery.server_kind k on k.cluster = s.cluster and k.kind = s.kind
+        cross join lateral (
+          select coalesce(array_agg(p.port), '{{}}') as ports from orrery.port p where p.server_id = s.server_id and p.agent_id = s.agent_id) h
+        where s.state in {LIVING} and (not h.ports @> array_remove(array[s.public_port, s.private_port], null) or k.version = s.version
+          and cardinality(h.ports) <> (select coalesce(sum((e ->> 'count')::int), 0) from jsonb_array_elements(k.ports) e))""",
     "1 no machine is given more than it has": f"""
         select a.name, a.cpus, sum(k.cpu_millis) as cpu_millis, sum(k.memory_bytes) as memory_bytes from orrery.server s
         join orrery.agent a using (agent_id) join orrery.server_kind k on k.cluster = s.cluster and k.kind = s.kind where s.state in {LIVING}
@@ -63,10 +67,28 @@ SNAPSHOT = {
         select c.cluster, x.what from orrery.cluster c, lateral (
           select 'server ' || s.server_id || ' ' || s.state from orrery.server s where s.cluster = c.cluster and s.state <> 'stopped'
           union all select 'session ' || n.session_id || ' ' || n.state from orrery.session n where n.cluster = c.cluster and n.state <> 'ended'
-          union all select 'port ' || p.port from orrery.port p where p.cluster = c.cluster
+          union all select 'port ' || p.port from orrery.port p where p.cluster = c.cluster and p.server_id is not null
           union all select 'owner of ' || p.kind || ' ' || p.key from orrery.placement p where p.cluster = c.cluster and p.server_id is not null
           union all select 'command ' || d.command_id from orrery.command d where d.cluster = c.cluster and d.state in ('pending', 'claimed')
         ) x (what) where c.state = 'stopped'""",
+    "12 a server has one allocation that is not shared": """
+        select server_id, array_agg(allocation_id) from orrery.allocation
+        where state in ('allocated', 'confirmed') and selector -> 'shared' is distinct from 'true' group by server_id having count(*) > 1""",
+    "12 a request has one allocation": """
+        select cluster, request, array_agg(allocation_id) from orrery.allocation group by 1, 2 having count(*) > 1""",
+    "12 a server has as many allocations as it says": """
+        select s.server_id, s.state, s.allocations, count(a.allocation_id) as open from orrery.server s
+        left join orrery.allocation a on a.server_id = s.server_id and a.state in ('allocated', 'confirmed')
+        group by s.server_id having s.allocations <> count(a.allocation_id)""",
+    "12 whoever has a server has one that lives, as it was when he got it": """
+        select a.allocation_id, a.state, a.epoch, s.server_id, s.state as server, s.epoch as now from orrery.allocation a left join orrery.server s using (server_id)
+        where a.state in ('allocated', 'confirmed') and (s.server_id is null or s.state not in ('ready', 'stopping') or s.epoch <> a.epoch or s.cluster <> a.cluster)""",
+    "12 a fleet has no more than its largest size and surge": f"""
+        select f.cluster, f.fleet, count(*) from orrery.fleet f join orrery.server s on s.cluster = f.cluster and s.fleet = f.fleet
+        where s.state in ('requested', 'starting', 'ready') group by f.cluster, f.fleet, f.size_max having count(*) > f.size_max + {SURGE_MAX}""",
+    "12 a server of a fleet is of its kind": """
+        select s.server_id, s.kind, f.kind from orrery.server s left join orrery.fleet f on f.cluster = s.cluster and f.fleet = s.fleet
+        where s.fleet is not null and s.state <> 'stopped' and s.kind is distinct from f.kind""",
     "11 no row of one cluster refers to a row of another": """
         select 'session', n.session_id from orrery.session n join orrery.server s using (server_id) join orrery.account a using (account_id)
           left join orrery."character" h using (character_id)
@@ -100,7 +122,40 @@ NOTHING_STALE = {
     "7 no step of the tick failed": "select * from orrery.event where rule = 'tick_failed'",
 }
 
-MACHINES = ("cluster", "agent", "server", "command", "session")
+# What of fleets and allocations is not yet as it should be while nothing goes wrong; each is so soon.
+UNSETTLED = {
+    "fleet has fewer than its size": """
+        select f.cluster, f.fleet, f.size, count(s.server_id) from orrery.fleet f
+        left join orrery.server s on s.cluster = f.cluster and s.fleet = f.fleet and s.state in ('requested', 'starting', 'ready', 'failed')
+        group by f.cluster, f.fleet, f.size having count(s.server_id) < f.size""",
+    # unless one that is to replace another waits for room
+    "fleet has more than its size, and somebody has them not": """
+        select f.cluster, f.fleet, f.size, count(*) from orrery.fleet f
+        join orrery.server s on s.cluster = f.cluster and s.fleet = f.fleet and s.state in ('requested', 'starting', 'ready')
+        group by f.cluster, f.fleet, f.size
+        having count(*) > f.size and count(*) filter (where s.allocations = 0) > 0 and count(*) filter (where s.state = 'requested') = 0""",
+    "fleet keeps servers of an earlier version": """
+        select f.cluster, f.fleet, count(*) filter (where s.state = 'ready' and s.allocations = 0 and s.version < k.version) as outdated
+        from orrery.fleet f join orrery.server_kind k using (cluster, kind)
+        join orrery.server s on s.cluster = f.cluster and s.fleet = f.fleet and s.state in ('requested', 'starting', 'ready', 'failed')
+        where f.paused is null
+        group by f.cluster, f.fleet
+        having count(*) filter (where s.state = 'ready' and s.allocations = 0 and s.version < k.version) > 0 and bool_and(s.state = 'ready')""",
+    "fleet is at a policy's failure": "select cluster, fleet, fault from orrery.fleet where fault is not null",
+    "allocation is not confirmed, nor taken back": "select * from orrery.allocation where state = 'allocated'",
+    "allocation waits beyond its time": "select * from orrery.allocation where state = 'waiting' and wait_until < clock_timestamp() - interval '2 s'",
+    "allocation waits though one is free": """
+        select w.allocation_id, w.cluster, w.selector, s.server_id from orrery.allocation w
+        join orrery.server s on s.cluster = w.cluster and s.state = 'ready' and s.fleet is not null
+          and s.fleet = coalesce(w.selector ->> 'fleet', s.fleet) and s.kind = coalesce(w.selector ->> 'kind', s.kind)
+          and (s.allocations = 0 or w.selector -> 'shared' = 'true')
+        join orrery.agent a on a.agent_id = s.agent_id and a.state = 'up' and a.drain_at is null
+        where w.state = 'waiting' and a.labels || s.labels @> coalesce(w.selector -> 'labels', '{}') and not exists (
+          select from jsonb_each(w.selector -> 'counters') c
+          where coalesce((s.counters #>> array[c.key, 'capacity'])::bigint - (s.counters #>> array[c.key, 'count'])::bigint, -1) < (c.value #>> '{}')::bigint)""",
+}
+
+MACHINES = ("cluster", "agent", "server", "command", "session", "allocation")
 
 
 def broken(cursor, queries):

@@ -50,7 +50,9 @@ UNREAD = Right("members that are not known mean nothing", odd=True)
 STALE = Right("entries that are not of the caller's sessions mean nothing", writes=NOTHING)
 STALE_REPORT = Right("what is not this agent's is ignored with an event", writes=frozenset({"event"}))
 READS = Right("only reads", writes=NOTHING)
-GONE = frozenset({"agent", "agent_heartbeat", "server", "port", "session", "session_secret", "command", "event", "placement"})
+GONE = frozenset({"agent", "agent_heartbeat", "allocation", "server", "port", "session", "session_secret", "command", "event", "placement"})
+TOLD = Right("what is wrong is told in the answer", writes=NOTHING, odd=True)
+SHUT = "state: cluster shutting_down, state: cluster stopping"
 PLAYED = "who plays goes on until the deadline"
 # function -> "where", or several that are split by ", " -> Right
 MAY_SUCCEED = {
@@ -82,6 +84,8 @@ MAY_SUCCEED = {
         "p_machine.clusters": Right("it may hold none, and of such that are not made yet", one_of([], ["x"])),
         "p_machine.memory_bytes": Right("2 GB is a size", one_of(2 ** 31)),
         "p_machine.lineage": Right("refused without an error: another database's", one_of(2 ** 31, 2 ** 70), writes=frozenset({"event"})),
+        "p_machine.labels": Right("none", one_of(None, MISSING, {})),
+        "p_machine.servers_max": Right("as many as fit", one_of(None, MISSING)),
         "p_machine.unknown": UNREAD,
         AGENT_STATE: Right("it is up again")},
     "agent_release": {"state: agent lost, state: agent stopped": Right("that is what it is for", writes=frozenset({"agent", "agent_heartbeat", "event"}))},
@@ -103,6 +107,12 @@ MAY_SUCCEED = {
         AGENT_STATE: STALE_REPORT},
     "agent_resume": {"state: agent draining": Right("that is what it is for")},
     "agent_waits_for": {"all, p_agent_id": NONE_WAITS, AGENT_STATE: NONE_WAITS},
+    "allocation_confirm": {"p_cluster": ONE_CLUSTER, SHUT: Right(PLAYED), "state: allocation confirmed": Right("said twice it is the same", writes=NOTHING)},
+    "allocation_release": {
+        "p_cluster": ONE_CLUSTER, SHUT: Right("what is given back is not needed"),
+        "state: allocation released": Right("said twice it is the same", writes=NOTHING),
+        "state: allocation waiting": Right("it waits no more", writes=frozenset({"allocation", "event"})),
+        "state: allocation confirmed": Right("that is what it is for")},
     "character_create": {"p_cluster": ONE_CLUSTER, "p_key": Right("of a kind without a world function, whose keys all exist"), "p_name": Right("a player's choice"),
                          ANY_STATE: Right(ANY_STATE_DOES)},
     "cluster_create": {"p_cluster": ODD_NAME},
@@ -118,6 +128,29 @@ MAY_SUCCEED = {
     "cluster_start": {"all, p_cluster": Right("the only one that is stopped", is_null, writes=frozenset({"cluster", "server", "placement", "event"})),
                       "state: cluster stopped": Right("that is what it is for")},
     "counted": {"all, p_count, p_noun": Right("makes words of whatever it is given", writes=NOTHING, odd=True)},
+    "fleet_counts": {"all, p_fleet": READS},
+    "fleet_drop": {"p_cluster": ONE_CLUSTER, SHUT: Right(ANY_STATE_DOES)},
+    "fleet_resume": {"p_cluster": ONE_CLUSTER, SHUT: Right(ANY_STATE_DOES)},
+    "fleet_set": {
+        "p_cluster": ONE_CLUSTER, "p_fleet": ODD_NAME, SHUT: Right(ANY_STATE_DOES),
+        "p_spec.policy, p_spec.size_min, p_spec.size_max, p_spec.cooldown_ms, p_spec.surge, p_spec.unavailable_max": Right("its default", one_of(MISSING)),
+        "p_spec.kind, p_spec.policy_args": Right("what it leaves out stays as it is", one_of(MISSING)),
+        "p_spec": Right("what it leaves out stays as it is", one_of("{}"), writes=frozenset({"fleet", "event"}))},
+    "fleet_try": {
+        "p_cluster": ONE_CLUSTER, "p_policy": Right("the fleet's own", is_null, writes=NOTHING),
+        "p_args": TOLD._replace(values=lambda value: value is None or value[:1] == "{"), "p_args.size": TOLD, SHUT: READS},
+    "server_allocate": {
+        "p_cluster": ONE_CLUSTER, "p_request": Right("the caller's own key", lambda value: len(value) <= 200),
+        "p_selector": Right("any", one_of("{}")),
+        "p_selector.fleet, p_selector.kind": Right("any", one_of(MISSING)),
+        "p_selector.labels, p_selector labels.labels, p_selector.counters, p_selector counters.counters": Right("any", one_of(MISSING, {})),
+        "p_selector.shared": Right("it may be so, or not", one_of(MISSING, True)),
+        "p_wait_ms": Right("does not wait", one_of(0))},
+    "server_counters_set": {
+        "p_counters": Right("what it leaves out stays as it is", one_of("{}")), "p_counters.players": Right("what it leaves out stays as it is", one_of(MISSING, {})),
+        "p_labels": Right("null: they stay; none", one_of(None, "{}")), "p_labels.map": Right("words, or none", lambda value: value == MISSING or len(value) <= 63),
+        "state: server starting, state: server stopping, state: server of a cluster shutting_down, state: server of a cluster stopping":
+            Right("it says what is on it")},
     "server_kind_set": {
         "p_kind": ODD_NAME,
         "p_spec": Right("what it leaves out stays as it is", one_of("{}"), writes=frozenset({"server_kind", "event"})),
@@ -144,6 +177,7 @@ MAY_SUCCEED = {
         "state: server starting, state: server stopping, state: server of a cluster shutting_down, state: server of a cluster stopping":
             Right("it is told what it has to know")},
     "server_waits_for": {"all, p_server_id": NONE_WAITS},
+    "server_waits_for_room": {"all, p_server_id": NONE_WAITS},
     "session_end": {
         "p_ends": STALE._replace(values=one_of("[]")),
         "p_ends.session_id, p_ends.epoch": STALE._replace(values=one_of(None, MISSING, -1, 2 ** 31)),
@@ -163,9 +197,11 @@ MAY_SUCCEED = {
                        "p_payload, p_payload.x, p_payload.unknown": Right("the game's own", odd=True),
                        ANY_STATE: Right(ANY_STATE_DOES)},
 }
+MAY_SUCCEED["placement_explain"] = {
+    where: right._replace(writes=NOTHING) for where, right in MAY_SUCCEED["server_kind_set"].items() if where.startswith(("p_spec", "state"))}
 # What cannot be right in a cluster that runs with an agent that is up.
 NEVER_RIGHT = {"agent_release right", "agent_resume right", "agent_fence right", "cluster_shutdown_cancel right", "cluster_start right"}
-for function in ("server_waits_for", "server_why"):
+for function in ("server_waits_for", "server_waits_for_room", "server_why"):
     MAY_SUCCEED.setdefault(function, {})[", ".join(f"state: server {state}" for state in (
         "starting", "stopping", "stopped", "failed", "requested", "of a cluster shutting_down", "of a cluster stopping"))] = READS
 MAY_SUCCEED_AT = {(function, where): right for function, rights in MAY_SUCCEED.items() for wheres, right in rights.items() for where in wheres.split(", ")}

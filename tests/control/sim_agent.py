@@ -12,6 +12,7 @@ import time
 from database import machine
 
 HEARTBEAT_S = 0.15
+PORT_REST_S = 0.3
 ALIVE = ("starting", "ready", "stopping")
 
 
@@ -23,7 +24,7 @@ class Process:
         self.server_id, self.epoch, self.cluster = command["server_id"], command["epoch"], command["cluster"]
         self.kind, self.key, self.role, self.token = spec["kind"], spec["key"], spec["role"], spec["token"]
         self.hold = spec.get("on_isolation") == "hold"
-        self.ports = {spec["public_port"], spec["private_port"]}
+        self.ports = {port["port"] for port in spec["ports"]}
         self.state = "starting"
         never = rng.random() < never_ready
         self.ready_at = None if never else now + rng.uniform(0, 0.1)
@@ -58,6 +59,7 @@ class Agent:
         self.agent_id = self.token = None
         self.old_tokens = []
         self.processes = {}        # ref -> Process
+        self.left = {}             # port -> when the process that had it last was gone
         self.directories = set()   # refs that were started and whose exit is not taken note of: what `run/` holds on disk
         self.exits = {}            # ref -> report, of directories whose process is gone
         self.over = []             # (ref, Process or None): the database was told, and said nothing against it
@@ -90,6 +92,7 @@ class Agent:
 
     def die(self, process):
         del self.processes[process.ref]
+        self.left.update(dict.fromkeys(process.ports, process.end_at))
         self.caller.journal("end", process.server_id, process.epoch, process.end_at, process.end_reason)
         report = {"server_id": process.server_id, "epoch": process.epoch, "state": "exited", "exit_code": 1, "signal": None,
                   "reason": process.end_reason, "by_agent": process.by_agent, "by_lease": process.by_lease, "token": process.token}
@@ -242,6 +245,10 @@ class Agent:
             if process.ports & other.ports:
                 self.caller.journal("violation", "1 no two processes of a machine are given one port",
                                     f"{self.name}: {other.ref} and {ref}, {sorted(process.ports)}")
+        for port in process.ports:
+            # a fixed one is always the same server's
+            if port >= self.machine["port_min"] and now - self.left.get(port, 0) < PORT_REST_S:
+                self.caller.journal("violation", "1 a freed port rests", f"{self.name}: {port} for {ref} {now - self.left[port]:.3f} s after it was left")
         self.caller.journal("start", *ref, now, self.name, process.cluster, process.kind, process.key)
         self.directories.add(ref)
         self.processes[ref] = process

@@ -183,6 +183,8 @@ class Wrong:
         for who in ("leaver", "waiter", "player"):
             self.state(f"session {dict(leaver='ended', waiter='waiting', player='playing elsewhere')[who]}", world,
                        dict(zip(("p_session_id", "p_session_epoch"), world.session(who))))
+        for state in ("waiting", "released", "confirmed"):
+            self.state(f"allocation {state}", world, {"p_request": world.requests[state]})
         world.dba("select orrery.account_active_set(%s, false, 'w')", "wrongabsent")
         self.state("account not active", world, {"p_account_id": world.accounts["absent"]["account_id"]})
         self.state("account in play", world, {"p_account_id": world.accounts["player"]["account_id"]})
@@ -268,6 +270,13 @@ def documents(world, routine):
     server_id, epoch, _ = world.servers[world.kind]
     begun = world.database.sql("select server_id, epoch from orrery.server where cluster = %s and key = %s", world.cluster, f"{world.mark}second")[0]
     others = [{"server_id": s, "epoch": e, "state": "ready"} for kind, (s, e, _) in world.servers.items() if kind != world.kind]
+    kind = {"": {"role": "zone", "command": "zone", "args": ["x"], "env": {"X": "x"}, "always_on_key": "x", "public_port": 20000, "cpu_millis": 1,
+                 "memory_bytes": 1, "sessions_max": 1, "ready_deadline_ms": 1, "stop_grace_ms": 1, "start_attempts_max": 1, "idle_stop_ms": 1,
+                 "on_isolation": "stop", "limits": {"nofile": 1}, "log_bytes_max": 1 << 20, "log_files": 1, "watchdog_ms": 1,
+                 "world_function": "space.world"},
+            " limits": {"limits": {"nofile": 100}}}
+    fleet = {"": {"kind": world.arena, "policy": "orrery.fleet_fixed", "policy_args": {"size": 3}, "size_min": 1, "size_max": 9, "cooldown_ms": 1000,
+                  "surge": 1, "unavailable_max": 1}}
     return {
         "p_machine": {"": {**world.machine, **database_of(world)}},
         "p_load": {"": {"cpu": 0.5, "memory_used_bytes": 1 << 30}},
@@ -282,12 +291,13 @@ def documents(world, routine):
             " stopping": [{"state": "stopping"}]},
         "p_taken": {"": [{"session_id": world.session("player")[0], "epoch": world.session("player")[1], "role": "owner"}]},
         "p_ends": {"": [{"session_id": world.session("open")[0], "epoch": world.session("open")[1], "reason": "logout", "detail": "x", "state": {"x": 1}}]},
-        "p_spec": {"": {"role": "zone", "command": "zone", "args": ["x"], "env": {"X": "x"}, "always_on_key": "x", "public_port": 20000, "cpu_millis": 1,
-                        "memory_bytes": 1, "sessions_max": 1, "ready_deadline_ms": 1, "stop_grace_ms": 1, "start_attempts_max": 1, "idle_stop_ms": 1,
-                        "on_isolation": "stop", "limits": {"nofile": 1}, "log_bytes_max": 1 << 20, "log_files": 1, "watchdog_ms": 1,
-                        "world_function": "space.world"},
-                   " limits": {"limits": {"nofile": 100}}},
+        "p_spec": fleet if routine.name == "fleet_set" else kind,
         "p_payload": {"": {"x": 1}},
+        "p_selector": {"": {"fleet": world.fleet, "kind": world.arena, "labels": {}, "counters": {f"{world.mark}players": 1}, "shared": True},
+                       " labels": {"labels": {"zone": f"{world.mark}zone"}}, " counters": {"counters": {f"{world.mark}players": 1}}},
+        "p_counters": {"": {"players": {"count": 3, "capacity": 16}}},
+        "p_labels": {"": {"map": "x"}},
+        "p_args": {"": {"size": 3}},
     }
 
 

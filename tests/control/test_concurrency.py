@@ -2,7 +2,7 @@
 """Eight and more real connections make random calls at once, and nothing of what the control plane promises breaks.
 
 Each worker is a process with connections of its own: as DBA, as agent, as the servers of two clusters. It plays one machine
-(sim_agent.py) and does what DBAs and players do; two more tick. Calls are aborted, cut off by lock_timeout, or left
+(sim_agent.py) and does what DBAs, players and matchmakers do; two more tick. Calls are aborted, cut off by lock_timeout, or left
 open before their commit, answers are lost, doubled and late. Everything is judged by invariants.py: while all
 goes on, and at a barrier every 2,000 operations. In the end all heals without help, and a shutdown leaves nothing.
 
@@ -24,8 +24,8 @@ import psycopg2
 import psycopg2.extras
 
 from database import Database, check, finish, say
-from invariants import HISTORY, NOTHING_STALE, SNAPSHOT, History, Runs, broken
-from sim_agent import Agent
+from invariants import HISTORY, NOTHING_STALE, SNAPSHOT, SURGE_MAX, UNSETTLED, History, Runs, broken
+from sim_agent import PORT_REST_S, Agent
 
 CLUSTERS = ("a", "b")
 ACCOUNTS = 24
@@ -39,12 +39,17 @@ SETTINGS = {
     "lease_ms": LEASE_S * 1000, "lease_margin_ms": MARGIN_S * 1000, "heartbeat_ms": 100, "command_retry_ms": RETRY_S * 1000,
     "tell_ttl_ms": 1000, "start_slack_ms": 300, "start_backoff_ms": 10, "start_backoff_max_ms": 200, "server_stable_ms": 500,
     "place_retry_ms": 50, "lapse_ms": 500, "login_timeout_ms": 1000, "login_stale_ms": 1500, "ready_wait_ms": 1000, "orphan_ms": 3000,
+    "port_rest_ms": PORT_REST_S * 1000, "allocation_confirm_ms": 700, "policy_retry_ms": 500,
 }
+FLEETS = {"solo": "arena", "party": "arena", "lobby": "lobby", "hall": "lobby"}
+SIZE_MAX = 5
+MAPS = ("mill", "quay")
 # A lock_timeout that runs out just as the lock is granted is told as a statement that was cancelled (57014).
 CONFLICTS = {"40001", "55P03", "57014"}
 # The nine that are promised, and the others; each must have succeeded, conflicted and been refused, but for CANNOT.
 NAMED = ("start", "request", "stop", "drain", "lose", "return", "kill", "shutdown", "cancel")
-OPERATIONS = (*NAMED, "end", "fence", "heartbeat", "kick", "open", "register", "report", "resume", "select", "sync", "tick", "why")
+OPERATIONS = (*NAMED, "allocate", "confirm", "counters", "drop", "end", "fence", "fleet", "heartbeat", "kick", "open", "register", "release", "report", "resume", "select", "sync", "tick",
+              "unpause", "version", "why")
 # What each operation can be refused for is asked for now and then, and each meets somebody who holds what it needs (MEETS).
 # A machine is lost (`lose`) when the database has judged its agent; that is in conflict with who holds the agent, which the tick
 # does not wait for, and refused to one that was not silent for lease and margin. Not so these, each for its reason.
@@ -62,6 +67,11 @@ MEETS = {
     "return": (0.1, "orrery.agent_heartbeat where agent_id = %s", 0), "open": (0.03, "orrery.server where server_id = %s", 0),
     "end": (0.2, "orrery.session where server_id = %s and state <> 'ended'", 0),
     "sync": (0.25, "orrery.session where server_id = %s and not taken", 0), "kick": (0.03, "orrery.session where session_id = %s", 0),
+    "allocate": (0.05, "orrery.server where cluster = %s and state = 'ready' and allocations = 0 and fleet is not null", 3),
+    "confirm": (0.03, "orrery.cluster where cluster = %s", 1), "release": (0.03, "orrery.cluster where cluster = %s", 2),
+    "counters": (0.2, "orrery.server where server_id = %s", 0), "fleet": (0.1, "orrery.cluster where cluster = %s", 2),
+    "drop": (0.15, "orrery.cluster where cluster = %s", 1), "unpause": (0.05, "orrery.cluster where cluster = %s", 1),
+    "version": (0.15, "orrery.server_kind where kind = %s", 0),
 }
 
 
@@ -185,7 +195,10 @@ class Worker:
         self.accounts, self.places, self.agents = accounts, places, agents
         # one machine in four holds no credential of b; some are small, so that requests wait for room
         clusters = ["a"] if number % 4 == 3 else ["a", "b"]
-        self.agent = Agent(caller, self.rng, agents[number], clusters, LEASE_S, cpus=2 if number % 2 else 1, port_max=21099 if number % 3 else 21011)
+        self.agent = Agent(caller, self.rng, agents[number], clusters, LEASE_S, cpus=2 if number % 2 else 1, port_max=21099 if number % 3 else 21011,
+                           labels={"zone": "xy"[number % 2]})
+        self.number, self.asked = number, 0
+        self.requests = collections.deque(maxlen=40)   # (cluster, key)
         self.known = collections.deque(maxlen=30)
         self.stale_sessions = collections.deque(maxlen=40)
         self.sessions_seen = collections.deque(maxlen=20)
@@ -193,7 +206,7 @@ class Worker:
         weights = {
             "request": 16, "stop": 3, "start": 1.5, "shutdown": 0.3, "cancel": 0.8, "kill": 5, "lose": 0.4, "crash": 0.5, "halt": 0.12,
             "open": 30, "select": 60, "end": 16, "sync": 12, "tick": 0.4, "drain": 0.3, "resume": 1.2, "fence": 0.3, "kick": 2.5, "why": 2,
-            "forged": 1.5, "over": 2,
+            "forged": 1.5, "over": 2, "allocate": 9, "confirm": 6, "release": 4, "counters": 4, "fleet": 1, "drop": 0.25, "version": 0.6, "unpause": 1.5,
         }
         needs = {"drain": "agent_drain", "resume": "agent_resume", "fence": "agent_fence", "kick": "session_kick", "why": "server_why"}
         self.operations = [name for name in weights if needs.get(name, "tick") in routines]
@@ -274,6 +287,66 @@ class Worker:
         outcome, _ = self.caller.call("tick", f"dba_{self.cluster()}", "select orrery.tick()")
         if outcome == "ok":
             self.caller.journal("violation", "11 a login of one cluster does not tick", "it did")
+
+    # What is done to fleets and with them
+
+    def fleet(self):
+        cluster, fleet = self.cluster(), self.rng.choice(list(FLEETS))
+        policy = self.rng.choice((("orrery.fleet_fixed", {"size": self.rng.randrange(SIZE_MAX)}), ("orrery.fleet_buffer", {"buffer": self.rng.randrange(1, 3)})))
+        spec = {"kind": FLEETS[fleet], "policy": policy[0], "policy_args": policy[1], "size_max": SIZE_MAX, "cooldown_ms": self.rng.choice((0, 100, 500)),
+                "surge": self.rng.randrange(SURGE_MAX + 1), "unavailable_max": self.rng.randrange(3)}
+        self.caller.call("fleet", "dba", "select orrery.fleet_set(%s, %s, %s)", fleet, json.dumps(spec), cluster, expected=("OR003",))
+
+    def drop(self):
+        self.caller.call("drop", "dba", "select orrery.fleet_drop(%s, %s)", self.rng.choice([*FLEETS, "nobody"]), self.cluster(), expected=("OR001",))
+
+    def unpause(self):
+        with self.caller.connection("dba") as connection, connection.cursor() as cursor:
+            cursor.execute("select fleet, cluster from orrery.fleet_status where waits_for like '%replacement is paused%'")
+            paused = cursor.fetchall()
+        fleet, cluster = self.rng.choice(paused) if paused and not self.odd(0.2) else (self.rng.choice(list(FLEETS)), self.cluster())
+        self.caller.call("unpause", "dba", "select orrery.fleet_resume(%s, %s)", fleet, cluster, expected=("OR001", "OR002"))
+
+    def version(self):
+        """The kind becomes another, whose servers replace those that there are."""
+        spec = {"env": {"VERSION": str(self.rng.randrange(100))}, "agent_labels": self.rng.choice(({}, {}, {"zone": "x"})),
+                "placement_function": self.rng.choice(("orrery.placement_spread", "orrery.placement_packed")), "apart": self.rng.choice((None, None, "agent"))}
+        self.caller.call("version", "dba", "select orrery.server_kind_set(%s, %s, %s)", self.rng.choice(("arena", "arena", "lobby")),
+                         json.dumps({"cpu_millis": -1} if self.odd() else spec), self.cluster(), expected=("OR003",))
+
+    def allocate(self):
+        """Some ask twice at once, some by a key that they or others have used, some for what nobody has."""
+        cluster, selector = self.cluster(), self.rng.choice((
+            {"fleet": self.rng.choice(list(FLEETS))}, {"kind": "arena"}, {"fleet": "party", "counters": {"players": self.rng.randrange(1, 4)}, "shared": True},
+            {"labels": {"zone": self.rng.choice("xy")}}, {"fleet": "solo", "labels": {"map": self.rng.choice(MAPS)}}))
+        if self.odd(0.03):
+            selector = {"labels": {"zone": "nowhere"}}
+        self.asked += 1
+        key = f"{self.number}-{self.asked}"
+        if self.odd(0.15) and self.requests:
+            cluster, key = self.rng.choice(self.requests)
+        elif self.odd(0.1):
+            key = f"common-{self.rng.randrange(100)}"
+        params = [key, json.dumps(selector), self.rng.choice((0, 0, 300, 2000, 3600000)), cluster]
+        statement = "select orrery.server_allocate(%s, %s, %s, %s)"
+        twice = self.caller.both("allocate", "dba", statement, params) if self.odd(0.15) else None
+        outcome, answer = self.caller.call("allocate", "dba", statement, *params, expected=("OR001", "OR002", "OR008"))
+        second = twice() if twice else None
+        if outcome == "ok" and second and "server" in answer and "server" in second[0] and answer["allocation_id"] != second[0]["allocation_id"]:
+            self.caller.journal("violation", "12 asked twice, an allocation is one", f"{answer} and {second[0]}")
+        if outcome == "ok" and answer["status"] != "none" or second and second[0]["status"] != "none":
+            self.requests.append((cluster, key))
+
+    def request_of_mine(self):
+        return self.rng.choice(self.requests) if self.requests and not self.odd(0.05) else (self.cluster(), "nobody")
+
+    def confirm(self):
+        cluster, key = self.requests[-1] if self.requests and self.odd(0.6) else self.request_of_mine()
+        self.caller.call("confirm", "dba", "select orrery.allocation_confirm(%s, %s)", key, cluster, expected=("OR001", "OR002"))
+
+    def release(self):
+        cluster, key = self.request_of_mine()
+        self.caller.call("release", "dba", "select orrery.allocation_release(%s, %s, %s)", key, self.odd(0.5), cluster, expected=("OR001",))
 
     # What happens to the machine
 
@@ -418,6 +491,13 @@ class Worker:
                 for ended in answer["ended"]:
                     process.sessions.pop(ended["session_id"], None)
 
+    def counters(self):
+        servers = self.servers("other")
+        for process in self.rng.sample(servers, min(1, len(servers))):
+            said = {"players": {"count": -1 if self.odd() else self.rng.randrange(5), "capacity": 8}}
+            self.caller.call("counters", f"session_{process.cluster}", "select orrery.server_counters_set(%s, %s, %s, %s, %s)", *process.me(),
+                             json.dumps(said), json.dumps({"map": self.rng.choice(MAPS)}))
+
     def over(self):
         """A server whose end was reported goes on talking."""
         if not self.agent.over:
@@ -428,6 +508,7 @@ class Worker:
         operation, statement, params = self.rng.choice((
             ("open", "select orrery.session_open(%s, %s, %s, %s, %s)", (self.rng.choice(self.accounts["a"]), None)),
             ("sync", "select orrery.server_sync(%s, %s, %s, %s)", ("[]",)),
+            ("counters", "select orrery.server_counters_set(%s, %s, %s, %s)", ("{}",)),
             ("end", "select orrery.session_end(%s, %s, %s, %s)", ("[]",))))
         for cluster in CLUSTERS:
             outcome, _ = self.caller.call(operation, f"session_{cluster}", statement, server_id, epoch, token, *params)
@@ -560,6 +641,7 @@ class Judge:
             "select * from orrery.command where state in ('pending', 'claimed')")]
         left += [f"session {r['session_id']} is {r['state']}" for r in self.rows(
             "select * from orrery.session where state in ('orphaned', 'selecting', 'waiting')")]
+        left += [f"{name}: {dict(row)}" for name, query in UNSETTLED.items() for row in self.rows(query)]
         return left
 
     def believed(self):
@@ -588,8 +670,14 @@ def set_up(database):
                 ("login", {**common, "role": "login", "command": "login", "sessions_max": 9}),
                 ("login2", {**common, "role": "login", "command": "login", "sessions_max": 9, "always_on_key": "main"}),
                 ("chat", {**common, "role": "chat", "command": "chat"}),
+                ("arena", {**common, "role": "other", "command": "arena", "cpu_millis": 10, "counters": {"players": 8}, "start_attempts_max": 3}),
+                # one that gives up at once, so that replacement pauses; nobody but it says when it is over
+                ("lobby", {**common, "role": "other", "command": "lobby", "cpu_millis": 10, "start_attempts_max": 1, "on_isolation": "hold"}),
                 ("grid", zone), ("station", zone), ("match", {**zone, "on_isolation": "hold"})):
             database.sql("select orrery.server_kind_set(%s, %s, %s)", kind, json.dumps(spec), cluster, user="dba")
+        for fleet, kind in FLEETS.items():
+            database.sql("select orrery.fleet_set(%s, %s, %s)", fleet, json.dumps({"kind": kind, "policy_args": {"size": 3}, "size_max": SIZE_MAX, "cooldown_ms": 100}),
+                         cluster, user="dba")
         places = [(row["kind"], row["key"]) for row in
                   database.sql("select kind, key from space.place where cluster = %s order by kind, key", cluster)][:8]
         for number in range(ACCOUNTS):
@@ -600,6 +688,20 @@ def set_up(database):
         database.sql("select orrery.cluster_start(%s)", cluster, user="dba")
     routines = {row["proname"] for row in database.sql("select proname from pg_proc where pronamespace = 'orrery'::regnamespace")}
     return accounts, routines, places
+
+
+def refused_though_free(database, judge):
+    """Asks for a server of each fleet that has a free one, while somebody else waits for what there is not. What went wrong."""
+    missed = []
+    for row in judge.rows("select cluster from orrery.cluster where state = 'running' order by 1"):
+        database.sql("select orrery.server_allocate('in vain', '{\"labels\":{\"zone\":\"nowhere\"}}', 3600000, %s)", row["cluster"], user="dba")
+    for row in judge.rows("select distinct s.cluster, s.fleet from orrery.server s join orrery.agent a using (agent_id) where s.state = 'ready' "
+                          "and s.fleet is not null and s.allocations = 0 and a.state = 'up' and a.drain_at is null order by 1, 2"):
+        answer = database.value("select orrery.server_allocate(%s, %s, 0, %s)", f"last {row['fleet']}", json.dumps({"fleet": row["fleet"]}), row["cluster"],
+                                user="dba")
+        if answer["status"] != "ready":
+            missed.append(f"{row['cluster']} {row['fleet']}: {answer}")
+    return missed
 
 
 def show(stats):
@@ -696,10 +798,12 @@ def main():
         say(f"healed in {time.monotonic() - wanted:.1f} s")
         pause()
         judge.look("healed")
+        missed = refused_though_free(database, judge)
         differ = {name: (judge.runs.now.get(name), judge.believed()[name]) for name in agents
                   if judge.runs.now.get(name) != judge.believed()[name]}
         go_on()
         check(f"all heals without help within {CONVERGE_S} s", not left, "; ".join(left[:5]))
+        check("nobody hears that none is free while one is", not missed, "; ".join(missed))
         check("what the machines run is what the database believes", not differ, str(differ))
 
         for cluster in CLUSTERS:
@@ -736,7 +840,8 @@ def main():
               "7 each change names its rule", "7 each row is in the state of its last event", "4 a (server, epoch) is started once",
               "4 a server runs once at a time", "2 later starts have higher epochs", "2 no epoch was run by two servers",
               "3 a session's epoch is given to one server", "4 a command is handed out again only after its time",
-              "2 an agent is judged after lease and margin, not before", "1 no two processes of a machine are given one port",
+              "2 an agent is judged after lease and margin, not before", "1 no two processes of a machine are given one port", "1 a freed port rests",
+              "12 asked twice, an allocation is one",
               "no deadlock", "no error but of class OR and of serialisation", "what is right is not refused"]
     for name in [*checks, *(name for name in judge.found if name not in checks)]:
         check(name, name not in judge.found, judge.found.get(name, ""))

@@ -294,6 +294,59 @@ def who_stands_in_the_way(database):
     check("nothing is left to show", database.sql("select * from orrery.lock_status") == [])
 
 
+def allocations_that_meet(database):
+    """Matchmakers ask at once for the two servers of a fleet, and the tick serves those that wait."""
+    world = World(database, "arenas")
+    database.sql("select orrery.server_kind_set('arena', '{\"command\":\"arena\"}', 'arenas')", user="dba")
+    database.sql("select orrery.fleet_set('f', '{\"kind\":\"arena\",\"policy_args\":{\"size\":2}}', 'arenas')", user="dba")
+    database.sql("select orrery.tick_fleets()")
+    database.sql("select orrery.tick_servers()")
+    world.carry_out()
+    ask = "select orrery.server_allocate(%s, '{\"fleet\":\"f\"}', %s, 'arenas')"
+    free = "select count(*) from orrery.server where cluster = 'arenas' and fleet = 'f' and state = 'ready' and allocations = 0"
+    check("two are free", database.value(free) == 2)
+    with contextlib.closing(database.connect("dba")) as first, contextlib.closing(database.connect("dba")) as second:
+        answers = []
+        for connection, key in ((first, "first"), (second, "second")):
+            cursor = connection.cursor()
+            cursor.execute("set local lock_timeout = '5s'")
+            try:
+                cursor.execute(ask, (key, 0))
+                answers.append(cursor.fetchone()[0])
+            except psycopg2.errors.LockNotAvailable as error:
+                answers.append({"server": {"server_id": None}, "error": str(error)})
+        given = {answer["server"]["server_id"] for answer in answers}
+        check("two who ask at once are given one each", len(given) == 2 and None not in given, str(answers))
+        third = Call(database, "dba", ask, "third", 0)
+        check("the third waits for what becomes of them", third.waits(database))
+        second.rollback()
+        first.commit()
+        check("and is given what the second gives up", third.end() is None and third.value["status"] == "ready" and
+              third.value["server"]["server_id"] == answers[1]["server"]["server_id"], str(third.value))
+    database.sql("select orrery.allocation_release('third', true, 'arenas')", user="dba")
+    with contextlib.closing(database.connect("dba")) as first:
+        cursor = first.cursor()
+        cursor.execute(ask, ("same", 0))
+        answer = cursor.fetchone()[0]
+        same = Call(database, "dba", ask, "same", 0)
+        check("who asks by a key that is just being used waits", same.waits(database))
+        first.commit()
+        check("and is told of the same allocation", same.end() is None and same.value.get("allocation_id") == answer["allocation_id"], f"{same.value} {same.code}")
+    check("each of the two has one", database.value("select array_agg(allocations) from orrery.server where cluster = 'arenas' and state = 'ready' and fleet = 'f'") == [1, 1])
+    database.sql("select orrery.allocation_release('same', true, 'arenas')", user="dba")
+    with contextlib.closing(database.connect()) as asks:
+        database.sql("insert into orrery.allocation (cluster, request, selector, state, rule, state_at, asked_at, wait_until) "
+                     "values ('arenas', 'waits', '{}', 'waiting', 'test', now(), now(), now() + interval '1 h')")
+        asks.cursor().execute("select from orrery.server where server_id = %s for no key update", (answer["server"]["server_id"],))
+        tick = Call(database, "postgres", "select orrery.tick_allocations()::text")
+        tick.join(5)
+        check("the tick, which may have given others theirs, waits for no server", not tick.is_alive())
+        asks.rollback()
+        check("no error", tick.end() is None, str(tick.code))
+    database.sql("select orrery.tick_allocations()")
+    check("who waits is served when it is let go", database.value("select state from orrery.allocation where request = 'waits'") == "allocated")
+
+
 def main():
     database = Database()
     database.login("agents", "orrery_agent", "*")
@@ -306,6 +359,7 @@ def main():
     succeeded_while_it_beats(database)
     nobody_holds_up_the_judgement(database)
     who_stands_in_the_way(database)
+    allocations_that_meet(database)
     finish()
 
 

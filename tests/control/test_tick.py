@@ -180,6 +180,38 @@ def hangs(database, watcher, loops, agents):
     check("no loop died of it", [loop.errors for loop in loops] == errors, str([loop.errors for loop in loops]))
 
 
+def policy_hangs(database, watcher, loops):
+    """Catches a fleet's policy that loops for ever and takes the tick, or what else it decides, with it."""
+    database.sql("""
+        create table games.policy_hangs (at timestamptz);
+        grant select on games.policy_hangs to games;
+        create function games.policy(p_fleet jsonb) returns bigint language plpgsql stable security definer as $$
+        begin
+          while exists (select from games.policy_hangs) loop null; end loop;
+          return 0;
+        end $$;
+        alter function games.policy(jsonb) owner to games;
+        grant execute on function games.policy(jsonb) to orrery_owner;
+        select orrery.setting_set('policy_retry_ms', 1000);
+        select orrery.fleet_set('calm', '{"kind":"plain","policy":"games.policy"}', 't');""")
+    errors = [list(loop.errors) for loop in loops]
+    database.sql("insert into games.policy_hangs values (now())")
+    fault = "select coalesce(fault, '') from orrery.fleet where fleet = 'calm'"
+    age, until = 0.0, time.monotonic() + 4 * STEP_MS_MAX / 1000 + 3
+    while "cancelled" not in watcher.value(fault) and time.monotonic() < until:
+        age = max(age, watcher.tick_age_s())
+        time.sleep(0.02)
+    check("a policy that loops for ever is cancelled, and its fleet says so", "cancelled" in watcher.value(fault), watcher.value(fault))
+    database.sql("select orrery.timer_schedule('note', 'meanwhile', orrery.clock(), '{}', 't')")
+    wait_until("a timer", lambda: watcher.value("select count(*) from games.fired where key = 'meanwhile'") == 1, 2 * STEP_MS_MAX / 1000)
+    check("what else is due is decided meanwhile", watcher.value("select count(*) from games.fired where key = 'meanwhile'") == 1)
+    check("within the lease of the tick", age < 4.0, f"{age:.1f} s")
+    database.sql("truncate games.policy_hangs")
+    check("it is asked again, and has no fault", wait_until("the policy", lambda: watcher.value(fault) == "", 4 * STEP_MS_MAX / 1000 + 5))
+    check("no loop died of that", [loop.errors for loop in loops] == errors, str([loop.errors for loop in loops]))
+    database.sql("select orrery.fleet_drop('calm', 't')")
+
+
 def two_at_once(database, watcher):
     """The lease is taken away from whoever holds it, all the time: both tick."""
     database.sql("truncate games.fired")
@@ -288,6 +320,7 @@ def main():
     check("a loop takes the lease", wait_until("a holder", lambda: watcher.holder() in [loop.pid for loop in loops], 5))
     takes_over(database, watcher)
     hangs(database, watcher, loops, agents)
+    policy_hangs(database, watcher, loops)
     two_at_once(database, watcher)
     for agent in agents:
         beat(database, agent)

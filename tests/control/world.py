@@ -9,7 +9,7 @@ import json
 from database import machine
 
 ID_BASE = 7007000000
-IDENTITY_TABLES = ("agent", "server", "command", "account", "character", "session", "timer")
+IDENTITY_TABLES = ("agent", "allocation", "server", "command", "account", "character", "session", "timer")
 SCHEMAS = ("orrery", "space")
 
 
@@ -41,7 +41,8 @@ class World:
         dba("select orrery.server_kind_set(%s, %s, %s)", self.kind, json.dumps(
             {"role": "zone", "command": f"{mark}command", "args": [f"{mark}arg"], "env": {"WORD": f"{mark}env"}, "on_isolation": "hold"}), cluster)
         self.agent, self.identity = f"{mark}agent", (mark.encode().hex() + "0" * 64)[:64]
-        self.machine = machine([cluster], host=f"{mark}host", version=f"{mark}version", public_address=f"{mark}.public", private_address=f"{mark}.private")
+        self.machine = machine([cluster], host=f"{mark}host", version=f"{mark}version", public_address=f"{mark}.public", private_address=f"{mark}.private",
+                               labels={"zone": f"{mark}zone"}, servers_max=500)
         login = f"agent_{cluster}"
         answer = self.database.value("select orrery.agent_register(%s, %s, %s)", self.agent, self.identity, json.dumps(self.machine), user=login)
         self.agent_id, self.agent_token = answer["agent_id"], answer["token"]
@@ -52,7 +53,9 @@ class World:
             {"role": "other", "command": "big", "memory_bytes": 1 << 50}), cluster)
         dba("select orrery.server_request(%s, %s, %s)", f"{mark}big", self.key, cluster)
         self.servers = {}
+        self._fleets()
         self._carry_out()
+        self._allocate()
         self.call("cluster_key_publish", "login", "cd" * 32)
         self.one_time_code = dba("select orrery.account_create(%s, null, %s)", f"{mark}newcomer", cluster)
         self.accounts = {}
@@ -82,6 +85,33 @@ class World:
         dba("select orrery.server_request(%s, %s, %s)", self.kind, f"{mark}second", cluster)
         self.command_id = self.beat()["commands"][-1]["command_id"]
         dba("select orrery.server_request(%s, %s, %s)", self.kind, f"{mark}third", cluster)
+
+    def _fleets(self):
+        """One whose servers will be allocated, one whose replacement stands still, one that no machine has room for."""
+        mark, dba = self.mark, self.dba
+        self.fleet, self.arena = f"{mark}fleet", f"{mark}arena"
+        dba("select orrery.server_kind_set(%s, %s, %s)", self.arena, json.dumps({"command": f"{mark}arena", "cpu_millis": 1, "counters": {f"{mark}players": 8}}), self.cluster)
+        dba("select orrery.fleet_set(%s, %s, %s)", self.fleet, json.dumps({"kind": self.arena, "policy_args": {"size": 4}}), self.cluster)
+        dba("select orrery.fleet_set(%s, %s, %s)", f"{mark}full", json.dumps({"kind": f"{mark}big", "policy_args": {"size": 1}}), self.cluster)
+        self.database.sql("select orrery.tick_fleets()")
+        self.database.sql("select orrery.tick_servers()")
+        self.database.sql("update orrery.fleet set paused = %s, paused_version = 1 where cluster = %s and fleet = %s", f"{mark}reason", self.cluster, f"{mark}full")
+
+    def _allocate(self):
+        """One request in each state, by keys that begin with it."""
+        mark, dba = self.mark, self.dba
+        self.arenas = self.database.sql("select server_id, epoch from orrery.server where cluster = %s and fleet = %s and state = 'ready' order by server_id",
+                                        self.cluster, self.fleet)
+        selector = json.dumps({"fleet": self.fleet})
+        self.requests = {state: f"{mark}{state}" for state in ("allocated", "confirmed", "released", "waiting")}
+        for state in ("allocated", "confirmed", "released"):
+            dba("select orrery.server_allocate(%s, %s, 0, %s)", self.requests[state], selector, self.cluster)
+        dba("select orrery.allocation_confirm(%s, %s)", self.requests["confirmed"], self.cluster)
+        dba("select orrery.allocation_release(%s, true, %s)", self.requests["released"], self.cluster)
+        dba("select orrery.server_allocate(%s, %s, 86400000, %s)", self.requests["waiting"], json.dumps({"fleet": f"{mark}full"}), self.cluster)
+        dba("select orrery.allocation_confirm(%s, %s)", self.requests["confirmed"], self.cluster)
+        found = {row["request"].removeprefix(mark): row["state"] for row in self.database.sql("select request, state from orrery.allocation where cluster = %s", self.cluster)}
+        assert found == {state: state for state in self.requests}, found
 
     def beat(self, inventory=None):
         return self.database.value("select orrery.agent_heartbeat(%s, %s, %s, '00', %s)", self.agent_id, self.agent_token,
@@ -124,7 +154,15 @@ class World:
         keys = [self.timer_key, f"{mark}parked"] if function.startswith("timer_") else [self.key, f"{mark}fourth", "aldra-1"]
         if function == "world":
             kinds, keys = ["grid"], ["aldra-1"]
+        specs = {
+            "fleet_set": [{"kind": self.arena, "policy_args": {"size": 5}}, {"surge": 2}],
+            "placement_explain": [{"cpu_millis": 2}, {"memory_bytes": 1 << 50}]}.get(function, [{"role": "zone", "command": "changed"}])
         return {
+            "p_fleet": [self.fleet_row()] if function == "fleet_counts" else [f"{mark}full"] if function == "fleet_resume" else [self.fleet, f"{mark}full"],
+            "p_policy": [None, "orrery.fleet_buffer"], "p_args": [{"size": 3, "buffer": 2}], "p_reuse": [True, False],
+            "p_request": [f"{mark}fresh", *self.requests.values()] if function == "server_allocate" else list(self.requests.values()),
+            "p_selector": [{"fleet": self.fleet}, {"kind": self.arena, "counters": {f"{mark}players": 1}, "shared": True}, {}], "p_wait_ms": [0, 1000],
+            "p_counters": [{f"{mark}players": {"count": 1, "capacity": 9}}], "p_labels": [{"map": f"{mark}map"}],
             "p_cluster": [self.cluster, f"{mark}made"] if function == "cluster_create" else [self.cluster, None],
             "p_name": names, "p_agent": [self.agent], "p_agent_id": [self.agent_id], "p_identity": [self.identity],
             "p_machine": [self.machine, {**self.machine, "host": "elsewhere"}, *({**self.machine, "clusters": list(c)} for c in ("b", "ab"))], "p_load": [{"cpu": 0.2}], "p_digest": ["11"],
@@ -133,7 +171,7 @@ class World:
             "p_account_id": [self.accounts["absent"]["account_id"], self.accounts["player"]["account_id"]],
             "p_character_id": [self.accounts[who]["character_id"] for who in ("leaver", "waiter", "player")],
             "p_taken": [refs], "p_ends": [refs, refs[:1]], "p_kind": kinds, "p_key": keys,
-            "p_spec": [{"role": "zone", "command": "changed"}], "p_password_hash": ["$argon2id$changed"],
+            "p_spec": specs, "p_password_hash": ["$argon2id$changed"],
             "p_one_time_code": [self.one_time_code], "p_public_key": ["ab" * 32], "p_client_address": ["192.0.2.7:7"],
             "p_seconds": [0, 60], "p_active": [False], "p_account_name": [f"{mark}player"], "p_character": [f"{mark}hero player", f"{mark}hero waiter"],
             "p_skill": ["navigation", "mining"], "p_due_at": [soon], "p_payload": [{"changed": True}], "p_reason": ["changed"],
@@ -143,6 +181,9 @@ class World:
             "p_schema": ["orrery"], "p_count": [2], "p_step": ["agents", "servers"], "p_continuous_since": [None],
             "p_backend_at": [soon], "p_gone": [None], "p_gone_at": [None], "p_code": ["OR001"], "p_message": ["changed"], "p_hint": ["changed"],
         }
+
+    def fleet_row(self):
+        return self.database.value("select f::text from orrery.fleet f where cluster = %s and fleet = %s", self.cluster, self.fleet)
 
     def by_type(self, type_name):
         """Values for a parameter that no name above tells anything of."""

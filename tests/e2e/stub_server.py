@@ -2,6 +2,8 @@
 """A server that does as it is told, right or wrong. Its arguments are done in order; then it sleeps until a signal ends it.
 
     ready              READY=1                         status TEXT        STATUS=TEXT
+    count NAME COUNT CAPACITY   tells so many of so many
+    bind HOST:PORT     a UDP socket there
     print TEXT         a line to its log               flood              prints as fast as it can, without end
     wait SECONDS       sleeps                          wait-for FILE      until FILE exists
     exit STATUS        ends                            deaf FILE          goes on at SIGTERM, having made FILE
@@ -15,6 +17,7 @@
 """
 
 import errno
+import json
 import os
 import signal
 import socket
@@ -61,6 +64,13 @@ for word in words:
         notify("READY=1")
     elif word == "status":
         notify(f"STATUS={next(words)}")
+    elif word == "count":
+        name, count, capacity = next(words), int(next(words)), int(next(words))
+        notify("X_ORRERY_COUNTERS=" + json.dumps({name: {"count": count, "capacity": capacity}}))
+    elif word == "bind":
+        host, _, port = next(words).rpartition(":")
+        bound = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        bound.bind((host, int(port)))
     elif word == "print":
         print(next(words), flush=True)
     elif word == "flood":

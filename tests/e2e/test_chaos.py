@@ -1,5 +1,6 @@
 #!/usr/bin/python3
 """test_chaos.py [--seconds 30] [--seed N]: kills and stops at random whatever there is, under players; then all must be as it should be.
+Beside the players a fleet of a program that knows nothing of Orrery is played on: matches are allocated, confirmed, played and released.
 
 Hit are agents, shims, servers, the postmaster, backends and the tick's backend, each sort at least once: kill -9, or SIGSTOP and,
 0.1 to 8 s later, SIGCONT or kill -9. The test does what a service manager would (it starts agents and PostgreSQL again) and what players do
@@ -12,6 +13,7 @@ import collections
 import contextlib
 import heapq
 import itertools
+import json
 import pathlib
 import random
 import re
@@ -29,6 +31,7 @@ from harness import Stack, check, finish, say, wait_until  # noqa: E402
 from invariants import HISTORY, SNAPSHOT, History, broken  # noqa: E402
 
 BOTS, RECOVERY_S = 40, 30
+MATCHES, FREE = 3, 2  # of the fleet: how many are played at once, and how many servers stand by for the next
 # A server whose shim was stopped beyond the lease, or was killed, may live beside the next one of its key until that long after the
 # shim goes on, or was seen dead: what a signal takes to arrive on a busy machine.
 EXCUSED_S = 2
@@ -47,6 +50,10 @@ check("the cluster runs", stack.start_cluster())
 places = [(row["kind"], row["key"]) for row in stack.owner("select kind, key from space.place where cluster = %s order by kind, key", stack.cluster)]
 places = [place for place in places if place[0] == "grid"][:5] + [place for place in places if place[0] == "station"][:3]
 stack.accounts("bot", BOTS, places)
+stack.sql("select server_kind_set('arena', %s)", json.dumps({
+    "command": str(pathlib.Path(__file__).resolve().parent / "stub_server.py"), "args": ["bind", "{host}:{port:game}"], "ports": [{"name": "game"}],
+    "ready_by": "port", "cpu_millis": 10, "stop_grace_ms": 1000, "start_attempts_max": 100}))
+stack.sql("select fleet_set('arenas', %s)", json.dumps({"kind": "arena", "policy": "orrery.fleet_buffer", "policy_args": {"buffer": FREE}, "size_max": 10, "cooldown_ms": 1000}))
 connect, torn = {"string": None}, {}
 
 
@@ -100,6 +107,48 @@ class Player:
         return bool(told) and told[-1] == b"sees"
 
 
+class Matchmaker(threading.Thread):
+    """Plays one match after another, each by a key of its own. What fails is asked again by the same key."""
+
+    def __init__(self, name):
+        super().__init__(daemon=True)
+        self.maker, self.goes_on, self.rng = name, True, random.Random(f"{options.seed} {name}")
+        self.ends, self.doubled = collections.Counter(), []
+
+    def ask(self, statement, *params):
+        while True:
+            with contextlib.suppress(psycopg2.Error):
+                return json.loads(stack.value(statement, *params))
+            time.sleep(0.1)
+
+    def run(self):
+        for number in itertools.count():
+            if not self.goes_on:
+                return
+            self.play(f"{self.maker}-{number}")
+
+    def play(self, key):
+        given, servers = {"status": "waiting"}, set()
+        while given["status"] == "waiting":
+            given = self.ask("select server_allocate(%s, '{\"fleet\":\"arenas\"}', 20000)::text", key)
+            servers |= {(given["server"]["server_id"], given["server"]["epoch"])} if "server" in given else set()
+            time.sleep(0.05)
+        # who is slow to confirm finds it taken back, and whose server died that it failed
+        until = time.monotonic() + self.rng.uniform(0.1, 3)
+        while given["status"] in ("ready", "confirmed") and time.monotonic() < until:
+            with contextlib.suppress(psycopg2.Error):
+                given = json.loads(stack.value("select allocation_confirm(%s)::text", key))
+            given = self.ask("select server_allocate(%s, '{\"fleet\":\"arenas\"}', 20000)::text", key)
+            servers |= {(given["server"]["server_id"], given["server"]["epoch"])} if "server" in given else set()
+            time.sleep(0.2)
+        if given["status"] in ("ready", "confirmed"):
+            given = self.ask("select allocation_release(%s, %s)::text", key, self.rng.random() < 0.5)
+        self.ends[given["status"]] += 1
+        if len(servers) > 1:
+            self.doubled.append(f"{key}: {servers}")
+
+
+matchmakers = [Matchmaker(f"match{number}") for number in range(MATCHES)]
 players = [Player(number) for number in range(1, BOTS + 1)]
 agent_again, database_again = {}, None
 
@@ -230,6 +279,12 @@ def failed():
                        "having count(*) > 0)) as why from orrery.server s where s.state = 'failed'")
 
 
+def addresses_of(row):
+    """What a server is to have bound: one that knows nothing of Orrery has no private port."""
+    both = ((row["public_host"], row["public_port"]), (row["private_host"], row["private_port"]))
+    return [(host, port) for host, port in both if port is not None]
+
+
 def complaints(since):
     """What is not as it should be, in words; nothing when all is well. Tables and /proc only."""
     rows = ask("select s.server_id, s.epoch, s.cluster, s.kind, s.key, s.state, s.reason, a.name as agent, s.public_host, s.public_port, s.private_host, "
@@ -263,21 +318,24 @@ def complaints(since):
     bound, pid_of = udp_bound(), {server.ref: server.pid for server in servers}
     for row in rows:
         holds = sockets_of(pid_of.get((row["server_id"], row["epoch"]), 0))
-        for host, port in ((row["public_host"], row["public_port"]), (row["private_host"], row["private_port"])):
+        for host, port in addresses_of(row):
             if not bound.get((host, port)) or not bound[host, port] <= holds:
                 wrong.append(f"{host}:{port} is not bound by {row['kind']} {row['key']}")
     addresses = {row[name] for row in rows for name in ("public_host", "private_host")}
-    rightful = {(row["public_host"], row["public_port"]) for row in rows} | {(row["private_host"], row["private_port"]) for row in rows}
+    rightful = {address for row in rows for address in addresses_of(row)}
     rightful |= {(row["private_address"], row["private_port"]) for row in stack.owner("select private_address, private_port from orrery.agent")}
     wrong += [f"{host}:{port} is bound by nobody known" for host, port in bound if host in addresses and (host, port) not in rightful]
-    held = {(row["server_id"], row["port"]) for row in stack.owner("select server_id, port from orrery.port")}
-    meant = {(row["server_id"], port) for row in rows for port in (row["public_port"], row["private_port"])}
+    held = {(row["server_id"], row["port"]) for row in stack.owner("select server_id, port from orrery.port where server_id is not null")}
+    meant = {(row["server_id"], port) for row in rows for _, port in addresses_of(row)}
     wrong += [f"port {port} is held by server {server}, which is not there" for server, port in held - meant]
     wrong += [f"port {port} of server {server} is not held" for server, port in meant - held]
 
     wrong += [f"{row['verb']} {row['command_id']} is {row['state']} since {row['age']:.0f} s" for row in stack.owner(
         "select command_id, verb, state, extract(epoch from clock_timestamp() - created_at)::float8 as age from orrery.command "
         "where state in ('pending', 'claimed') and created_at < clock_timestamp() - interval '5 seconds'")]
+    wrong += [f"the fleet is {dict(row)}" for row in stack.owner("select allocated, free, size, waits_for from orrery.fleet_status") if row["free"] != FREE]
+    playing = sum(maker.is_alive() for maker in matchmakers)
+    wrong += [f"{playing} matches do not end"] if playing else []
     sessions = stack.owner("select a.name, s.state, s.server_id from orrery.session s join orrery.account a using (account_id) where s.state <> 'ended'")
     ready = {row["server_id"] for row in rows if row["state"] == "ready"}
     wrong += [f"{row['name']} is {row['state']} on server {row['server_id']}" for row in sessions if row["state"] != "playing" or row["server_id"] not in ready]
@@ -293,6 +351,8 @@ began = time.time()
 check("all is well before the first blow", wait_until("all to be well", lambda: (keep(), not complaints(began))[1], 90, every=0.3),
       "; ".join(complaints(began)[:10]))
 
+for maker in matchmakers:
+    maker.start()
 say(f"{options.seconds:.0f} s of blows")
 faults, last_id = set(), stack.last_event()
 first_blow = next_blow = time.monotonic()
@@ -305,6 +365,8 @@ while time.monotonic() < first_blow + options.seconds or owed and time.monotonic
     watch(faults)
     time.sleep(0.05)
 settle_due(everything=True)
+for maker in matchmakers:
+    maker.goes_on = False
 last_blow, since = time.monotonic(), time.time()
 for what, count in sorted(hits.items()):
     say(f"{count:4} × {what}")
@@ -328,6 +390,11 @@ keep()
 wrong = complaints(time.time() - 2)
 check("and stays so", not wrong, "; ".join(wrong[:20]))
 check("at no moment were there two processes of one start, or two for one key", not faults, "; ".join(sorted(faults)[:10]))
+ends = sum((maker.ends for maker in matchmakers), collections.Counter())
+say("matches: " + ", ".join(f"{count} {end}" for end, count in sorted(ends.items())))
+check("matches were played", ends["released"] >= MATCHES, str(dict(ends)))
+check("each had one server, however often it was asked for", not any(maker.doubled for maker in matchmakers), str([maker.doubled for maker in matchmakers]))
+check("every allocation is over", not ask("select request, state from orrery.allocation where state in ('waiting', 'allocated', 'confirmed')"))
 check("everything was hit", {what.split()[0] for what in hits} == set(WEIGHTS), str(dict(hits)))
 for row in failed():
     say(f"{row['kind']} {row['key']} is failed, {row['why'] or 'and nobody needs it'}: {row['reason']}")
@@ -349,5 +416,5 @@ for player in players:
     player.bots.kill(signal.SIGTERM)
 check("the cluster shuts down", bool(stack.sql("select cluster_shutdown(0, %s)", stack.cluster)) and wait_until(
     "the end", lambda: stack.cluster_state() == "stopped" and not stack.servers() and not stack.shims(), 30), str(stack.sql("select * from server_status")))
-check("and leaves no port and no session", stack.count("port") == 0 and stack.count("session", "state <> 'ended'") == 0)
+check("and leaves no port and no session", stack.count("port", "server_id is not null") == 0 and stack.count("session", "state <> 'ended'") == 0)
 finish()

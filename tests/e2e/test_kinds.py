@@ -44,6 +44,19 @@ check("after 0.3 s, doubling", len(waits) == 3 and all(0.3 * 2 ** n <= wait < 0.
 say("waits between its starts: " + ", ".join(f"{wait:.2f}" for wait in waits) + " s")
 check("asked for again it is tried again", stack.request("hasty") == row["server_id"] and stack.row("hasty")["state"] != "failed")
 
+say("one that counts who is on it")
+full_at = stack.dir / "full"
+stack.stub_kind("counting", "count", "players", 3, 16, "count", "rooms", 1, 2, "ready", "wait-for", full_at, "count", "players", 16, 16)
+stack.request("counting")
+check("counting is ready", bool(stack.ready("counting")))
+counters = lambda: stack.owner("select counters from orrery.server where kind = 'counting'")[0]["counters"]
+told = {"players": {"count": 3, "capacity": 16}, "rooms": {"count": 1, "capacity": 2}}
+check("the database hears of it", wait_until("the counters", lambda: counters() == told, 5), str(counters()))
+full_at.touch()
+told["players"]["count"] = 16
+check("and when it changes", wait_until("the counters", lambda: counters() == told, 5), str(counters()))
+stack.sql("select server_stop(%s)", stack.row("counting")["server_id"])
+
 say("one that ignores SIGTERM")
 heard_at = stack.dir / "deaf.heard"
 stack.stub_kind("deaf", "deaf", heard_at, "ready", stop_grace_ms=1500)

@@ -95,8 +95,9 @@ class AgentCoreTest : public testing::Test {
               {"command", "orrery-sessiond"},
               {"args", {"--role", "zone"}},
               {"env", {{"A", "b"}}},
-              {"public_port", 20001},
-              {"private_port", 20002},
+              {"ports",
+               {{{"name", "public"}, {"protocol", "udp"}, {"port", 20001}, {"count", 1}},
+                {{"name", "private"}, {"protocol", "udp"}, {"port", 20002}, {"count", 1}}}},
               {"ready_deadline_ms", ready_deadline_ms},
               {"stop_grace_ms", 3000},
               {"token", "secret"}}}};

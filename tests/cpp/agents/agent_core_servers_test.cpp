@@ -14,9 +14,13 @@ TEST_F(AgentCoreTest, AStartSpawnsAndIsReportedWhenTheProcessRuns) {
   EXPECT_EQ(spawns[0].cluster + spawns[0].kind + spawns[0].key + spawns[0].token, "devgrid42secret");
   EXPECT_EQ(spawns[0].args, (std::vector<std::string>{"--role", "zone"}));
   EXPECT_EQ(spawns[0].env.at("A"), "b");
-  EXPECT_EQ(spawns[0].public_bind.to_string(), "192.0.2.1:20001");
-  EXPECT_EQ(spawns[0].public_advertise.to_string(), "203.0.113.1:20001");
-  EXPECT_EQ(spawns[0].private_advertise.to_string(), "10.0.0.1:20002");
+  EXPECT_EQ(spawns[0].public_bind.host(), "192.0.2.1");
+  EXPECT_EQ(spawns[0].public_advertise.host(), "203.0.113.1");
+  EXPECT_EQ(spawns[0].private_advertise.host(), "10.0.0.1");
+  ASSERT_TRUE(spawns[0].terms);
+  ASSERT_EQ(spawns[0].terms->ports.size(), 2u);
+  EXPECT_EQ(words_of(spawns[0].terms->ports[1]), "private (udp 20002)");
+  EXPECT_EQ(spawns[0].terms->stop_signal, SIGTERM);
   EXPECT_EQ(spawns[0].ready_limit, 10s);
   EXPECT_EQ(spawns[0].grace, 3s);
   EXPECT_EQ(spawns[0].lease_until, now_ + 15s);
@@ -37,9 +41,11 @@ TEST_F(AgentCoreTest, AStartCarriesWhatTheKindSays) {
                           {"limits", {{"nofile", 64}}},
                           {"log_bytes_max", 8192},
                           {"log_files", 5},
-                          {"watchdog_ms", 2500}});
+                          {"watchdog_ms", 2500},
+                          {"ready", {{"by", "output"}, {"pattern", "^up$"}}},
+                          {"stop_signal", "INT"}});
   Json odd = start(2, two);
-  odd["spec"].update({{"log_bytes_max", -1}, {"log_files", 0}, {"watchdog_ms", nullptr}, {"limits", 3}});
+  odd["spec"].update({{"log_bytes_max", -1}, {"log_files", 0}, {"watchdog_ms", nullptr}, {"limits", 3}, {"ports", 3}});
   answer(beat(Json::array({command, odd})));
   const auto spawns = take<Spawn>();
   ASSERT_EQ(spawns.size(), 2u);
@@ -49,11 +55,16 @@ TEST_F(AgentCoreTest, AStartCarriesWhatTheKindSays) {
   EXPECT_EQ(spawns[0].log_bytes_max, 8192u);
   EXPECT_EQ(spawns[0].log_files, 5u);
   EXPECT_EQ(spawns[0].watchdog, 2500ms);
+  ASSERT_TRUE(spawns[0].terms);
+  EXPECT_EQ(spawns[0].terms->ready_by, ReadyBy::output);
+  EXPECT_EQ(spawns[0].terms->ready_pattern, "^up$");
+  EXPECT_EQ(spawns[0].terms->stop_signal, SIGINT);
   EXPECT_FALSE(spawns[1].hold);
   EXPECT_EQ(spawns[1].limits, Json::object());
   EXPECT_GE(spawns[1].log_bytes_max, 4096u);
   EXPECT_EQ(spawns[1].log_files, 1u);
   EXPECT_FALSE(spawns[1].watchdog);
+  EXPECT_FALSE(spawns[1].terms) << "what has not the ports that it needs is not started";
 }
 
 // Catches an acknowledgement before the thing is done: a database that believes it would not plan it anew.
@@ -200,6 +211,28 @@ TEST_F(AgentCoreTest, AStopBeforeTheProcessRunsEndsItTooAndBothAreReported) {
   EXPECT_EQ(told[1], (Json{{"command_id", 2}, {"ok", true}}));
 }
 
+TEST_F(AgentCoreTest, WhatAServerCountsIsReportedOnceAHeartbeatHoweverOftenItChanges) {
+  connect();
+  answer(beat(Json::array({start(1, one)})));
+  give(ProcessStarted{one, 9});
+  give(ReportAnswer{Json()});
+  give(ProcessReady{one});
+  give(ReportAnswer{Json()});
+  reported();
+  for (int players = 1; players <= 3; ++players) give(ProcessCounted{one, Json{{"players", {{"count", players}}}}});
+  EXPECT_TRUE(reported().empty()) << "not before the next heartbeat";
+  give(ProcessCounted{two, Json{{"players", {{"count", 9}}}}});
+  answer(beat());
+  const auto told = reported();
+  ASSERT_EQ(told.size(), 1u) << "and of no server that is not there";
+  EXPECT_EQ(
+      told[0],
+      (Json{{"server_id", one.server.value}, {"epoch", one.epoch.value}, {"counters", {{"players", {{"count", 3}}}}}}));
+  give(ReportAnswer{Json()});
+  answer(beat());
+  EXPECT_TRUE(reported().empty()) << "nothing new";
+}
+
 TEST_F(AgentCoreTest, AServerThatIsNotReadyInTimeIsKilledAndTheReasonSaysSo) {
   connect();
   answer(beat(Json::array({start(1, one, 700)})));
@@ -217,6 +250,18 @@ TEST_F(AgentCoreTest, AServerThatIsNotReadyInTimeIsKilledAndTheReasonSaysSo) {
   EXPECT_EQ(reports.back()["reason"], "not READY within 700 ms");
   EXPECT_EQ(reports.back()["by_agent"], false) << "it is the server's failure";
   for (const Json& report : reports) EXPECT_NE(report.value("state", ""), "ready") << "too late is too late";
+}
+
+TEST_F(AgentCoreTest, WhatAShimKnowsOfWhyItsServerWasNotReadyIsTheReason) {
+  connect();
+  answer(beat(Json::array({start(1, one, 700)})));
+  give(ProcessStarted{one, 9});
+  give(ReportAnswer{Json()});
+  beating_ = true;
+  pass(700ms);
+  const std::string words = "not READY within 700 ms: its port public (udp 20001) is not bound";
+  give(ProcessExited{one, std::nullopt, 9, words});
+  EXPECT_EQ(reported().back()["reason"], words);
 }
 
 TEST_F(AgentCoreTest, TellsGoToTheirServer) {

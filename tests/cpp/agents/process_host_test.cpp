@@ -408,7 +408,7 @@ TEST_F(ProcessHostTest, LimitsAreTheSameInTheContractInSqlAndHere) {
   std::set<std::string> ours;
   for (const auto& [name, resource] : limits()) ours.insert(name);
   EXPECT_EQ(names_in("/docs/control.md", "`limits` are rlimits by name:", ". A command", '`'), ours);
-  EXPECT_EQ(names_in("/sql/functions/server_kind_set.sql", "c_limits constant text[] := array[", "];", '\''), ours);
+  EXPECT_EQ(names_in("/sql/functions/server_kind_with.sql", "c_limits constant text[] := array[", "];", '\''), ours);
 }
 
 // Catches "Success" as the reason when the system took a part only.

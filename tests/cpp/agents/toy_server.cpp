@@ -100,6 +100,38 @@ void show() {
   print(out.str());
 }
 
+int bind_port(int family, int type) {
+  const int fd = socket(family, type, 0);
+  sockaddr_storage to{};
+  const auto port = static_cast<std::uint16_t>(atoi(getenv("ORRERY_PORT_PUBLIC")));
+  const auto size = Address::parse(family == AF_INET ? "127.0.0.1" : "::1", port)->to_sockaddr(to);
+  if (bind(fd, reinterpret_cast<sockaddr*>(&to), size) != 0) _exit(8);
+  return fd;
+}
+
+// What it does with its port, a word after the other; "wait NAME" is until there is a file of that name.
+[[noreturn]] void use_port(const std::string& words) {
+  std::istringstream all(words);
+  int fd = -1;
+  for (std::string word, name; all >> word;) {
+    if (word == "udp") fd = bind_port(AF_INET, SOCK_DGRAM);
+    if (word == "udp6") fd = bind_port(AF_INET6, SOCK_DGRAM);
+    if (word == "tcp") fd = bind_port(AF_INET, SOCK_STREAM);
+    if (word == "listen") listen(fd, 1);
+    if (word == "close") close(fd);
+    if (word == "fork") {
+      if (fork() != 0) wait_for_ever();
+      setsid();
+    }
+    if (word == "say" && all >> name) say(name);
+    if (word == "mark" && all >> name) std::ofstream{name};
+    if (word == "wait" && all >> name) {
+      while (access(name.c_str(), F_OK) != 0) std::this_thread::sleep_for(5ms);
+    }
+  }
+  wait_for_ever();
+}
+
 [[noreturn]] void be(const std::string& what) {
   const std::string count = getenv("ORRERY_TEST_COUNT") ? getenv("ORRERY_TEST_COUNT") : "";
   if (what == "exit7") _exit(7);
@@ -136,6 +168,7 @@ void show() {
     std::this_thread::sleep_for(50ms);
     _exit(0);
   }
+  if (what == "port") use_port(count);
   if (what == "stubborn") signal(SIGTERM, SIG_IGN);
   if (what == "parent") {  // leaves a child of its own behind
     if (fork() == 0) wait_for_ever();
@@ -289,7 +322,9 @@ Spawn HostTest::server(const std::string& what, std::uint64_t id) const {
   spawn.token = "feed";
   spawn.command = std::filesystem::read_symlink("/proc/self/exe");
   spawn.env = {{"ORRERY_TEST_SERVER", what}};
-  spawn.public_bind = *Address::parse("127.0.0.1", 20001);
+  spawn.public_bind = spawn.public_advertise = *Address::parse("127.0.0.1", 0);
+  spawn.private_bind = spawn.private_advertise = *Address::parse("::1", 0);
+  spawn.terms = StartTerms{{{"public", Protocol::udp, 20001, 1}}};
   spawn.ready_limit = 40s;
   spawn.grace = 5s;
   return spawn;

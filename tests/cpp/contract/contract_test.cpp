@@ -215,10 +215,20 @@ class ContractTest : public testing::Test {
     EXPECT_EQ(spawn->log_bytes_max, 65536u);
     EXPECT_EQ(spawn->log_files, 4u);
     EXPECT_EQ(spawn->watchdog, 1900ms);
-    EXPECT_EQ(spawn->public_bind.port,
-              std::stoi(db_.value("select public_port from orrery.server where server_id = $1::bigint", {text(ref)})));
-    EXPECT_EQ(spawn->private_bind.port,
-              std::stoi(db_.value("select private_port from orrery.server where server_id = $1::bigint", {text(ref)})));
+    EXPECT_TRUE(spawn->terms) << spawn->terms.error().message;
+    const agents::StartTerms terms = spawn->terms ? *spawn->terms : agents::StartTerms{};
+    std::string ports;
+    for (const agents::ServerPort& port : terms.ports)
+      ports += words_of(port) + " x" + std::to_string(port.count) + "\n";
+    EXPECT_EQ(
+        ports,
+        db_.value(
+            "select format(E'game (udp %s) x3\\nquery (tcp %s) x1\\n', min(p.port) filter (where p.name = 'game'), "
+            "min(p.port) filter (where p.name = 'query')) from orrery.port p where p.server_id = $1::bigint",
+            {text(ref)}));
+    EXPECT_EQ(terms.ready_by, agents::ReadyBy::output);
+    EXPECT_EQ(terms.ready_pattern, "^up$");
+    EXPECT_EQ(terms.stop_signal, SIGUSR2);
     EXPECT_EQ(command(ref, "start"), "claimed") << "not done before the process runs";
     agent.give(agents::ProcessStarted{ref, 123});
     EXPECT_EQ(command(ref, "start"), "done");

@@ -61,6 +61,9 @@ Connection& superuser() {
           "select orrery.cluster_create('dev')", "select orrery.cluster_grant('*', 'test_agent')",
           "select orrery.cluster_grant('dev', 'test_session')",
           R"(select orrery.server_kind_set('thing', '{"role": "other", "command": "thing", "args": ["--a", "b"],
+             "ports": [{"name": "game", "count": 3}, {"name": "query", "protocol": "tcp"}], "ready_by": "output",
+             "ready_pattern": "^up$",
+             "stop_signal": "USR2",
              "env": {"N": "v"}, "ready_deadline_ms": 7100, "stop_grace_ms": 2300, "on_isolation": "hold",
              "limits": {"nofile": 77}, "log_bytes_max": 65536, "log_files": 4, "watchdog_ms": 1900}', 'dev'))"}) {
       made->rows(sql);

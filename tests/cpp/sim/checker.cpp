@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 namespace orrery::sim {
 namespace {
 
@@ -71,8 +73,8 @@ void Checker::began(const Process& p) {
   for (const std::size_t id : world_.alive) {
     const Process& other = world_.processes[id];
     if (other.ref == p.ref || other.machine != p.machine || disowned_.contains(other.ref)) continue;
-    for (const unsigned port : {p.public_port, p.private_port}) {
-      if (port == other.public_port || port == other.private_port) {
+    for (const unsigned port : p.ports) {
+      if (std::find(other.ports.begin(), other.ports.end(), port) != other.ports.end()) {
         broken(fmt::format("{} has port {} of {}", words(p), port, words(other)));
       }
     }
@@ -207,7 +209,8 @@ void Checker::read_placements() {
 void Checker::read_ports() {
   std::map<std::pair<std::uint64_t, std::uint64_t>, std::uint64_t> holders;  // agent, port → server
   std::map<std::uint64_t, int> held;
-  for (const auto& row : database_->rows("select agent_id, port, server_id from orrery.port where protocol = 'udp'")) {
+  for (const auto& row : database_->rows(
+           "select agent_id, port, server_id from orrery.port where protocol = 'udp' and server_id is not null")) {
     const std::uint64_t server = number(row[2]);
     if (!holders.emplace(std::pair(number(row[0]), number(row[1])), server).second) {
       broken(fmt::format("port {} of agent {} is held twice", row[1], row[0]));
@@ -226,7 +229,7 @@ void Checker::read_ports() {
     const Process& p = world_.processes[id];
     if (disowned_.contains(p.ref)) continue;
     const std::uint64_t agent = servers_[p.ref.server.value].agent;
-    for (const unsigned port : {p.public_port, p.private_port}) {
+    for (const unsigned port : p.ports) {
       const auto holder = holders.find({agent, port});
       if (holder == holders.end() || holder->second != p.ref.server.value) {
         broken(fmt::format("{} uses port {}, which it does not hold", words(p), port));
@@ -301,7 +304,7 @@ std::string Checker::not_converged(const std::set<std::tuple<std::string, std::s
   }
   const Rows left = database_->rows(
       "select 'port ' || p.port || ' of ' || p.cluster from orrery.port p join orrery.cluster c on c.cluster = "
-      "p.cluster where c.state = 'stopped' "
+      "p.cluster where c.state = 'stopped' and p.server_id is not null "
       "union all select 'session ' || s.session_id from orrery.session s join orrery.cluster c on c.cluster = "
       "s.cluster "
       "where c.state = 'stopped' and s.state <> 'ended' limit 1");

@@ -39,6 +39,15 @@ Behaviour behaviour_of(const std::string& kind, Chance& chance, bool calm) {
   return b;
 }
 
+// Of UDP: all that the kinds have.
+std::vector<unsigned> ports_of(const agents::Spawn& plan) {
+  std::vector<unsigned> ports;
+  for (const agents::ServerPort& port : plan.terms->ports) {
+    for (unsigned i = 0; i < port.count; ++i) ports.push_back(port.first + i);
+  }
+  return ports;
+}
+
 }  // namespace
 
 std::string words(ServerRef ref) {
@@ -141,6 +150,10 @@ void Machine::spawn(const agents::Spawn& spawn) {
       made->words = "ENOENT: no such executable";
       return tell(agents::ProcessFailed{ref, made->words});
     }
+    if (!made->plan.terms) {
+      throw Broken{fmt::format("{} is to start on other terms than there are: {}", words(ref),
+                               made->plan.terms.error().message)};
+    }
     made->shim = true;
     watch_lease(ref);
     world_.timeline.in(world_.chance.between(1ms, 15ms), [this, ref, boots = boots_] {
@@ -202,8 +215,8 @@ void Machine::start(ServerRef ref) {
   run->process = world_.processes.size();
   run->pid = ++pids_;
   const agents::Spawn& plan = run->plan;
-  world_.processes.push_back({ref, number_, plan.cluster, plan.kind, plan.key, plan.hold, plan.public_bind.port,
-                              plan.private_bind.port, world_.timeline.now(), std::nullopt});
+  world_.processes.push_back({ref, number_, plan.cluster, plan.kind, plan.key, plan.hold, ports_of(plan),
+                              world_.timeline.now(), std::nullopt});
   world_.alive.insert(run->process);
   most_at_once_ =
       std::max(most_at_once_,

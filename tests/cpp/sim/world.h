@@ -27,7 +27,7 @@ struct Process {
   std::size_t machine;
   std::string cluster, kind, key;
   bool hold;
-  unsigned public_port, private_port;
+  std::vector<unsigned> ports;
   Time from;
   std::optional<Time> until;
 };

@@ -6,7 +6,7 @@ select is_empty($$select c.oid::regclass from pg_class c join pg_attribute a on 
   where c.relnamespace = 'orrery'::regnamespace and c.relkind = 'r'
     and not exists (select from pg_trigger t join pg_proc p on p.oid = t.tgfoid where t.tgrelid = c.oid and p.proname = 'state_guard' and t.tgenabled = 'O'
       and t.tgtype & (1 | 2 | 4 | 16) = (1 | 2 | 4 | 16))$$, 'each table with a state has the guard, before insert and update of every row');
-select set_eq('select distinct machine from orrery.transition', array['cluster', 'agent', 'server', 'command', 'session'], 'machines');
+select set_eq('select distinct machine from orrery.transition', array['cluster', 'agent', 'server', 'command', 'session', 'allocation'], 'machines');
 select set_eq(
   $$select c.relname::text, m[1] from pg_constraint k join pg_class c on c.oid = k.conrelid, regexp_matches(pg_get_constraintdef(k.oid), '''(\w+)''', 'g') m
     where c.relnamespace = 'orrery'::regnamespace and k.conname = c.relname || '_state_known'$$,

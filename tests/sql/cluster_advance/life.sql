@@ -39,7 +39,7 @@ select is((select state || ': ' || reason from orrery.cluster where cluster = 't
 select is((select shutdown_at from orrery.cluster where cluster = 't'), null, 'no deadline stays');
 select is((select array_agg(distinct state) from orrery.server where cluster = 't'), '{stopped}', 'no server is left');
 select is((select count(*) from orrery.command c where c.cluster = 't' and c.state in ('pending', 'claimed')), 0::bigint, 'no command');
-select is((select count(*) from orrery.port p where p.cluster = 't'), 0::bigint, 'no port');
+select is((select count(*) from orrery.port p where p.cluster = 't' and p.server_id is not null), 0::bigint, 'no port');
 select is((select count(*) from orrery.placement p where p.cluster = 't' and p.server_id is not null), 0::bigint, 'and nobody owns a key');
 select lives_ok($$select orrery.cluster_advance('no such')$$, 'an unknown one is nothing');
 select * from finish();

@@ -24,7 +24,7 @@ select ok('clusters' = any ((orrery.tick_due()).steps), 'its last server is gone
 select orrery.tick();
 select is(orrery_test.cluster_state(), 'stopped', 'stopped');
 select is((select count(*) from orrery.server s where s.cluster = 't' and s.state <> 'stopped'), 0::bigint, 'no server left');
-select is((select count(*) from orrery.port p where p.cluster = 't'), 0::bigint, 'no port left');
+select is((select count(*) from orrery.port p where p.cluster = 't' and p.server_id is not null), 0::bigint, 'no port left');
 select is((select count(*) from orrery.command c where c.cluster = 't' and c.state in ('pending', 'claimed')), 0::bigint, 'no command left');
 select is((select count(*) from orrery.placement p where p.cluster = 't' and p.server_id is not null), 0::bigint, 'no key owned');
 select lives_ok('select orrery.cluster_start(''t'')', 'and it can be started again');

@@ -10,7 +10,7 @@ select throws_ok('select orrery.server_kind_set(''arena'', ''{"sesions_max":9}''
 select throws_ok('select orrery.server_kind_set(''arena'', ''{"kind":"x"}'', ''t'')', 'OR003', null, 'its name is not a member');
 select throws_ok('select orrery.server_kind_set(''arena'', ''{"sessions_max":-1}'', ''t'')', 'OR003', null, 'out of range');
 select throws_ok('select orrery.server_kind_set(''arena'', ''{"sessions_max":"many"}'', ''t'')', 'OR003', null, 'no number');
-select throws_ok('select orrery.server_kind_set(''new'', ''{"command":"x"}'', ''t'')', 'OR003', null, 'no role');
+select throws_ok('select orrery.server_kind_set(''new'', ''{"args":[]}'', ''t'')', 'OR003', null, 'no command');
 select throws_ok('select orrery.server_kind_set(''arena'', ''{"world_function":"space.nothing"}'', ''t'')', 'OR001', null, 'no such world function');
 create function orrery_test.open_world(text, text, text) returns jsonb language sql as $$ select '{}'::jsonb $$;
 select throws_ok('select orrery.server_kind_set(''arena'', ''{"world_function":"orrery_test.open_world"}'', ''t'')', 'OR003', null, 'one that would run with the rights of orrery_owner');

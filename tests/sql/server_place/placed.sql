@@ -20,9 +20,10 @@ select is((select (state, agent_id, rule, reason, public_host, public_port, priv
 select matches((select reason from orrery.event where noun = 'server' and noun_id = :'id' and to_state = 'starting'), '^starting on agent-t: the only .*: \d+ % reserved$', 'its event says why there');
 select is((select sha256(convert_to(token, 'UTF8')) = token_hash and length(token) = 64 from orrery.server where server_id = :id), true, 'with a token of its own');
 select cmp_ok((select abs(extract(epoch from deadline_at - orrery.clock()) - 7) from orrery.server where server_id = :id), '<', 1::numeric, 'start_slack_ms beyond the agent''s deadline');
-select results_eq(format('select purpose, port from orrery.port where server_id = %s order by port', :id), $$values ('public', 7999), ('private', 21000)$$, 'two ports');
+select results_eq(format('select name, port from orrery.port where server_id = %s order by port', :id), $$values ('public', 7999), ('private', 21000)$$, 'two ports');
 select is((select c.payload from orrery.command c where c.server_id = :id and c.verb = 'start' and c.agent_id = :agent), '{"kind":"plain","key":"1","role":"other","command":"run",
-  "args":["-x"],"env":{"A":"b"},"public_port":7999,"private_port":21000,"ready_deadline_ms":2000,"stop_grace_ms":300,"memory_bytes":1000,
+  "args":["-x"],"env":{"A":"b"},"ready":{"by":"notify"},"stop_signal":"TERM",
+  "ports":[{"name":"public","protocol":"udp","port":7999,"count":1},{"name":"private","protocol":"udp","port":21000,"count":1}],"ready_deadline_ms":2000,"stop_grace_ms":300,"memory_bytes":1000,
   "on_isolation":"hold","limits":{"nofile":64,"core_bytes":0},"log_bytes_max":4096,"log_files":2,"watchdog_ms":700}', 'a start command that says it all');
 select is(orrery.server_place(:id), false, 'not again');
 select is((select count(*) from orrery.command where server_id = :id), 1::bigint, 'no second command');

@@ -12,6 +12,6 @@ update orrery.cluster set state_at = '-infinity' where cluster = 't';
 update orrery.cluster set state = 'running' where cluster = 't';
 select ok((select state_at > now() - interval '1 minute' from orrery.cluster where cluster = 't'), 'and is dated');
 select is((select array_agg(c.relname::text order by c.relname) from pg_trigger g join pg_class c on c.oid = g.tgrelid where g.tgname = 'state_guard'),
-  '{agent,cluster,command,server,session}', 'on every table with states');
+  '{agent,allocation,cluster,command,server,session}', 'on every table with states');
 select * from finish();
 rollback;

@@ -1,0 +1,91 @@
+-- fleet_advance: bring a fleet to the size that its policy wants: start what lacks, stop what was too many for cooldown_ms, replace
+-- servers of an earlier version of the kind, surge above the size and unavailable_max below it at most. Replacement pauses when a
+-- server of the new version fails to start again and again. Failed servers count as there, so that a kind which fails is not
+-- started for ever. At most fleet_step_max are started or stopped at once.
+-- Writes: fleet, event; what fleet_grow and fleet_shrink write.   Locks: cluster (not waited for), fleet, placement, server.
+-- Errors: none.   Called by: tick_fleets.
+create or replace function orrery.fleet_advance(p_cluster text, p_fleet text) returns void
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  c_failures_max constant integer := 3;  -- of a start, before replacement pauses
+  v_now     timestamptz := orrery.clock();
+  v_step    bigint := orrery.setting('fleet_step_max')::bigint;
+  v_fleet   orrery.fleet;
+  v_counts  jsonb;
+  v_asked   record;
+  v_version bigint;
+  v_failing text;
+  v_live    bigint;
+  v_old     bigint;
+  v_ready   bigint;
+  v_more    bigint;
+begin
+  perform from orrery.cluster c where c.cluster = p_cluster and c.state in ('starting', 'running') for no key update skip locked;
+  if not found then
+    return;
+  end if;
+  select * into v_fleet from orrery.fleet f where f.cluster = p_cluster and f.fleet = p_fleet for no key update;
+  if not found then
+    return;
+  end if;
+  select k.version into v_version from orrery.server_kind k where k.cluster = p_cluster and k.kind = v_fleet.kind;
+  v_counts := orrery.fleet_counts(v_fleet);
+
+  if coalesce(v_fleet.fault_at <= v_now - make_interval(secs => orrery.setting('policy_retry_ms')::float8 / 1000), true) then
+    select * into v_asked from orrery.fleet_size(v_fleet, v_counts);
+    if v_asked.fault is not null then
+      perform orrery.tick_failed('fleet', p_fleet, p_cluster, 'OR003', v_asked.fault, jsonb_build_object('size', v_fleet.size));
+    elsif v_asked.size <> v_fleet.size then
+      perform orrery.event_add(p_cluster, 'fleet', p_fleet, 'fleet_advance', format('size %s, was %s: %s', v_asked.size, v_fleet.size, v_fleet.policy));
+    end if;
+    if (v_asked.fault, coalesce(v_asked.size, v_fleet.size)) is distinct from (v_fleet.fault, v_fleet.size) or v_asked.fault is not null then
+      update orrery.fleet f
+      set size = coalesce(v_asked.size, f.size), fault = v_asked.fault, fault_at = case when v_asked.fault is not null then v_now end
+      where f.cluster = p_cluster and f.fleet = p_fleet
+      returning * into v_fleet;
+    end if;
+  end if;
+
+  if v_fleet.paused_version <> v_version then
+    perform orrery.fleet_resume_now(v_fleet, format('kind %s has another version', v_fleet.kind));
+    v_fleet.paused := null;
+    v_counts := orrery.fleet_counts(v_fleet);
+  end if;
+  if v_fleet.paused is null then
+    select format('%s %s: %s', s.kind, s.key, s.reason) into v_failing
+    from orrery.server s
+    where s.cluster = p_cluster and s.fleet = p_fleet and (s.state = 'failed' or s.state in ('requested', 'starting') and s.failures >= c_failures_max)
+    order by s.server_id limit 1;
+    if v_failing is not null then
+      update orrery.fleet f set paused = v_failing, paused_version = v_version where f.cluster = p_cluster and f.fleet = p_fleet returning * into v_fleet;
+      perform orrery.event_add(p_cluster, 'fleet', p_fleet, 'fleet_advance', format('replacement is paused: %s', v_failing));
+    end if;
+  end if;
+
+  v_live := (v_counts ->> 'requested')::bigint + (v_counts ->> 'starting')::bigint + (v_counts ->> 'ready')::bigint;
+  v_ready := (v_counts ->> 'ready')::bigint;
+  v_old := case when v_fleet.paused is null then (v_counts ->> 'outdated')::bigint else 0 end;
+  v_more := least(v_fleet.size - v_live - (v_counts ->> 'failed')::bigint, v_step);
+  if v_more < 1 then
+    v_more := least(v_old, v_fleet.size + v_fleet.surge - v_live, v_step);
+  end if;
+  if v_more > 0 then
+    perform orrery.fleet_grow(v_fleet, v_more);
+  elsif v_live > v_fleet.size + (case when v_old > 0 then v_fleet.surge else 0 end) then
+    if coalesce(v_fleet.over_since > v_now - make_interval(secs => v_fleet.cooldown_ms::float8 / 1000), v_fleet.cooldown_ms > 0) then
+      update orrery.fleet f set over_since = v_now where f.cluster = p_cluster and f.fleet = p_fleet and f.over_since is null;
+      return;
+    end if;
+    perform orrery.fleet_shrink(v_fleet, least(v_live - v_fleet.size, v_step), false, format('fleet %s has more than %s', p_fleet, v_fleet.size));
+  elsif v_old > 0 and v_ready > v_fleet.size - v_fleet.unavailable_max then
+    perform orrery.fleet_shrink(v_fleet, least(v_old, v_ready - v_fleet.size + v_fleet.unavailable_max, v_step), true,
+      format('version %s of kind %s replaces it', v_version, v_fleet.kind));
+  end if;
+  if v_fleet.over_since is not null and v_live <= v_fleet.size + v_fleet.surge then
+    update orrery.fleet f set over_since = null where f.cluster = p_cluster and f.fleet = p_fleet;
+  end if;
+end
+$$;
+comment on function orrery.fleet_advance(text, text) is 'Brings a fleet to the size that its policy wants.';
