@@ -148,6 +148,7 @@ struct Spawn {
   Result<StartTerms> terms = StartTerms{};
   Duration ready_limit{}, grace{};
   bool hold = false;
+  bool database = true;  // it is told how to log in to it
   std::optional<Instant> lease_until;
   Json limits = Json::object();
   std::uint64_t log_bytes_max = 16 << 20;

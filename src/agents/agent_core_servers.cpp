@@ -49,6 +49,7 @@ Spawn spawn_of(const AgentIdentity& self, ServerRef ref, const std::string& clus
   spawn.ready_limit = from_ms(read_int(spec, "ready_deadline_ms", 10000));
   spawn.grace = from_ms(read_int(spec, "stop_grace_ms", to_ms(default_grace)));
   spawn.hold = read_text(spec, "on_isolation") == "hold";
+  spawn.database = read_text(spec, "role") != "other";
   spawn.limits = read_object(spec, "limits");
   if (const auto bytes = read_optional_int(spec, "log_bytes_max")) {
     spawn.log_bytes_max = static_cast<std::uint64_t>(std::max(*bytes, log_bytes_min));

@@ -38,7 +38,7 @@ struct Failure {
 
 struct Prepared {
   pid_t parent;
-  int in, out, credential, error;
+  int in, out, credential, error;  // credential: -1 none
   const char *path, *directory;
   char **argv, **env;
   const std::vector<Limit>* limits;
@@ -65,7 +65,11 @@ bool take_user(const ShimUser& user) {
   dup2(p.in, 0);
   dup2(p.out, 1);
   dup2(p.out, 2);
-  dup2(p.credential, shim_credential_fd);
+  if (p.credential >= 0) {
+    dup2(p.credential, shim_credential_fd);
+  } else {
+    close(shim_credential_fd);
+  }
   dup3(p.error, error_fd, O_CLOEXEC);
   close_range(error_fd + 1, ~0U, 0);
   for (const Limit& limit : *p.limits) {
@@ -131,8 +135,9 @@ Result<pid_t> exec_child(const ExecPlan& plan) {
   const Fd told(ends[0]);
   Fd error_end(ends[1]);
   const Fd null(open("/dev/null", O_RDONLY | O_CLOEXEC));
-  Fd in(high(null.get())), out(high(plan.log_fd)), credential(high(plan.credential_fd)), error(high(error_end.get()));
-  if (!in || !out || !credential || !error) return system_error("descriptors", errno);
+  Fd in(high(null.get())), out(high(plan.log_fd)), credential(plan.credential_fd < 0 ? -1 : high(plan.credential_fd)),
+      error(high(error_end.get()));
+  if (!in || !out || (plan.credential_fd >= 0 && !credential) || !error) return system_error("descriptors", errno);
   const Prepared prepared{getpid(),
                           in.get(),
                           out.get(),

@@ -18,7 +18,7 @@ struct ExecPlan {
   std::map<std::string, std::uint64_t> limits;  // by the contract's names
   std::optional<ShimUser> user;                 // nullopt: the caller's
   int log_fd = -1;                              // becomes stdout and stderr; stays open in the caller
-  int credential_fd = -1;                       // becomes shim_credential_fd; stays open in the caller
+  int credential_fd = -1;                       // becomes shim_credential_fd; stays open in the caller; -1: it has none
 };
 
 /// Starts it and gives its pid, for which the caller must wait: own session and process group, stdin from /dev/null,

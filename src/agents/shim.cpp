@@ -122,7 +122,7 @@ class Shim {
     fcntl(output_.get(), F_SETFL, O_NONBLOCK);
 
     const Result<pid_t> pid = exec_child({plan_.path, plan_.directory, plan_.args, plan_.env, plan_.limits, plan_.user,
-                                          server_end.get(), shim_credential_fd});
+                                          server_end.get(), plan_.database ? shim_credential_fd : -1});
     close(shim_credential_fd);
     if (!pid) return pid.error();
     state_.pid = *pid;

@@ -113,6 +113,7 @@ std::string to_text(const ShimPlan& plan) {
                    {"log_files", plan.log_files},
                    {"limits", plan.limits},
                    {"hold", plan.hold},
+                   {"database", plan.database},
                    {"ready_deadline_ms", to_ms(plan.ready_limit)},
                    {"stop_grace_ms", to_ms(plan.grace)},
                    {"watchdog_ms", to_ms(plan.watchdog)},
@@ -143,6 +144,7 @@ std::optional<ShimPlan> plan_of(std::string_view text) {
     if (value.is_number_unsigned()) plan.limits[name] = value.get<std::uint64_t>();
   }
   plan.hold = read_bool(*json, "hold");
+  plan.database = !json->contains("database") || read_bool(*json, "database");
   plan.ready_limit = read_duration(*json, "ready_deadline_ms");
   plan.grace = read_duration(*json, "stop_grace_ms");
   if (read_optional_int(*json, "watchdog_ms")) plan.watchdog = read_duration(*json, "watchdog_ms");

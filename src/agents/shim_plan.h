@@ -48,6 +48,7 @@ struct ShimPlan {
   unsigned log_files = 3;
   std::map<std::string, std::uint64_t> limits;  // by the contract's names
   bool hold = false;                            // no lease
+  bool database = true;                         // the server is given shim_credential_fd
   Duration ready_limit{}, grace{};
   std::optional<Duration> watchdog;
   std::optional<ShimUser> user;

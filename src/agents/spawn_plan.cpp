@@ -112,6 +112,7 @@ Result<std::string> SpawnPlanner::resolve(const std::string& command) const {
 }
 
 Result<Fd> SpawnPlanner::credential(const Spawn& spawn) const {
+  if (!spawn.database) return memory_file("");
   const auto file = config_.credentials.find(spawn.cluster);
   if (file == config_.credentials.end()) return Error{"this agent holds no credential of cluster " + spawn.cluster};
   const Result<std::string> conninfo = read_credential(file->second);
@@ -153,6 +154,7 @@ Result<ShimPlan> SpawnPlanner::plan_for(const Spawn& spawn) const {
   plan.log_bytes_max = spawn.log_bytes_max;
   plan.log_files = spawn.log_files;
   plan.hold = spawn.hold;
+  plan.database = spawn.database;
   plan.ready_limit = spawn.ready_limit;
   plan.grace = spawn.grace;
   plan.watchdog = spawn.watchdog;
@@ -190,7 +192,7 @@ std::vector<std::string> SpawnPlanner::environment(const Spawn& spawn, bool has_
     env["ORRERY_PUBLIC_BIND"] = at_port(spawn.public_bind, ports.front());
     env["ORRERY_PUBLIC_ADVERTISE"] = at_port(spawn.public_advertise, ports.front());
   }
-  env["ORRERY_CREDENTIAL_FD"] = std::to_string(shim_credential_fd);
+  if (spawn.database) env["ORRERY_CREDENTIAL_FD"] = std::to_string(shim_credential_fd);
   env["ORRERY_AGENT_SOCKET"] = servers_path();
   env["ORRERY_SERVER_SOCKET"] = server_socket(directory, has_user);
   env["NOTIFY_SOCKET"] = directory + "/" + notify_socket_name;

@@ -24,6 +24,7 @@ TEST_F(AgentCoreTest, AStartSpawnsAndIsReportedWhenTheProcessRuns) {
   EXPECT_EQ(spawns[0].ready_limit, 10s);
   EXPECT_EQ(spawns[0].grace, 3s);
   EXPECT_EQ(spawns[0].lease_until, now_ + 15s);
+  EXPECT_TRUE(spawns[0].database);
   EXPECT_TRUE(reported().empty());
   give(ProcessStarted{one, 123});
   EXPECT_EQ(reported(), (std::vector<Json>{{{"command_id", 1}, {"ok", true}}}));
@@ -37,7 +38,8 @@ TEST_F(AgentCoreTest, AStartSpawnsAndIsReportedWhenTheProcessRuns) {
 TEST_F(AgentCoreTest, AStartCarriesWhatTheKindSays) {
   connect();
   Json command = start(1, one);
-  command["spec"].update({{"on_isolation", "hold"},
+  command["spec"].update({{"role", "other"},
+                          {"on_isolation", "hold"},
                           {"limits", {{"nofile", 64}}},
                           {"log_bytes_max", 8192},
                           {"log_files", 5},
@@ -50,6 +52,7 @@ TEST_F(AgentCoreTest, AStartCarriesWhatTheKindSays) {
   const auto spawns = take<Spawn>();
   ASSERT_EQ(spawns.size(), 2u);
   EXPECT_TRUE(spawns[0].hold);
+  EXPECT_FALSE(spawns[0].database);
   EXPECT_FALSE(spawns[0].lease_until) << "a server that holds has no lease";
   EXPECT_EQ(spawns[0].limits, (Json{{"nofile", 64}}));
   EXPECT_EQ(spawns[0].log_bytes_max, 8192u);

@@ -200,6 +200,18 @@ TEST_F(ProcessHostTest, NothingIsInheritedButWhatTheContractNames) {
   EXPECT_EQ(info.st_mode & 0777, 0700u);
 }
 
+// Catches a game server that is none of ours with the cluster's login in its hands.
+TEST_F(ProcessHostTest, WhoHasNoBusinessInTheDatabaseIsGivenNoWayIn) {
+  Spawn spawn = server("show");
+  spawn.database = false;
+  start_ready(spawn);
+  ASSERT_TRUE(until([&] { return log().find("\numask") != std::string::npos; }));
+  const std::string text = log();
+  for (const char* word : {"ORRERY_CREDENTIAL_FD", "feed", "user=dev", "fd 3\n"}) {
+    EXPECT_EQ(text.find(word), std::string::npos) << word << "\n" << text;
+  }
+}
+
 TEST_F(ProcessHostTest, ALimitThatIsNoneIsRefused) {
   Spawn spawn = server("plain");
   spawn.limits = {{"nofiles", 64}};

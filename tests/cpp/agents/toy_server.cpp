@@ -77,7 +77,8 @@ void show() {
   std::ostringstream out;
   for (char** word = environ; *word; ++word) out << *word << "\n";
   char secret[4096];
-  const ssize_t size = read(atoi(getenv("ORRERY_CREDENTIAL_FD")), secret, sizeof secret);
+  const char* credential = getenv("ORRERY_CREDENTIAL_FD");
+  const ssize_t size = credential ? read(atoi(credential), secret, sizeof secret) : 0;
   out << "secret " << std::string(secret, static_cast<std::size_t>(std::max<ssize_t>(0, size))) << "\n";
   for (int fd = 0; fd < 1024; ++fd) {
     if (fcntl(fd, F_GETFD) >= 0) out << "fd " << fd << "\n";
