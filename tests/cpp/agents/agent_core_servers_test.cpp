@@ -225,6 +225,7 @@ TEST_F(AgentCoreTest, WhatAServerCountsIsReportedOnceAHeartbeatHoweverOftenItCha
   for (int players = 1; players <= 3; ++players) give(ProcessCounted{one, Json{{"players", {{"count", players}}}}});
   EXPECT_TRUE(reported().empty()) << "not before the next heartbeat";
   give(ProcessCounted{two, Json{{"players", {{"count", 9}}}}});
+  pass(1s);
   answer(beat());
   const auto told = reported();
   ASSERT_EQ(told.size(), 1u) << "and of no server that is not there";
@@ -232,6 +233,7 @@ TEST_F(AgentCoreTest, WhatAServerCountsIsReportedOnceAHeartbeatHoweverOftenItCha
       told[0],
       (Json{{"server_id", one.server.value}, {"epoch", one.epoch.value}, {"counters", {{"players", {{"count", 3}}}}}}));
   give(ReportAnswer{Json()});
+  pass(1s);
   answer(beat());
   EXPECT_TRUE(reported().empty()) << "nothing new";
 }
