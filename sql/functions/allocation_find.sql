@@ -1,4 +1,5 @@
--- allocation_find: a free server of a fleet that a selector fits, locked; the oldest. With shared, one that others have, who share it too,
+-- allocation_find: a free server of a fleet that a selector fits, locked; the one that has been ready longest (in this order no index but
+-- that of free servers is of use, whatever the planner takes for many). With shared, one that others have, who share it too,
 -- and whose counters have room comes first. One whose row is held by another allocation is passed over; when nothing else is left it is waited for,
 -- so that none is missed while the other gives up: not with p_wait false, for callers that hold others already.
 -- Writes: nothing.   Locks: server.
@@ -39,7 +40,7 @@ begin
     from orrery.server s join orrery.agent a on a.agent_id = s.agent_id and a.state = 'up' and a.drain_at is null
     where s.cluster = p_cluster and s.fleet = v_fleet and s.state = 'ready' and s.allocations = 0
       and (v_labels is null or a.labels || s.labels @> v_labels) and (v_counters is null or orrery.counters_fit(s.counters, v_counters))
-    order by s.server_id
+    order by s.state_at, s.server_id
     limit 1 for no key update of s skip locked;
     if found then
       return v_server;
@@ -66,7 +67,7 @@ begin
   from orrery.server s join orrery.agent a on a.agent_id = s.agent_id and a.state = 'up' and a.drain_at is null
   where s.cluster = p_cluster and s.fleet = any (v_fleets) and s.state = 'ready' and s.allocations = 0
     and (v_labels is null or a.labels || s.labels @> v_labels) and (v_counters is null or orrery.counters_fit(s.counters, v_counters))
-  order by s.server_id
+  order by s.state_at, s.server_id
   limit 1 for no key update of s;
   return v_server;
 end

@@ -50,7 +50,7 @@ alter table orrery.server add column if not exists labels jsonb not null default
 create index if not exists server_cluster_kind_idx on orrery.server (cluster, kind, key);
 create index if not exists server_room_idx on orrery.server (agent_id) include (cpu_millis, memory_bytes) where state in ('starting', 'ready', 'stopping');
 create index if not exists server_fleet_idx on orrery.server (cluster, fleet, state) where fleet is not null;
-create index if not exists server_free_idx on orrery.server (cluster, fleet, server_id) where state = 'ready' and allocations = 0;
+create index if not exists server_free_idx on orrery.server (cluster, fleet, state_at, server_id) where state = 'ready' and allocations = 0;
 create index if not exists server_shared_idx on orrery.server (cluster, fleet, server_id) where state = 'ready' and allocations > 0;
 create index if not exists server_waiting_idx on orrery.server (try_at) where state = 'requested';
 create index if not exists server_deadline_idx on orrery.server (deadline_at) where state in ('starting', 'stopping');
