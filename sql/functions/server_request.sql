@@ -1,7 +1,7 @@
 -- server_request: the server that owns a key, asked for when there is none. Never waits.
 -- Returns {"server_id","epoch","state","reason"}; state ready: use it; failed is asked for anew; anything else: wait.
 -- A login that sees one cluster cannot judge what others hold on the machines: its request is placed by the next tick.
--- Writes: placement, server, event; what server_place writes.   Locks: cluster unless it is ready, placement, server.
+-- Writes: placement, server, event; what server_place writes.   Locks: cluster, placement, server; none when it is ready or starting.
 -- Errors: OR001 unknown kind or key, OR002 cluster not up, OR003 null, those of cluster_resolve.
 -- Called by: DBA, CLI, cluster_start, session_select, tick_idle, tick_drains.
 create or replace function orrery.server_request(p_kind text, p_key text, p_cluster text default null) returns jsonb
@@ -29,11 +29,13 @@ begin
       format('It has: %s.', (select string_agg(k.kind, ', ' order by k.kind) from orrery.server_kind k where k.cluster = v_name)), null);
   end if;
 
-  -- the common case, a ready owner, takes no lock; any other holds the cluster's until the caller has noted that it waits
+  -- one that is there or on its way is said without a lock, so that to ask again is not to write
   select s.* into v_server
   from orrery.placement p join orrery.server s on s.server_id = p.server_id
-  where p.cluster = v_name and p.kind = p_kind and p.key = p_key;
-  if v_server.state is distinct from 'ready' then
+  where p.cluster = v_name and p.kind = p_kind and p.key = p_key
+    and (s.state = 'ready' or s.state = 'starting' and exists (
+      select from orrery.cluster c where c.cluster = v_name and c.state in ('starting', 'running', 'shutting_down')));
+  if not found then
     select c.state into v_state from orrery.cluster c where c.cluster = v_name for no key update;
     if v_state not in ('starting', 'running', 'shutting_down') then
       perform orrery.fail('OR002', format('cluster %s is %s', v_name, v_state), 'Servers are started only while it is up.',

@@ -2,7 +2,7 @@
 -- Answers as docs/control.md says. A hand-off is one transaction: owner, epoch, state and chat attachment change together,
 -- and only to a server that is ready and not full. Asked again under the old epoch it answers the same.
 -- Writes: session, attachment, and what server_request writes.
--- Locks: those of server_request; then server (target: exclusively, so that its seats are counted right; chat: shared),
+-- Locks: cluster unless its server is ready, those of server_request; then server (target: exclusively, so that its seats are counted right; chat: shared),
 -- then session.
 -- Errors: those of server_identity; OR001 no such character of this account; OR006 the server is full; OR007 the session is
 -- not this server's any more; those of server_request.
@@ -43,6 +43,11 @@ begin
   end if;
 
   v_request := orrery.server_request(v_character.kind, v_character.key, v_session.cluster);
+  if v_request ->> 'state' = 'starting' then
+    -- whoever makes it ready tells those that wait: not before this one has noted that it does
+    perform from orrery.cluster c where c.cluster = v_session.cluster for no key update;
+    v_request := orrery.server_request(v_character.kind, v_character.key, v_session.cluster);
+  end if;
   v_target_id := (v_request ->> 'server_id')::bigint;
   v_waits_for := format('%s %s: %s', v_character.kind, v_character.key, coalesce(v_request ->> 'reason', v_request ->> 'state'));
   if v_request ->> 'state' = 'ready' then

@@ -347,11 +347,35 @@ def allocations_that_meet(database):
     check("who waits is served when it is let go", database.value("select state from orrery.allocation where request = 'waits'") == "allocated")
 
 
+def ready_while_a_login_waits(database):
+    """A server becomes ready while a player who needs it is about to wait for it."""
+    world = World(database, "awaited")
+    database.sql("select orrery.character_create('pat', 'Pat afar', 'grid', 'aldra-2', 'awaited')", user="dba")
+    character = database.value("select character_id from orrery.character where cluster = 'awaited' and name = 'Pat afar'")
+    database.sql("select orrery.server_request('grid', 'aldra-2', 'awaited')", user="dba")
+    start = next(command for command in world.beat()["commands"] if command["verb"] == "start")
+    with held(database, "select from orrery.cluster where cluster = 'awaited' for no key update"):
+        asks = Call(database, "dba", "select orrery.server_request('grid', 'aldra-2', 'awaited')")
+        asks.join(5)
+        check("who asks again for a server that starts waits for nobody", asks.end() is None and asks.value["state"] == "starting", str(asks.code))
+    with held(database, "select from orrery.session where session_id = %s for no key update", world.session[0]):
+        select = Call(database, "servers_awaited", *world.server_statement("login", "session_select", *world.session, character))
+        check("the login waits for the session", select.waits(database))
+        ready = Call(database, "agents", "select orrery.agent_report(%s, %s, %s)", *world.agent, json.dumps(
+            [{"server_id": start["server_id"], "epoch": start["epoch"], "state": "ready", "pid": 1}]))
+        ready.waits(database)
+    check("the player is to wait", select.end() is None and select.value["status"] == "waiting", f"{select.value} {select.code}")
+    check("the report is taken", ready.end() is None and world.state(start["server_id"]) == "ready", str(ready.code))
+    check("and the login server is told that it is ready", database.value(
+        "select count(*) from orrery.command where server_id = %s and payload ->> 'tell' = 'ready'", world.servers["login"][0]) == 1)
+
+
 def main():
     database = Database()
     database.login("agents", "orrery_agent", "*")
     login_at_a_dead_server(database)
     hand_off_at_the_deadline(database)
+    ready_while_a_login_waits(database)
     expiry_against_a_registration(database)
     judged_while_it_beats(database)
     news_with_a_command(database)
