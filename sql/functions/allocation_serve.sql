@@ -19,7 +19,7 @@ begin
     and orrery.allocation_fits(p_server, a.selector)
     and exists (select from orrery.cluster c where c.cluster = p_server.cluster and c.state in ('starting', 'running'))
     and exists (select from orrery.agent g where g.agent_id = p_server.agent_id and g.state = 'up' and g.drain_at is null)
-  order by a.allocation_id limit 1 for no key update of a skip locked;
+  order by a.asked_at, a.allocation_id limit 1 for no key update of a skip locked;
   return found and (orrery.allocation_take(v_allocation, p_server)).state = 'allocated';
 end
 $$;

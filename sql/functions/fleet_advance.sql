@@ -57,7 +57,7 @@ begin
     select format('%s %s: %s', s.kind, s.key, s.reason) into v_failing
     from orrery.server s
     where s.cluster = p_cluster and s.fleet = p_fleet and (s.state = 'failed' or s.state in ('requested', 'starting') and s.failures >= c_failures_max)
-    order by s.server_id limit 1;
+    order by s.failures desc, s.server_id limit 1;
     if v_failing is not null then
       update orrery.fleet f set paused = v_failing, paused_version = v_version where f.cluster = p_cluster and f.fleet = p_fleet returning * into v_fleet;
       perform orrery.event_add(p_cluster, 'fleet', p_fleet, 'fleet_advance', format('replacement is paused: %s', v_failing));

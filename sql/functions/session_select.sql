@@ -52,11 +52,11 @@ begin
   v_waits_for := format('%s %s: %s', v_character.kind, v_character.key, coalesce(v_request ->> 'reason', v_request ->> 'state'));
   if v_request ->> 'state' = 'ready' then
     select s.server_id into v_chat_id
-    from orrery.server s
-    join orrery.server_kind k on k.cluster = s.cluster and k.kind = s.kind and k.role = 'chat'
-    join orrery.placement p on p.server_id = s.server_id
-    where s.cluster = v_session.cluster and s.state = 'ready'
-    order by s.server_id limit 1;
+    from orrery.server_kind k
+    join orrery.placement p on p.cluster = k.cluster and p.kind = k.kind
+    join orrery.server s on s.server_id = p.server_id and s.state = 'ready'
+    where k.cluster = v_session.cluster and k.role = 'chat'
+    order by p.kind, p.key limit 1;
     for v_lock in
       select i.id from unnest(array[v_target_id, v_chat_id]) i (id) where i.id is not null order by i.id
     loop

@@ -37,7 +37,7 @@ begin
   end loop;
   for v_allocation in
     select a.* from orrery.allocation a join orrery.cluster c on c.cluster = a.cluster
-    where a.state = 'waiting' and c.state in ('starting', 'running') order by a.cluster, a.allocation_id
+    where a.state = 'waiting' and c.state in ('starting', 'running') order by a.cluster, a.asked_at, a.allocation_id
   loop
     -- for one selector a look is enough
     continue when v_allocation.cluster || v_allocation.selector = any (v_in_vain);

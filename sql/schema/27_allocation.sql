@@ -21,7 +21,7 @@ create table if not exists orrery.allocation (
   constraint allocation_has_server check (state not in ('allocated', 'confirmed') or server_id is not null and epoch is not null)
 );
 create index if not exists allocation_server_idx on orrery.allocation (server_id);
-create index if not exists allocation_waiting_idx on orrery.allocation (cluster, allocation_id) where state = 'waiting';
+create index if not exists allocation_waiting_idx on orrery.allocation (cluster, asked_at, allocation_id) where state = 'waiting';
 create index if not exists allocation_confirm_idx on orrery.allocation (confirm_by) where state = 'allocated';
 create index if not exists allocation_over_idx on orrery.allocation (state_at) where state in ('released', 'expired', 'failed');
 comment on table orrery.allocation is 'Servers of fleets that somebody has asked for.';
