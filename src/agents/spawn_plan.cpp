@@ -160,16 +160,18 @@ Result<ShimPlan> SpawnPlanner::plan_for(const Spawn& spawn) const {
   plan.watchdog = spawn.watchdog;
   plan.agent_socket = shims_path();
   plan.lease_until = spawn.lease_until;
-  plan.env = environment(spawn, plan.user.has_value());
+  plan.env = environment(spawn, plan);
   return plan;
 }
 
-std::vector<std::string> SpawnPlanner::environment(const Spawn& spawn, bool has_user) const {
+std::vector<std::string> SpawnPlanner::environment(const Spawn& spawn, const ShimPlan& plan) const {
   const std::string directory = run_path(spawn.ref);
   std::map<std::string, std::string> env;
   for (const char* name : {"PATH", "LANG", "TZ"}) {
     if (const char* value = getenv(name)) env[name] = value;
   }
+  // not of one that speaks to the database: libpq looks for certificates in the home of its user
+  if (!spawn.database) env["HOME"] = plan.directory;
   for (const auto& [name, value] : spawn.env) env[name] = value;
   env["ORRERY_CLUSTER"] = spawn.cluster;
   env["ORRERY_KIND"] = spawn.kind;
@@ -194,7 +196,7 @@ std::vector<std::string> SpawnPlanner::environment(const Spawn& spawn, bool has_
   }
   if (spawn.database) env["ORRERY_CREDENTIAL_FD"] = std::to_string(shim_credential_fd);
   env["ORRERY_AGENT_SOCKET"] = servers_path();
-  env["ORRERY_SERVER_SOCKET"] = server_socket(directory, has_user);
+  env["ORRERY_SERVER_SOCKET"] = server_socket(directory, plan.user.has_value());
   env["NOTIFY_SOCKET"] = directory + "/" + notify_socket_name;
   if (spawn.watchdog) {
     env["WATCHDOG_USEC"] =

@@ -38,7 +38,7 @@ class SpawnPlanner {
  private:
   Status take_users();
   Result<std::string> resolve(const std::string& command) const;
-  std::vector<std::string> environment(const Spawn& spawn, bool has_user) const;
+  std::vector<std::string> environment(const Spawn& spawn, const ShimPlan& plan) const;
 
   const ProcessHostConfig& config_;
   std::map<std::string, ShimUser> users_;

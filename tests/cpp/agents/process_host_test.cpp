@@ -210,6 +210,7 @@ TEST_F(ProcessHostTest, WhoHasNoBusinessInTheDatabaseIsGivenNoWayIn) {
   for (const char* word : {"ORRERY_CREDENTIAL_FD", "feed", "user=dev", "fd 3\n"}) {
     EXPECT_EQ(text.find(word), std::string::npos) << word << "\n" << text;
   }
+  EXPECT_NE(text.find("HOME=" + work_path() + "\n"), std::string::npos) << text;
 }
 
 TEST_F(ProcessHostTest, ALimitThatIsNoneIsRefused) {
