@@ -26,7 +26,8 @@ Examples:
   orrery fleet set arenas --kind arena --size 3 --wait 60
   orrery fleet set arenas --policy game.evenings --set policy_args.spare=5 --set size_max=200
   orrery fleet set arenas --set surge=2 --set unavailable_max=1
-What is left out stays. Several at once, and kinds with them: orrery kind apply.
+What is left out stays; of policy_args, which are one member, nothing does. Several at once, and kinds with them:
+orrery kind apply.
 )";
 
 constexpr const char* kTryExample = R"(

@@ -17,6 +17,7 @@ declare
   v_asked   record;
   v_version bigint;
   v_failing text;
+  v_size    integer;
   v_live    bigint;
   v_old     bigint;
   v_ready   bigint;
@@ -35,14 +36,16 @@ begin
 
   if coalesce(v_fleet.fault_at <= v_now - make_interval(secs => orrery.setting('policy_retry_ms')::float8 / 1000), true) then
     select * into v_asked from orrery.fleet_size(v_fleet, v_counts);
+    -- bounds are the DBA's word, whatever the policy says
+    v_size := coalesce(v_asked.size, least(greatest(v_fleet.size, v_fleet.size_min), v_fleet.size_max));
     if v_asked.fault is not null then
-      perform orrery.tick_failed('fleet', p_fleet, p_cluster, 'OR003', v_asked.fault, jsonb_build_object('size', v_fleet.size));
-    elsif v_asked.size <> v_fleet.size then
-      perform orrery.event_add(p_cluster, 'fleet', p_fleet, 'fleet_advance', format('size %s, was %s: %s', v_asked.size, v_fleet.size, v_fleet.policy));
+      perform orrery.tick_failed('fleet', p_fleet, p_cluster, 'OR003', v_asked.fault, jsonb_build_object('size', v_size));
+    elsif v_size <> v_fleet.size then
+      perform orrery.event_add(p_cluster, 'fleet', p_fleet, 'fleet_advance', format('size %s, was %s: %s', v_size, v_fleet.size, v_fleet.policy));
     end if;
-    if (v_asked.fault, coalesce(v_asked.size, v_fleet.size)) is distinct from (v_fleet.fault, v_fleet.size) or v_asked.fault is not null then
+    if (v_asked.fault, v_size) is distinct from (v_fleet.fault, v_fleet.size) or v_asked.fault is not null then
       update orrery.fleet f
-      set size = coalesce(v_asked.size, f.size), fault = v_asked.fault, fault_at = case when v_asked.fault is not null then v_now end
+      set size = v_size, fault = v_asked.fault, fault_at = case when v_asked.fault is not null then v_now end
       where f.cluster = p_cluster and f.fleet = p_fleet
       returning * into v_fleet;
     end if;

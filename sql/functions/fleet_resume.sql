@@ -6,7 +6,7 @@ language plpgsql security definer
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-  v_fleet orrery.fleet := orrery.fleet_named(p_fleet, p_cluster, replace(format('fleet_resume(%L', p_fleet), '%', '%%') || ', %L)');
+  v_fleet orrery.fleet := orrery.fleet_named(p_fleet, p_cluster, replace(format('fleet_resume(%L', p_fleet), '%', '%%') || ', %L)', true);
 begin
   if v_fleet.paused is null then
     perform orrery.fail('OR002', format('fleet %s is not paused', p_fleet), null, 'SELECT * FROM fleet_status');

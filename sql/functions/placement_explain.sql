@@ -1,6 +1,6 @@
 -- placement_explain: what would become of a server of a kind now: every agent's verdict, best first, and nothing is placed.
 -- p_spec: members of the kind's specification to try instead of what it has, as for server_kind_set.
--- Returns agent, verdict (taken, suitable, or why not), score.
+-- Returns agent, verdict (taken, suitable, or why not), score. A login of one cluster is told only of what that cluster has reserved.
 -- Writes: nothing.   Locks: none.
 -- Errors: OR001 unknown kind; OR003 a value that does not fit; those of server_kind_with and cluster_resolve.   Called by: DBA, CLI.
 create or replace function orrery.placement_explain(p_kind text, p_cluster text default null, p_spec jsonb default '{}')

@@ -1,5 +1,5 @@
 -- server_counted: keep what a server says of how many there are on it and may be, and of itself.
--- p_counters, p_labels: as server_counters_set's.
+-- p_counters, p_labels: as server_counters_set's; of 16 names at most, those said before included.
 -- Returns what is wrong with them, in words; null when they are kept, or its epoch is over.
 -- Writes: server.   Locks: server.
 -- Errors: none.   Called by: server_counters_set, agent_report.
@@ -10,8 +10,8 @@ as $$
 declare
   v_fault text;
 begin
-  if jsonb_typeof(p_counters) is distinct from 'object' or (select count(*) from jsonb_object_keys(p_counters)) > 16 then
-    v_fault := 'Counters are an object of 16 at most.';
+  if jsonb_typeof(p_counters) is distinct from 'object' then
+    return 'Counters are an object.';
   else
     select format('Counter %s is none.', left(format('%s: %s', c.key, c.value), 100)) into v_fault
     from jsonb_each(p_counters) c
@@ -19,7 +19,9 @@ begin
       or c.value - array['count', 'capacity'] <> '{}'
     order by c.key limit 1;
   end if;
-  v_fault := coalesce(v_fault, case when p_labels is not null then orrery.labels_fault(p_labels) end);
+  v_fault := coalesce(v_fault, case when p_labels is not null then orrery.labels_fault(p_labels) end, (
+    select 'There are 16 counters at most, those of before included.' from orrery.server s
+    where s.server_id = p_server_id and s.epoch = p_epoch and (select count(*) from jsonb_object_keys(s.counters || p_counters)) > 16));
   if v_fault is not null then
     return v_fault;
   end if;

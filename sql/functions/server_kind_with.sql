@@ -43,7 +43,7 @@ begin
     where l.key <> all (c_limits) or jsonb_typeof(l.value) <> 'number' or l.value::text !~ '^[0-9]{1,18}$';
   end if;
   if v_message is not null then
-    perform orrery.fail('OR003', format('kind %s cannot have such limits', p_kind), v_message,
+    perform orrery.fail('OR003', format('kind %s cannot have such limits', left(v_name, 64)), v_message,
       format('Each is one of %s with a non-negative integer.', array_to_string(c_limits, ', ')));
   end if;
   if p_spec ? 'command' and (jsonb_typeof(p_spec -> 'command') <> 'string' or length(p_spec ->> 'command') not between 1 and 4096
@@ -69,8 +69,8 @@ begin
     v_message := 'counters: ' || orrery.counters_fault(p_spec -> 'counters');
   elsif p_spec ? 'apart' and p_spec ->> 'apart' !~ '^[A-Za-z0-9]([A-Za-z0-9._/-]{0,61}[A-Za-z0-9])?$' then
     v_message := 'apart is the name of a label, or agent.';
-  elsif p_spec ? 'ready_pattern' and length(p_spec ->> 'ready_pattern') not between 1 and 1000 then
-    v_message := 'ready_pattern has 1 to 1000 characters.';
+  elsif p_spec ? 'ready_pattern' and octet_length(p_spec ->> 'ready_pattern') not between 1 and 1000 then
+    v_message := 'ready_pattern has 1 to 1000 bytes.';
   end if;
   if v_message is not null then
     perform orrery.fail('OR003', format('kind %s cannot be so', left(v_name, 64)), v_message, 'See the comments of table orrery.server_kind.');
@@ -99,6 +99,10 @@ begin
   if v_kind.role in ('login', 'chat', 'zone') and not (v_kind.ports -> 0 @> '{"protocol":"udp"}' and v_kind.ports @> '[{"name":"private","protocol":"udp"}]') then
     perform orrery.fail('OR003', format('kind %s cannot have such ports', left(v_name, 64)), format('A %s server talks UDP to clients and to other servers.', v_kind.role),
       'Leave ports away, or name a public UDP port first and one that is private.');
+  end if;
+  if v_kind.public_port::bigint + (v_kind.ports -> 0 ->> 'count')::integer - 1 > 65535 then
+    perform orrery.fail('OR003', format('kind %s cannot have such ports', left(v_name, 64)),
+      format('%s from %s on go beyond 65535.', v_kind.ports -> 0 ->> 'count', v_kind.public_port), null);
   end if;
   perform orrery.server_kind_fill(v_kind, null);
   return v_kind;

@@ -1,6 +1,7 @@
 -- server_place: put a requested server on the agent that placement_pick names: ports, a token, a start command. When
 -- there is no room it goes on waiting, with the reason, and is tried again after place_retry_ms. An epoch of an earlier
--- incarnation is replaced: it may have been started already, after the backup that this database was restored from.
+-- incarnation is replaced: it may have been started already, after the backup that this database was restored from. A policy that does
+-- not end, and is cancelled (by the other tick loop), is not asked for this server before policy_retry_ms.
 -- Writes: server, placement, port, command, event.
 -- Locks: cluster, agent, server; the cluster's keeps others from the placement. Cluster and agent are not waited for, since
 -- the caller may hold others: when one is busy, the server stays due for the next tick.
@@ -20,6 +21,7 @@ declare
   v_ports   jsonb := '[]'::jsonb;
   v_values  jsonb := '{}'::jsonb;
   v_token   text;
+  v_retry   text := 'place_retry_ms';
 begin
   select * into v_server from orrery.server s where s.server_id = p_server_id;
   perform from orrery.cluster c
@@ -27,7 +29,13 @@ begin
   if not found then
     return false;
   end if;
-  select * into v_pick from orrery.placement_pick(v_server.cluster, v_server.kind, case when v_server.failures > 0 then v_server.failed_on end);
+  begin
+    select * into v_pick from orrery.placement_pick(v_server.cluster, v_server.kind, case when v_server.failures > 0 then v_server.failed_on end);
+  exception when query_canceled then
+    v_retry := 'policy_retry_ms';
+    select null::bigint as agent_id, format('no agent with room: %s was cancelled, it did not end in its time', k.placement_function) as reason into v_pick
+    from orrery.server_kind k where k.cluster = v_server.cluster and k.kind = v_server.kind;
+  end;
   if v_pick.agent_id is not null then
     select * into v_agent from orrery.agent a where a.agent_id = v_pick.agent_id for no key update skip locked;
     if not found then
@@ -62,7 +70,7 @@ begin
   if v_pick.agent_id is null then
     update orrery.server s
     set reason = v_pick.reason,
-        try_at = v_now + make_interval(secs => orrery.setting('place_retry_ms')::float8 / 1000)
+        try_at = v_now + make_interval(secs => orrery.setting(v_retry)::float8 / 1000)
     where s.server_id = p_server_id;
     if v_pick.reason is distinct from v_server.reason then
       perform orrery.event_add(v_server.cluster, 'server', p_server_id::text, 'placement_pick', v_pick.reason);

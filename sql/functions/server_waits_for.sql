@@ -53,7 +53,9 @@ begin
         else format('its exit, reported by %s%s', v_where,
           case when v_command.attempts > 1 then format(', told %s times', v_command.attempts) else '' end) end;
     when 'failed' then
-      return format('being asked for again: SELECT server_request(%L, %L, %L)', v_server.kind, v_server.key, v_server.cluster);
+      return case when v_server.fleet is null
+        then format('being asked for again: SELECT server_request(%L, %L, %L)', v_server.kind, v_server.key, v_server.cluster)
+        else format('its fleet to go on: SELECT fleet_resume(%L, %L)', v_server.fleet, v_server.cluster) end;
     when 'ready' then
       if v_agent.drain_at is null then
         return null;

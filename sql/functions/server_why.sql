@@ -44,7 +44,7 @@ begin
     when v_server.server_id is null then format('now: %s since %s; its row is deleted', coalesce(v_last.to_state, 'ended'), to_char(v_last.recorded_at, 'YYYY-MM-DD HH24:MI:SS'))
     else format('now: %s %s is %s since %s: %s; waits for %s', v_server.kind, v_server.key, v_server.state,
       to_char(v_server.state_at, 'YYYY-MM-DD HH24:MI:SS'), v_server.reason, coalesce(orrery.server_waits_for(p_server_id),
-        case when v_server.state = 'stopped' then format('nothing; to have it again: SELECT server_request(%L, %L, %L)', v_server.kind, v_server.key, v_server.cluster)
+        case when v_server.state = 'stopped' and v_server.fleet is null then format('nothing; to have it again: SELECT server_request(%L, %L, %L)', v_server.kind, v_server.key, v_server.cluster)
           else 'nothing' end)) end;
   return next;
 end

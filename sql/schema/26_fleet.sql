@@ -33,7 +33,7 @@ comment on column orrery.fleet.surge is 'So many above size while servers of an 
 comment on column orrery.fleet.unavailable_max is 'So many of size need not be ready while servers of an earlier version are replaced.';
 comment on column orrery.fleet.size is 'What the policy said last, within size_min and size_max.';
 comment on column orrery.fleet.over_since is 'Since when there are too many; null: there are not.';
-comment on column orrery.fleet.fault is 'How the policy failed; it is asked again policy_retry_ms later, and size stays until then; null: it did not.';
+comment on column orrery.fleet.fault is 'How the policy failed; it is asked again policy_retry_ms later, and size stays until then, within its bounds; null: it did not.';
 comment on column orrery.fleet.fault_at is 'When it failed last; null: it did not.';
 comment on column orrery.fleet.paused is 'Why replacement stands still, until fleet_resume or another version of the kind; null: it goes on.';
 comment on column orrery.fleet.paused_version is 'Version of the kind that failed; null: not paused.';

@@ -6,7 +6,7 @@ create or replace view orrery.agent_status as
     round((b.cpu * 100)::numeric, 1) as cpu_percent,
     b.memory_used_bytes, a.memory_bytes,
     (select count(*) from orrery.server s where s.agent_id = a.agent_id and s.state in ('starting', 'ready', 'stopping')) as servers,
-    format('%s of %s', (select count(*) from orrery.port p where p.agent_id = a.agent_id and p.server_id is not null and p.port between a.port_min and a.port_max),
+    format('%s of %s', (select count(distinct p.port) from orrery.port p where p.agent_id = a.agent_id and p.server_id is not null and p.port between a.port_min and a.port_max),
       a.port_max - a.port_min + 1) as ports,
     a.public_address, a.private_address,
     case when orrery.login_cluster() = '*' then a.clusters else array[orrery.login_cluster()] end as clusters, a.version, a.reason,

@@ -74,6 +74,9 @@ SNAPSHOT = {
     "12 a server has one allocation that is not shared": """
         select server_id, array_agg(allocation_id) from orrery.allocation
         where state in ('allocated', 'confirmed') and selector -> 'shared' is distinct from 'true' group by server_id having count(*) > 1""",
+    "12 who has a server alone shares it with nobody": """
+        select server_id, array_agg(allocation_id) from orrery.allocation where state in ('allocated', 'confirmed')
+        group by server_id having count(*) > 1 and bool_or(selector -> 'shared' is distinct from 'true')""",
     "12 a request has one allocation": """
         select cluster, request, array_agg(allocation_id) from orrery.allocation group by 1, 2 having count(*) > 1""",
     "12 a server has as many allocations as it says": """

@@ -370,6 +370,26 @@ def ready_while_a_login_waits(database):
         "select count(*) from orrery.command where server_id = %s and payload ->> 'tell' = 'ready'", world.servers["login"][0]) == 1)
 
 
+def fleets_that_are_looked_at(database):
+    """A what-if of a policy holds nobody up; a fleet that is dropped while a server of it is busy leaves none running."""
+    world = World(database, "looked")
+    database.sql("select orrery.server_kind_set('arena', '{\"command\":\"arena\"}', 'looked')", user="dba")
+    database.sql("select orrery.fleet_set('f', '{\"kind\":\"arena\",\"policy_args\":{\"size\":2}}', 'looked')", user="dba")
+    database.sql("select orrery.tick_fleets()")
+    database.sql("select orrery.tick_servers()")
+    world.carry_out()
+    with contextlib.closing(database.connect("dba")) as tries:
+        tries.cursor().execute("select * from orrery.fleet_try('f', null, null, 'looked')")
+        report = Call(database, "postgres", "select cluster from orrery.cluster where cluster = 'looked' for no key update nowait")
+        check("who tries a policy, and thinks about the answer, locks nothing", report.end() is None, str(report.code))
+        tries.rollback()
+    with held(database, "select from orrery.server where cluster = 'looked' and key = 'f-1' and state = 'ready' for no key update"):
+        drop = Call(database, "dba", "select orrery.fleet_drop('f', 'looked')")
+        check("who drops a fleet waits for a server of it that is busy", drop.waits(database))
+    check("and stops it", drop.end() is None and drop.value == 2, f"{drop.code} {drop.value}")
+    check("none goes on", database.sql("select key from orrery.server where cluster = 'looked' and kind = 'arena' and state = 'ready'") == [])
+
+
 def main():
     database = Database()
     database.login("agents", "orrery_agent", "*")
@@ -384,6 +404,7 @@ def main():
     nobody_holds_up_the_judgement(database)
     who_stands_in_the_way(database)
     allocations_that_meet(database)
+    fleets_that_are_looked_at(database)
     finish()
 
 

@@ -14,6 +14,7 @@ select is(orrery.server_counted(:id, :epoch - 1, '{"players":{"count":9}}'), nul
 select is(pg_temp.said(:id), '{"rooms": {"count": 0, "capacity": 2}, "players": {"count": 3, "capacity": 16}} {"map": "dm1"}', 'and changes nothing');
 select is(orrery.server_counted(:id, :epoch, '{}'), null, 'nothing said');
 select isnt(orrery.server_counted(:id, :epoch, c::jsonb), null, coalesce(c, 'null')) from (values ('[]'), (null), ('{"players":1}'), ('{"players":{"count":-1}}')) v (c);
+select isnt(orrery.server_counted(:id, :epoch, (select jsonb_object_agg('c' || n, '{"count":1}'::jsonb) from generate_series(1, 15) n)), null, 'too many, with those of before');
 select matches(orrery.server_counted(:id, :epoch, '{}', '{"map":1}'), 'Label map=1 is none', 'labels that are none');
 select is(pg_temp.said(:id), '{"rooms": {"count": 0, "capacity": 2}, "players": {"count": 3, "capacity": 16}} {"map": "dm1"}', 'nothing changes');
 select * from finish();

@@ -40,5 +40,7 @@ select matches(pg_temp.waits(:'id'), '^its exit, reported by agent agent-t$', 't
 select is((select waits_for from orrery.server_status where server_id = :id), pg_temp.waits(:'id'), 'the view shows it');
 update orrery.server set state = 'failed', rule = 'test', reason = 'test' where server_id = :login;
 select matches(pg_temp.waits(:'login'), '^being asked for again: SELECT server_request\(''login'', ''main'', ''t''\)$', 'failed');
+update orrery.server set fleet = 'f' where server_id = :login;
+select is(pg_temp.waits(:'login'), 'its fleet to go on: SELECT fleet_resume(''f'', ''t'')', 'or its fleet''s replacement');
 select * from finish();
 rollback;
