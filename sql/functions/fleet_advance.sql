@@ -40,8 +40,10 @@ begin
     v_size := coalesce(v_asked.size, least(greatest(v_fleet.size, v_fleet.size_min), v_fleet.size_max));
     if v_asked.fault is not null then
       perform orrery.tick_failed('fleet', p_fleet, p_cluster, 'OR003', v_asked.fault, jsonb_build_object('size', v_size));
-    elsif v_size <> v_fleet.size then
-      perform orrery.event_add(p_cluster, 'fleet', p_fleet, 'fleet_advance', format('size %s, was %s: %s', v_size, v_fleet.size, v_fleet.policy));
+    end if;
+    if v_size <> v_fleet.size then
+      perform orrery.event_add(p_cluster, 'fleet', p_fleet, 'fleet_advance', format('size %s, was %s: %s', v_size, v_fleet.size,
+        case when v_asked.fault is null then v_fleet.policy else 'its bounds' end));
     end if;
     if (v_asked.fault, v_size) is distinct from (v_fleet.fault, v_fleet.size) or v_asked.fault is not null then
       update orrery.fleet f

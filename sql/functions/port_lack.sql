@@ -23,7 +23,9 @@ begin
         - (select count(*) from orrery.port t where t.agent_id = p_agent.agent_id and t.protocol = v_port.protocol and t.server_id is not null
             and t.port between p_agent.port_min and p_agent.port_max)
         - (select count(*) from orrery.port t where t.agent_id = p_agent.agent_id and t.protocol = v_port.protocol and t.server_id is null
-            and t.freed_at > v_rested and t.port between p_agent.port_min and p_agent.port_max);
+            and t.freed_at > v_rested and t.port between p_agent.port_min and p_agent.port_max
+            -- a fixed one needs no rest, and is not left for the others already
+            and (v_port.fixed = 0 or t.port not between p_kind.public_port and p_kind.public_port + v_port.fixed - 1));
       if v_free < v_port.total then
         return case when v_port.total = 1 or v_free <= 0 then 'has no port left' else format('has %s of %s %s ports left', v_free, v_port.total, v_port.protocol) end;
       elsif v_port.widest > 1 and orrery.port_find(p_agent, v_port.protocol, v_port.widest) is null then

@@ -17,6 +17,7 @@ select is(pg_temp.lack(:agent, '[{"name":"a"},{"name":"b","count":5}]', 21000), 
 insert into orrery.port (agent_id, protocol, port, cluster, server_id, name, taken_at, freed_at)
 values (:agent, 'udp', 21002, 't', null, 'public', now(), now());
 select is(pg_temp.lack(:agent, '[{"name":"a","count":3}]'), 'has no 3 udp ports in a row left', 'one that rests is in the way');
+select is(pg_temp.lack(:agent, '[{"name":"a"},{"name":"b"},{"name":"c"},{"name":"d"},{"name":"e"}]', 21002), null, 'a fixed one is in nobody''s way while it rests');
 update orrery.port set freed_at = now() - interval '1 hour' where agent_id = :agent;
 select is(pg_temp.lack(:agent, '[{"name":"a","count":3}]'), null, 'until it has rested');
 select * from finish();

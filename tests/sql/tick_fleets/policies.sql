@@ -2,32 +2,7 @@
 begin;
 set local client_min_messages = error;
 select no_plan();
-delete from orrery.agent_heartbeat;
-delete from orrery.port;
-update orrery.agent set clusters = '{}';
-select orrery_test.cluster_running('t');
-select orrery_test.agent_up('a', '{"port_min":21000,"port_max":22999,"cpus":64}') is not null as up \gset
-select orrery.server_kind_set('arena', '{"command":"arena","cpu_millis":1,"memory_bytes":1,"start_attempts_max":3}', 't');
-create function pg_temp.tick() returns void language plpgsql as $$
-begin
-  perform orrery.tick_fleets();
-  perform orrery.tick_servers();
-end
-$$;
--- servers by state, and those of them that are ready and of the newest version
-create function pg_temp.there(p_fleet text default 'f') returns text language sql as $$
-  select coalesce(string_agg(format('%s %s', n, state), ', ' order by state), 'none') from (
-    select s.state, count(*) as n from orrery.server s where s.cluster = 't' and s.fleet = p_fleet and s.state <> 'stopped' group by 1) c
-$$;
-create function pg_temp.all_ready() returns void language sql as $$
-  update orrery.server s set state = 'ready', rule = 'test' where s.cluster = 't' and s.state = 'starting'
-$$;
-create function pg_temp.all_gone() returns void language plpgsql as $$
-begin
-  perform orrery.server_exited(s.server_id, s.epoch, 'agent_report', 'exit status 0') from orrery.server s where s.cluster = 't' and s.state = 'stopping';
-end
-$$;
-
+select orrery_test.arenas_up();
 create schema game;
 create role game_owner;
 grant usage on schema game to orrery_owner;
@@ -41,32 +16,32 @@ select orrery.setting_set('policy_retry_ms', 100);
 create function pg_temp.fault() returns text language sql as $$ select f.size || ' ' || coalesce(f.fault, 'none') from orrery.fleet f where f.fleet = 'f' $$;
 select orrery.fleet_set('f', '{"kind":"arena","policy":"game.want","policy_args":{"n":2}}', 't');
 select orrery.fleet_set('z', '{"kind":"arena","policy_args":{"size":1}}', 't');
-select pg_temp.tick();
+select orrery_test.fleets_tick();
 select is(pg_temp.fault(), '2 none', 'a game''s policy');
 create function pg_temp.fault_with(p_args text) returns text language plpgsql as $$
 begin
   perform orrery.fleet_set('f', format('{"policy_args":%s}', p_args)::jsonb, 't');
-  perform pg_temp.tick();
+  perform orrery_test.fleets_tick();
   return pg_temp.fault();
 end
 $$;
 select matches(pg_temp.fault_with(args), '^2 policy game.want ' || fault, args)
 from (values ('{}', 'answered null'), ('{"n":-1}', 'answered -1'), ('{"n":"x"}', 'failed: invalid input'), ('{"n":1e30}', 'failed: ')) v (args, fault);
-select is(pg_temp.there('f') || '; ' || pg_temp.there('z'), '2 starting; 1 starting', 'nothing is stopped, and others go on');
+select is(orrery_test.fleet_there('f') || '; ' || orrery_test.fleet_there('z'), '2 starting; 1 starting', 'nothing is stopped, and others go on');
 select matches(fault, 'answered|failed', 'the first is an event') from (
   select reason as fault from orrery.event where noun = 'fleet' and noun_id = 'f' and rule = 'tick_failed' order by event_id limit 1) e;
 select orrery.fleet_set('f', '{"policy":"game.writes"}', 't');
-select pg_temp.tick();
+select orrery_test.fleets_tick();
 select matches(pg_temp.fault(), '^2 policy game.writes failed: ', 'a policy writes nothing');
 drop function game.writes(jsonb);
 update orrery.fleet set fault_at = fault_at - interval '1 minute';
-select pg_temp.tick();
+select orrery_test.fleets_tick();
 select matches(pg_temp.fault(), '^2 policy game.writes failed: ', 'one that is gone');
 select orrery.fleet_set('f', '{"size_max":1}', 't');
-select pg_temp.tick();
+select orrery_test.fleets_tick();
 select matches(pg_temp.fault(), '^1 policy game.writes failed: ', 'bounds hold all the same');
 select orrery.fleet_set('f', '{"policy":"game.want","policy_args":{"n":3},"size_max":9}', 't');
-select pg_temp.tick();
+select orrery_test.fleets_tick();
 select is(pg_temp.fault(), '3 none', 'asked for anew it is asked at once');
 select * from finish();
 rollback;
