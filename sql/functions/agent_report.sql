@@ -1,7 +1,7 @@
 -- agent_report: what became of commands and servers, in order. Said twice it changes nothing; stale entries are ignored,
 -- with an event. A stop that is acknowledged while its server is not reported exited has the agent asked what it runs. Words of
 -- a process are cut, and their control characters made blanks, since DBAs are shown them.
--- Writes: command, agent, agent_heartbeat, event; what server_ready and server_exited write.
+-- Writes: command, agent, agent_heartbeat, event; what server_ready, server_exited and server_counted write.
 -- Locks: cluster, agent, placement, server, then theirs.
 -- Errors: OR001 unknown agent, OR003 malformed, OR004 wrong token, OR010 not this login's.   Called by: src/pg/control_api.
 create or replace function orrery.agent_report(p_agent_id bigint, p_token text, p_reports jsonb) returns void
@@ -41,9 +41,14 @@ begin
     perform orrery.servers_lock((
       select array_agg(s.server_id) from orrery.server s
       where s.agent_id = p_agent_id and s.server_id in (
-        select r.server_id from jsonb_to_recordset(p_reports) as r(server_id bigint)
+        select r.server_id from jsonb_to_recordset(p_reports) as r(server_id bigint, state text) where r.state is not null
         union all
         select d.server_id from jsonb_to_recordset(p_reports) as r(command_id bigint) join orrery.command d on d.command_id = r.command_id and d.verb <> 'tell')));
+    -- without its cluster's lock a placement is not locked: who gives a server back goes on from the server to it
+    perform from orrery.server s
+    where s.agent_id = p_agent_id and s.server_id in (
+      select r.server_id from jsonb_to_recordset(p_reports) as r(server_id bigint, state text) where r.state is null)
+    order by s.server_id for no key update;
     v_gone := (
       select array_agg(s.server_id) from jsonb_to_recordset(p_reports) as r(server_id bigint, epoch bigint, state text)
       join orrery.server s on s.server_id = r.server_id and s.epoch = r.epoch and s.agent_id = p_agent_id where r.state = 'exited');
