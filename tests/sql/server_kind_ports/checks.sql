@@ -24,7 +24,7 @@ select is(pg_temp.set_to(s::jsonb), case when fine then null else 'OR003' end, s
   ('{"env":{"KEY":"{key}"}}', true), ('{"env":{"KEY":"{nothing}"}}', false),
   ('{"ports":[],"args":[],"env":{},"ready_by":"port"}', false), ('{"ports":[],"args":[],"public_port":7777}', false), ('{"ready_by":"output"}', false),
   ('{"ports":[{"name":"game","count":6}],"args":[],"public_port":65530}', true), ('{"ports":[{"name":"game","count":7}],"args":[],"public_port":65530}', false),
-  ('{"public_port":2147483647}', false), ('{"public_port":null}', true),
+  ('{"public_port":2147483647}', false), ('{"ports":[{"name":"game"}],"public_port":null}', true),
   ('{"ready_by":"output","ready_pattern":"^up"}', true), ('{"ready_by":"notify","ready_pattern":null}', true), ('{"ready_by":"soon"}', false),
   ('{"stop_signal":"INT"}', true), ('{"stop_signal":"KILL"}', false), ('{"agent_labels":{"region":"eu"}}', true), ('{"agent_labels":{"region":1}}', false),
   ('{"agent_labels":[]}', false), ('{"agent_labels":null}', false), ('{"apart":"agent"}', true), ('{"apart":"rack 1"}', false), ('{"apart":null}', true),
