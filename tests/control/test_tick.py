@@ -212,6 +212,32 @@ def policy_hangs(database, watcher, loops):
     database.sql("select orrery.fleet_drop('calm', 't')")
 
 
+def placement_hangs(database, watcher, loops):
+    """Catches a kind's placement policy that loops for ever and takes the tick, or what else it decides, with it."""
+    database.sql("""
+        insert into games.policy_hangs values (now());
+        create function games.place(p_kind jsonb, p_room jsonb) returns float8 language plpgsql stable security definer as $$
+        begin
+          while exists (select from games.policy_hangs) loop null; end loop;
+          return 0;
+        end $$;
+        alter function games.place(jsonb, jsonb) owner to games;
+        grant execute on function games.place(jsonb, jsonb) to orrery_owner;
+        select orrery.server_kind_set('placed', '{"command":"true","placement_function":"games.place"}', 't');""")
+    errors = [list(loop.errors) for loop in loops]
+    database.sql("select orrery.fleet_set('placed', '{\"kind\":\"placed\",\"policy_args\":{\"size\":1}}', 't')")
+    found = "select coalesce(string_agg(state || ': ' || reason, ' '), '') from orrery.server where fleet = 'placed'"
+    check("a placement policy that loops for ever is cancelled, and its server says so", wait_until(
+        "the end of it", lambda: "cancelled" in watcher.value(found), 4 * STEP_MS_MAX / 1000 + 5), watcher.value(found))
+    database.sql("select orrery.setting_set('policy_retry_ms', 600000), orrery.timer_schedule('note', 'beside', orrery.clock(), '{}', 't')")
+    check("what else is due is decided", wait_until("a timer", lambda: watcher.value("select count(*) from games.fired where key = 'beside'") == 1, 3 * STEP_MS_MAX / 1000))
+    database.sql("truncate games.policy_hangs")
+    database.sql("update orrery.server set try_at = orrery.clock() where fleet = 'placed' and state = 'requested'")
+    check("asked again it places", wait_until("its place", lambda: watcher.value(found).startswith("starting"), 5), watcher.value(found))
+    check("no loop died of it either", [loop.errors for loop in loops] == errors, str([loop.errors for loop in loops]))
+    database.sql("select orrery.fleet_drop('placed', 't')")
+
+
 def two_at_once(database, watcher):
     """The lease is taken away from whoever holds it, all the time: both tick."""
     database.sql("truncate games.fired")
@@ -321,6 +347,7 @@ def main():
     takes_over(database, watcher)
     hangs(database, watcher, loops, agents)
     policy_hangs(database, watcher, loops)
+    placement_hangs(database, watcher, loops)
     two_at_once(database, watcher)
     for agent in agents:
         beat(database, agent)
