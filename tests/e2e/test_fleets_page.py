@@ -2,8 +2,13 @@
 """Every example of docs/fleets.md is run as it stands: catches a page that promises what does not work. Each kind is the same by SQL and
 by TOML, its servers start, and a policy is tried in a transaction that is rolled back, then installed and obeyed."""
 
+import contextlib
+import json
 import os
 import re
+import socket
+import subprocess
+import tempfile
 
 import psycopg2
 
@@ -39,6 +44,21 @@ def functions():
     return stack.owner("select count(*)::int as n from pg_proc where pronamespace = to_regnamespace('game')")[0]["n"]
 
 
+def told_by(script):
+    """What a shell script says to its NOTIFY_SOCKET first."""
+    with tempfile.TemporaryDirectory() as folder, socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as notified:
+        notified.bind(f"{folder}/notify")
+        notified.settimeout(10)
+        with subprocess.Popen(["sh", "-c", script], env={**os.environ, "NOTIFY_SOCKET": f"{folder}/notify"}) as shell:
+            said = notified.recv(4096).decode().strip()
+            while shell.poll() is None:
+                # it waits until what it said is taken
+                with contextlib.suppress(TimeoutError):
+                    notified.settimeout(0.1)
+                    notified.recv(4096)
+        return said
+
+
 tried = {}
 for number, (what, text) in enumerate(BLOCKS):
     title = " ".join(text.split())[:70]
@@ -54,6 +74,9 @@ for number, (what, text) in enumerate(BLOCKS):
                 continue
             stack.request(name)
             check(f"a server of kind {name} is ready", bool(stack.ready(name)), str(stack.row(name)))
+    elif what == "sh":
+        said = told_by(text)
+        check("a server that says what it counts is heard", json.loads(said.removeprefix("X_ORRERY_COUNTERS=")) == {"players": {"count": 3}}, said)
     elif what == "sql superuser":
         run(text.replace("TO ann", "TO dba"), "postgres")
     elif what.startswith("sql install="):
