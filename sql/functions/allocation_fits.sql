@@ -1,6 +1,6 @@
 -- allocation_fits: could a server that is free be given for a selector?
 -- Writes: nothing.   Locks: none.   Errors: none.
--- Called by: server_allocate, allocation_serve.
+-- Called by: allocation_serve.
 create or replace function orrery.allocation_fits(p_server orrery.server, p_selector jsonb) returns boolean
 language plpgsql stable
 set search_path = pg_catalog, pg_temp

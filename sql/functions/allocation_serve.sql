@@ -1,7 +1,7 @@
 -- allocation_serve: a server that has become free goes to the first who waits for such a one.
 -- p_server: as it is now.   True when somebody has got it.
--- Writes: what allocation_take writes.   Locks: allocation (not waited for); the caller holds those of cluster and server.
--- Errors: none.   Called by: server_ready, allocation_end.
+-- Writes: what allocation_take writes.   Locks: allocation (not waited for); the caller holds the server's.
+-- Errors: none.   Called by: server_ready, allocation_end, server_allocate.
 create or replace function orrery.allocation_serve(p_server orrery.server) returns boolean
 language plpgsql
 set search_path = pg_catalog, pg_temp

@@ -64,14 +64,15 @@ begin
     v_new.cluster := v_cluster;
     v_new.request := p_request;
     v_new.selector := p_selector;
-    -- those that wait come first, as far as what there is fits them
+    -- those that wait come first, as far as what there is fits them; who holds some already waits for no other
     if v_look.others_wait then
       v_free := orrery.allocation_find(v_cluster, p_selector, true);
+      while orrery.allocation_serve(v_free) loop
+        v_free := orrery.allocation_find(v_cluster, p_selector, false);
+      end loop;
     end if;
-    if v_free.server_id is null or v_free.allocations > 0 or not exists (
-        select from orrery.allocation a
-        where a.cluster = v_cluster and a.state = 'waiting' and orrery.allocation_fits(v_free, a.selector)) then
-      v_new := orrery.allocation_take(v_new);
+    if v_free.server_id is not null or not v_look.others_wait then
+      v_new := orrery.allocation_take(v_new, v_free);
     end if;
     if v_new.allocation_id is null and v_new.cluster is not null then
       -- by the same key it may have been allocated while this waited for a server

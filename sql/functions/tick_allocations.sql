@@ -21,7 +21,8 @@ begin
   loop
     perform from orrery.cluster c where c.cluster = v_allocation.cluster for no key update skip locked;
     continue when not found;
-    select * into v_server from orrery.server s where s.server_id = v_allocation.server_id for no key update;
+    select * into v_server from orrery.server s where s.server_id = v_allocation.server_id for no key update skip locked;
+    continue when not found and v_allocation.server_id is not null;
     select * into v_allocation from orrery.allocation a where a.allocation_id = v_allocation.allocation_id for no key update skip locked;
     continue when not found;
     if v_allocation.state = 'waiting' then

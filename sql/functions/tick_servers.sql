@@ -33,7 +33,7 @@ begin
           order by s.server_id for no key update skip locked
         )
         update orrery.server s
-        set try_at = v_now + make_interval(secs => orrery.setting('place_retry_ms')::float8 / 1000), reason = f.reason
+        set try_at = f.try_at, reason = f.reason
         from waiting w, orrery.server f where s.server_id = w.server_id and f.server_id = v_full.server_id;
       end if;
     end loop;

@@ -347,6 +347,29 @@ def allocations_that_meet(database):
     check("who waits is served when it is let go", database.value("select state from orrery.allocation where request = 'waits'") == "allocated")
 
 
+def shared_while_another_wants_it_alone(database):
+    """Who shares a server asks while it is given back and taken by one who wants it alone."""
+    world = World(database, "shared")
+    database.sql("select orrery.server_kind_set('arena', '{\"command\":\"arena\"}', 'shared')", user="dba")
+    database.sql("select orrery.fleet_set('f', '{\"kind\":\"arena\",\"policy_args\":{\"size\":1}}', 'shared')", user="dba")
+    database.sql("select orrery.tick_fleets()")
+    database.sql("select orrery.tick_servers()")
+    world.carry_out()
+    ask = "select orrery.server_allocate(%s, %s, 0, 'shared') ->> 'status'"
+    shared = '{"fleet":"f","shared":true}'
+    check("one shares", database.value(ask, "before", shared, user="dba") == "ready")
+    with contextlib.closing(database.connect("dba")) as alone:
+        cursor = alone.cursor()
+        cursor.execute("select orrery.allocation_release('before', true, 'shared')")
+        cursor.execute(ask, ("alone", '{"fleet":"f"}'))
+        check("another has it alone", cursor.fetchone()[0] == "ready")
+        after = Call(database, "dba", ask, "after", shared)
+        check("who would share it too waits", after.waits(database))
+        alone.commit()
+    check("and is told that there is none", after.end() is None and after.value == "none", f"{after.value} {after.code}")
+    check("one has it", database.value("select count(*) from orrery.allocation where cluster = 'shared' and state = 'allocated'") == 1)
+
+
 def ready_while_a_login_waits(database):
     """A server becomes ready while a player who needs it is about to wait for it."""
     world = World(database, "awaited")
@@ -416,6 +439,7 @@ def main():
     nobody_holds_up_the_judgement(database)
     who_stands_in_the_way(database)
     allocations_that_meet(database)
+    shared_while_another_wants_it_alone(database)
     fleets_that_are_looked_at(database)
     finish()
 

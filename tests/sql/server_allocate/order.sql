@@ -13,5 +13,11 @@ select is(orrery_test.allocate('3'), 'none', 'whom the last one fits gets it fir
 select is(orrery_test.allocate('4', '{}', 60000), 'waiting', 'and who waits comes after him');
 select orrery.tick_allocations();
 select is(orrery_test.allocation_state('before') || ' ' || orrery_test.allocation_state('4'), 'allocated waiting', 'in the order of asking');
+select orrery.allocation_release('1', true, 't'), orrery.allocation_release('2', true, 't'), orrery.allocation_release('before', true, 't');
+select is(orrery_test.allocation_state('4'), 'allocated', 'one that is given back goes to who waits');
+insert into orrery.allocation (cluster, request, selector, state, rule, state_at, asked_at, wait_until)
+values ('t', 'early', '{"kind":"arena"}', 'waiting', 'test', orrery.clock(), orrery.clock(), orrery.clock() + interval '1 min');
+select alike(orrery_test.allocate('5'), 'ready f-%', 'where there are two free, who asks is given one');
+select is(orrery_test.allocation_state('early'), 'allocated', 'and who waits has the other');
 select * from finish();
 rollback;
