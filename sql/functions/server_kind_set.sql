@@ -1,7 +1,7 @@
 -- server_kind_set: say what can be started in a cluster; columns of server_kind that p_spec leaves out keep what they
 -- have, or their default. What changes nothing is no new version.
 -- p_spec: {"role","command","args":[],"env":{},"idle_stop_ms":…,"limits":{},"world_function":"schema.function",…}
--- Writes: server_kind, event.   Locks: server_kind.
+-- Writes: server_kind, event.   Locks: cluster, so that of two at once none undoes the other and each is a version.
 -- Errors: OR003 null, a value that does not fit; those of server_kind_with and cluster_resolve.
 -- Called by: cluster_create; games' hook cluster_created; DBA, CLI.
 create or replace function orrery.server_kind_set(p_kind text, p_spec jsonb, p_cluster text default null) returns void
@@ -19,7 +19,8 @@ begin
     perform orrery.fail('OR003', 'a kind needs a name and a specification', format('Got %L, %L.', p_kind, p_spec),
       'SELECT server_kind_set(''grid'', ''{"role":"zone","command":"orrery-sessiond"}'');');
   end if;
-  select * into v_old from orrery.server_kind k where k.cluster = v_cluster and k.kind = p_kind for no key update;
+  perform from orrery.cluster c where c.cluster = v_cluster for no key update;
+  select * into v_old from orrery.server_kind k where k.cluster = v_cluster and k.kind = p_kind;
   v_kind := v_old;
   v_kind.cluster := v_cluster;
   v_kind.kind := p_kind;
