@@ -1,7 +1,7 @@
 -- servers_lock: lock placements and servers of a set, in key order, before the first session of any of them is locked:
 -- a hand-off locks its target and then the session, so who goes through several servers must hold them all first.
 -- Writes: nothing.   Locks: placement, server; the caller holds the clusters'.
--- Errors: none.      Called by: agent_report, agent_inventory_compare, agent_fence, tick_agents.
+-- Errors: none.      Called by: agent_report, agent_inventory_compare, agent_fence, fleet_drop, tick_agents.
 create or replace function orrery.servers_lock(p_servers bigint[]) returns void
 language plpgsql
 set search_path = pg_catalog, pg_temp
