@@ -2,7 +2,8 @@
 -- servers of an earlier version of the kind, surge above the size and unavailable_max below it at most. Replacement pauses when a
 -- server of the new version fails to start again and again. Failed servers count as there, so that a kind which fails is not
 -- started for ever. At most fleet_step_max are started or stopped at once.
--- Writes: fleet, event; what fleet_grow and fleet_shrink write.   Locks: cluster (not waited for), fleet, placement, server.
+-- Writes: fleet, event; what fleet_grow and fleet_shrink write.   Locks: cluster and fleet (not waited for: the
+-- tick holds servers of other fleets by then), placement, server.
 -- Errors: none.   Called by: tick_fleets.
 create or replace function orrery.fleet_advance(p_cluster text, p_fleet text) returns void
 language plpgsql
@@ -27,7 +28,7 @@ begin
   if not found then
     return;
   end if;
-  select * into v_fleet from orrery.fleet f where f.cluster = p_cluster and f.fleet = p_fleet for no key update;
+  select * into v_fleet from orrery.fleet f where f.cluster = p_cluster and f.fleet = p_fleet for no key update skip locked;
   if not found then
     return;
   end if;

@@ -1,6 +1,7 @@
 -- tick_allocations: give free servers to those that wait, in the order of asking; end waits whose time is over; take back what was not
 -- confirmed. A server that is taken back is used again only when it told of nobody on it.
--- Writes: what allocation_take and allocation_end write.   Locks: cluster (not waited for), server, allocation, placement.
+-- Writes: what allocation_take and allocation_end write.   Locks: cluster, server, allocation, placement.
+-- Waits for none of them: what is busy is done by the next tick.
 -- Errors: none.   Called by: tick_step
 create or replace function orrery.tick_allocations() returns void
 language plpgsql
