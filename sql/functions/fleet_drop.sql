@@ -1,5 +1,4 @@
--- fleet_drop: give up a fleet. Its servers that nobody has stop; those that somebody has go on until they are released. It waits for who
--- is just being given one, or just counts: a server that is passed over now would belong to nobody, and never stop.
+-- fleet_drop: give up a fleet. Its servers that nobody has stop; those that somebody has go on until they are released.
 -- Returns how many stop.
 -- Writes: fleet, server.fleet, event; what fleet_shrink writes.   Locks: cluster, fleet, placement, server.
 -- Errors: OR001 unknown; those of cluster_resolve.   Called by: DBA, CLI.
@@ -12,6 +11,7 @@ declare
   v_busy    bigint[];
   v_stopped bigint;
 begin
+  -- by number, and before the first is stopped: an allocation that waits for one may hold another
   perform orrery.servers_lock(array(select s.server_id from orrery.server s where s.cluster = v_fleet.cluster and s.fleet = p_fleet));
   v_stopped := orrery.fleet_shrink(v_fleet, 1000000, false, format('fleet %s is dropped', p_fleet));
   perform orrery.server_stop_now(s.server_id, format('fleet %s is dropped', p_fleet), 'fleet_drop')

@@ -425,6 +425,23 @@ def fleets_that_are_looked_at(database):
     check("none goes on", database.sql("select key from orrery.server where cluster = 'looked' and kind = 'arena' and state = 'ready'") == [])
 
 
+def a_kind_set_twice_at_once(database):
+    """Two DBAs change two members of a kind: both are changed, and each change is a version, so that no server is taken for newer than it is."""
+    database.sql("select orrery.cluster_create('twice')", user="dba")
+    for kind in ("old", "new"):
+        if kind == "old":
+            database.sql("select orrery.server_kind_set('old', '{\"command\":\"x\"}', 'twice')", user="dba")
+        call = "select orrery.server_kind_set(%s, %s, 'twice')::text"
+        with contextlib.closing(database.connect("dba")) as first:
+            first.cursor().execute(call, (kind, '{"command":"x","cpu_millis":7}'))
+            second = Call(database, "dba", call, kind, '{"command":"x","memory_bytes":9}')
+            check(f"of the {kind} kind who comes second waits", second.waits(database))
+            first.commit()
+        check("and goes on", second.end() is None, str(second.code))
+        row = database.sql("select cpu_millis, memory_bytes, version from orrery.server_kind where cluster = 'twice' and kind = %s", kind)[0]
+        check("none undoes the other, and each is a version", (row["cpu_millis"], row["memory_bytes"], row["version"]) == (7, 9, 3 if kind == "old" else 2), str(row))
+
+
 def main():
     database = Database()
     database.login("agents", "orrery_agent", "*")
@@ -441,6 +458,7 @@ def main():
     allocations_that_meet(database)
     shared_while_another_wants_it_alone(database)
     fleets_that_are_looked_at(database)
+    a_kind_set_twice_at_once(database)
     finish()
 
 
