@@ -1,7 +1,8 @@
 #!/usr/bin/python3
-"""Lock order (CONTRIBUTING.md: cluster, agent, placement, server, session; sets by key), pair by pair: two functions run against
-each other on the same few rows, each on two connections, while agents carry out what is decided and loops tick. No
-deadlock (40P01), no error that is not meant, and nobody waits longer than WAIT_S_MAX.
+"""Lock order (CONTRIBUTING.md: cluster, fleet, agent, placement, server, allocation, session; sets by key), pair by pair: two
+functions run against each other on the same few rows, each on two connections, while agents carry out what is decided and loops
+tick. No deadlock (40P01), no error that is not meant, and nobody waits longer than WAIT_S_MAX. test_lock_turn.py looks at what each
+of those of fleets holds while it waits.
 
     test_lock_order.py [--seconds S] [--seed N] [--pair A,B]
 """
@@ -12,6 +13,7 @@ import contextlib
 import itertools
 import json
 import random
+import re
 import threading
 import time
 
@@ -22,6 +24,12 @@ from database import Database, check, finish, machine, say, wait_until
 WAIT_S_MAX = 3.0
 LIVE = "state in ('starting', 'ready', 'stopping')"
 PLACES = ["aldra-1", "aldra-2", "velo-1"]
+FLEETS = ("halls", "mills")
+FLEET = {"kind": "arena", "policy_args": {"size": 2}, "size_max": 4, "cooldown_ms": 0}
+# What the operations on fleets are made of: each must have done something in some pair, and server_allocate have given each answer.
+OF_FLEETS = {"fleet_set", "fleet_try", "fleet_drop", "fleet_resume", "server_kind_set", "placement_explain", "server_allocate", "allocation_confirm",
+             "allocation_release", "server_counters_set"}
+ANSWERS = {"ready", "waiting", "none"}
 
 
 class World:
@@ -31,12 +39,18 @@ class World:
         self.database, self.rng = database, rng
         self.lock = threading.Lock()
         self.agents, self.tokens, self.sessions = {}, {}, collections.deque(maxlen=12)
+        self.requests, self.requested = collections.deque(maxlen=12), itertools.count()
+        self.done, self.answers = collections.Counter(), collections.Counter()
         database.sql("select orrery.cluster_create('t')", user="dba")
         database.login("agents", "orrery_agent", "*")
         database.login("servers", "orrery_session", "t")
         database.sql("select orrery.server_kind_set('grid', '{\"start_attempts_max\":1000,\"idle_stop_ms\":1000}', 't')")
+        database.sql("select orrery.server_kind_set('arena', '{\"command\":\"arena\",\"cpu_millis\":10,\"start_attempts_max\":1000,\"counters\":{\"players\":8}}', 't')")
+        for fleet in FLEETS:
+            database.sql("select orrery.fleet_set(%s, %s, 't')", fleet, json.dumps(FLEET))
         for name, value in (("start_backoff_ms", 10), ("start_backoff_max_ms", 10), ("place_retry_ms", 50), ("lease_ms", 2000),
-                            ("lease_margin_ms", 500), ("login_stale_ms", 1000), ("login_timeout_ms", 1000), ("command_retry_ms", 200)):
+                            ("lease_margin_ms", 500), ("login_stale_ms", 1000), ("login_timeout_ms", 1000), ("command_retry_ms", 200),
+                            ("allocation_confirm_ms", 100), ("policy_retry_ms", 100)):
             database.sql("select orrery.setting_set(%s, %s)", name, value)
         for number in range(8):
             database.sql("select orrery.account_create(%s, '$argon2id$x', 't')", f"p{number}")
@@ -65,14 +79,17 @@ class World:
         wait_until("the cluster", lambda: self.superuser.rows("select orrery.cluster_shutdown_cancel('t')") is None
                    or self.superuser.rows("select orrery.cluster_start('t')") is None
                    or self.superuser.value("select count(*) from orrery.server where kind in ('login', 'chat') and state = 'ready'") == 2, 20, 0.02)
+        for fleet in FLEETS:
+            self.superuser.rows("select orrery.fleet_set(%s, %s, 't')", fleet, json.dumps(FLEET))
+        wait_until("the fleets", lambda: self.superuser.value("select count(*) from orrery.server where fleet is not null and state = 'ready'") >= 3, 20, 0.02)
 
     def agent(self, rng):
         with self.lock:
             return self.agents[rng.choice(list(self.agents))]
 
     def server(self, caller, rng, kind=None):
-        """Arguments `me` of a living server, or None."""
-        rows = caller.rows(f"select server_id, epoch from orrery.server where {LIVE} and (%s is null or kind = %s)", kind, kind, ask=True)
+        """Arguments `me` of a living server, or None; without a kind of one that has players."""
+        rows = caller.rows(f"select server_id, epoch from orrery.server where {LIVE} and (%s is null and fleet is null or kind = %s)", kind, kind, ask=True)
         rows = [row for row in rows if row in self.tokens]
         if not rows:
             return None
@@ -96,7 +113,10 @@ class Caller:
         try:
             cursor = (self.asks if ask else self.connection).cursor()
             cursor.execute(statement, params or None)
-            return cursor.fetchall() if cursor.description else []
+            rows = cursor.fetchall() if cursor.description else []
+            if not ask:
+                self.world.done.update(re.findall(r"orrery\.(\w+)\(", statement)[:1])
+            return rows
         except psycopg2.Error as error:
             if not (error.pgcode or "").startswith("OR"):
                 self.errors.append(f"{error.pgcode} {str(error).strip()}")
@@ -234,14 +254,79 @@ def tick(world, caller, rng):
     """Each step in a transaction of its own, as the loop; agents judged as if it had ticked for long."""
     if rng.random() < 0.2:
         caller.rows("update orrery.agent_heartbeat set beat_at = orrery.clock() - interval '1 minute' where agent_id = %s", world.agent(rng)[0], ask=True)
-    for step in ("identity", "timers", "clusters", "agents", "commands", "servers", "idle", "doorbell", "purge", "note"):
+    for step in ("identity", "timers", "clusters", "agents", "commands", "servers", "fleets", "allocations", "idle", "doorbell", "purge", "note"):
         caller.rows("select orrery.tick_step(%s, orrery.clock() - interval '1 hour')", step)
+
+
+def fleets(world, caller, rng):
+    """Another size or another way to replace; a policy that is tried; replacement goes on, having been paused by the test."""
+    fleet, what = rng.choice(FLEETS), rng.random()
+    if what < 0.5:
+        caller.rows("select orrery.fleet_set(%s, %s, 't')", fleet, json.dumps(
+            {**FLEET, "policy_args": {"size": rng.randrange(5)}, "surge": rng.randrange(2), "unavailable_max": 1}))
+    elif what < 0.7:
+        caller.rows("select * from orrery.fleet_try(%s, 'orrery.fleet_buffer', '{\"buffer\":2}', 't')", fleet)
+    else:
+        caller.rows("update orrery.fleet set paused = 'by the test', paused_version = (select k.version from orrery.server_kind k where k.cluster = 't' and"
+                    " k.kind = 'arena') where cluster = 't' and fleet = %s", fleet, ask=True)
+        caller.rows("select orrery.fleet_resume(%s, 't')", fleet)
+
+
+def drop(world, caller, rng):
+    """A fleet is given up, with whatever is just being done to its servers, and made again."""
+    fleet = rng.choice(FLEETS)
+    caller.rows("select orrery.fleet_drop(%s, 't')", fleet)
+    caller.rows("select orrery.fleet_set(%s, %s, 't')", fleet, json.dumps(FLEET))
+    time.sleep(0.02)
+
+
+def kinds(world, caller, rng):
+    """The kind of the fleets has another version, which replaces their servers; where one would go. Two kinds at once, as from a file."""
+    caller.rows("select * from orrery.placement_explain('arena', 't', '{\"cpu_millis\":20}')")
+    version = json.dumps({"env": {"VERSION": str(rng.randrange(100))}})
+    both = rng.sample(("arena", "grid"), 2)
+    caller.rows("select orrery.server_kind_set(%s, %s, 't'), orrery.server_kind_set(%s, %s, 't')", both[0], version, both[1], version)
+
+
+def allocate(world, caller, rng):
+    """Any of the ways to ask, some twice by one key."""
+    selector = rng.choice(({"fleet": rng.choice(FLEETS)}, {}, {"kind": "arena"}, {"shared": True, "counters": {"players": 2}},
+                           {"counters": {"players": 3}}, {"labels": {"map": "mill"}}))
+    request = world.requests[-1] if world.requests and rng.random() < 0.1 else f"r{next(world.requested)}"
+    answer = caller.value("select orrery.server_allocate(%s, %s, %s, 't')", request, json.dumps(selector), rng.choice((0, 0, 50, 1000)))
+    if answer:
+        world.answers[answer["status"]] += 1
+        world.requests.append(request)
+    else:
+        time.sleep(0.005)
+
+
+def release(world, caller, rng):
+    """Confirms or gives back, to be used again or not, what somebody has or waits for."""
+    request = caller.value("select request from orrery.allocation where state in ('waiting', 'allocated', 'confirmed') order by (state = 'waiting') <> %s, random()"
+                           " limit 1", rng.random() < 0.2, ask=True)
+    if request is None:
+        allocate(world, caller, rng)
+    elif rng.random() < 0.5:
+        caller.rows("select orrery.allocation_confirm(%s, 't')", request)
+    else:
+        caller.rows("select orrery.allocation_release(%s, %s, 't')", request, rng.random() < 0.5)
+
+
+def counters(world, caller, rng):
+    me = world.server(caller, rng, "arena")
+    if not me:
+        time.sleep(0.01)
+        return
+    caller.rows("select orrery.server_counters_set(%s, %s, %s, %s, %s)", *me, json.dumps({"players": {"count": rng.randrange(8)}}),
+                json.dumps({"map": rng.choice(("mill", "quay"))}))
 
 
 OPERATIONS = {"report": ("agents", report), "inventory": ("agents", inventory), "register": ("agents", register),
               "request": ("dba", request), "stop": ("dba", stop), "shutdown": ("dba", shutdown), "restart": ("dba", restart),
               "drain": ("dba", drain), "fence": ("postgres", fence), "login": ("servers", login), "sync": ("servers", sync),
-              "kick": ("dba", kick), "tick": ("orrery_cron", tick)}
+              "kick": ("dba", kick), "tick": ("orrery_cron", tick), "fleets": ("dba", fleets), "drop": ("dba", drop), "kinds": ("dba", kinds),
+              "allocate": ("dba", allocate), "release": ("dba", release), "counters": ("servers", counters)}
 
 
 class Hands(threading.Thread):
@@ -284,7 +369,7 @@ class Ticks(threading.Thread):
 
     def run(self):
         while self.going:
-            for step in ("clusters", "agents", "commands", "servers", "idle"):
+            for step in ("clusters", "agents", "commands", "servers", "fleets", "allocations", "idle"):
                 self.caller.rows("select orrery.tick_step(%s, null)", step)
             time.sleep(0.02)
 
@@ -386,6 +471,9 @@ def main():
     check("no error that is not a refusal", not wrong["error"], f"{wrong['error']} pairs")
     check(f"nobody waited longer than {WAIT_S_MAX:.0f} s", longest[0] < WAIT_S_MAX, f"{longest[0]:.2f} s in {longest[1]}")
     check("each of them did something", all(done[name] > 0 for pair in pairs for name in pair), str(done))
+    if not arguments.pair:
+        say("of fleets: " + ", ".join(f"{name} {world.done[name]}" for name in sorted(OF_FLEETS)) + f"; answers {dict(world.answers)}")
+        check("each verb of fleets did something", all(world.done[name] for name in OF_FLEETS) and ANSWERS <= set(world.answers), f"{world.done} {world.answers}")
     if wrong["deadlock"]:
         lines = database.log.read_text(errors="replace").splitlines()
         first = next(number for number, line in enumerate(lines) if "ERROR:  deadlock detected" in line or "(40P01)" in line)
