@@ -3,12 +3,14 @@
 by line and member, waiting, watching, allocations."""
 
 import json
+import os
 import re
 import signal
 import subprocess
 import time
 
 from harness import Stack, check, finish, unprivileged, wait_until
+from terminal import Terminal
 
 ARENA = """# one kind and a fleet of it
 [kind.arena]
@@ -147,12 +149,46 @@ bad_wait = stack.orrery("fleet", "set", "arenas", "--wait", "-5", check_status=F
 check("a wait that is none", bad_wait.returncode != 0 and "0 to 86400" in bad_wait.stderr, bad_wait.stderr)
 
 # watching
-watching = subprocess.Popen(unprivileged([stack.dir / "bin" / "orrery", "--db", stack.conninfo("dba"), "fleet", "list", "--watch"]),
-                            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd="/")
+piped = {noun: subprocess.Popen(unprivileged([stack.dir / "bin" / "orrery", "--db", stack.conninfo("dba"), noun, "list", "--watch"]),
+                                stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd="/") for noun in ("fleet", "kind", "server")}
 time.sleep(3)
-watching.send_signal(signal.SIGINT)
-seen, errors = watching.communicate(timeout=10)
-check("--watch shows it again and again, as plain lines where there is no terminal", seen.count("arenas") >= 2 and "\033" not in seen and not errors, seen + errors)
+for noun, watching in piped.items():
+    watching.send_signal(signal.SIGINT)
+    seen, errors = watching.communicate(timeout=10)
+    check(f"{noun} list --watch shows it again and again, as plain lines where there is no terminal",
+          seen.count("waits_for" if noun != "kind" else "command") >= 2 and seen.count("arena") >= 2 and "\033" not in seen and not errors, seen + errors)
+    check("until SIGINT ends it", watching.returncode == -signal.SIGINT, watching.returncode)
+
+
+
+def on_a_terminal(*arguments, rows=40, columns=200):
+    return Terminal(unprivileged([stack.dir / "bin" / "orrery", "--db", stack.conninfo("dba"), *arguments, "--watch"]), rows, columns)
+
+
+def ends(name, terminal):
+    status = terminal.interrupt()
+    check(f"{name}: Ctrl-C ends it, by the signal and without a word", status is not None and os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGINT
+          and "".join(terminal.lines()).replace("^C", "").find("error") < 0 and not terminal.strange, f"{status}: {terminal.lines()} {terminal.strange}")
+
+
+# Catches a frame below the one before, a rest of that one which stays, and one that goes on as it began.
+columns = {"fleet": "fleet", "kind": "command", "server": "server_id"}
+screens = {noun: on_a_terminal(noun, "list") for noun in columns}
+narrow = on_a_terminal("fleet", "list", rows=6, columns=20)
+for noun, terminal in screens.items():
+    check(f"{noun} list --watch draws again and again", terminal.sees(lambda: terminal.clears >= 3 and len(terminal.lines()) > 1, 15), str(terminal.lines()))
+    check(f"{noun} list --watch stays in its place", columns[noun] in terminal.screen[0].split() and sum(
+        columns[noun] in line.split() for line in terminal.lines()) == 1, str(terminal.lines()))
+stack.sql("select fleet_set('second', '{\"kind\":\"arena\",\"policy_args\":{\"size\":0}}')")
+fleets = screens["fleet"]
+check("what is new appears", fleets.sees(lambda: len(fleets.lines()) == 3, 5), str(fleets.lines()))
+stack.sql("select fleet_drop('second')")
+check("what is no more disappears", fleets.sees(lambda: len(fleets.lines()) == 2, 5), str(fleets.lines()))
+drawn = narrow.clears
+check("on a narrow terminal too it goes on", narrow.sees(lambda: narrow.clears >= drawn + 2 and len(narrow.lines()) > 1, 10)
+      and "".join(narrow.lines()).count("waits_for") <= 1, str(narrow.lines()))
+for noun, terminal in {**screens, "narrow fleet": narrow}.items():
+    ends(f"{noun} list --watch", terminal)
 
 # allocations and servers
 taken = as_json("server", "allocate", "m1", "--fleet", "arenas", "--counter", "players=4")
@@ -179,6 +215,7 @@ fails("of one that fails it says so", "server", "request", "broken", "x", "--wai
 fails("server show of none", "server", "show", "99999999", says=["error OR001: "])
 stopped = orrery("server", "stop", str(asked["server_id"]), "--wait", "30")
 check("server stop --wait returns when it has stopped", "is stopped" in stopped and stack.row("arena", "mine")["state"] == "stopped", stopped)
+orrery("fleet", "set", "arenas", "--wait", "60")
 dropped = as_json("fleet", "drop", "arenas", "--wait", "30")
 check("fleet drop --wait returns when its servers have stopped", dropped["servers_stopped"] == 3 and stack.count(
     "server", "kind = 'arena' and state <> 'stopped'") == 0, dropped)
