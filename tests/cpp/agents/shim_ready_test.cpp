@@ -131,6 +131,21 @@ TEST_F(ShimReadyTest, SomebodyElsesSocketIsNotIts) {
   }
 }
 
+// Catches a look at the network that the shim is in.
+TEST_F(ShimReadyTest, APortIsLookedForInTheServersOwnNetwork) {
+  for (const Protocol protocol : {Protocol::udp, Protocol::tcp}) {
+    const bool udp = protocol == Protocol::udp;
+    Spawn deaf = ready_by_port("alone", protocol, udp ? 1 : 2);
+    const Bound outside(udp ? SOCK_DGRAM : SOCK_STREAM, deaf.terms->ports[0].first);
+    ready_.clear();
+    EXPECT_EQ(never_ready(deaf), std::string("not READY within 1500 ms: its port public (") + (udp ? "udp " : "tcp ") +
+                                     std::to_string(deaf.terms->ports[0].first) + ") is not bound");
+    Spawn spawn = ready_by_port(udp ? "alone udp" : "alone tcp listen", protocol, udp ? 3 : 4);
+    spawn.terms->ports = deaf.terms->ports;
+    start_ready(spawn);
+  }
+}
+
 TEST_F(ShimReadyTest, ItsOwnSocketIsFoundBesideSomebodyElses) {
   Spawn spawn = ready_by_port("udp");
   const Bound other(SOCK_DGRAM, spawn.terms->ports[0].first);

@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <poll.h>
+#include <sched.h>
 #include <signal.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -120,6 +121,7 @@ int bind_port(int family, int type) {
     if (word == "tcp") fd = bind_port(AF_INET, SOCK_STREAM);
     if (word == "listen") listen(fd, 1);
     if (word == "close") close(fd);
+    if (word == "alone" && unshare(CLONE_NEWUSER | CLONE_NEWNET) != 0) _exit(7);
     if (word == "fork") {
       if (fork() != 0) wait_for_ever();
       setsid();
