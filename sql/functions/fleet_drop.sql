@@ -8,23 +8,15 @@ set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_fleet   orrery.fleet := orrery.fleet_named(p_fleet, p_cluster, replace(format('fleet_drop(%L', p_fleet), '%', '%%') || ', %L)', true);
-  v_busy    bigint[];
   v_stopped bigint;
 begin
-  -- by number, and before the first is stopped: an allocation that waits for one may hold another
+  -- nobody looks at it later: what is busy is waited for, in the order of locks, and before the first is held for being stopped
   perform orrery.servers_lock(array(select s.server_id from orrery.server s where s.cluster = v_fleet.cluster and s.fleet = p_fleet));
   v_stopped := orrery.fleet_shrink(v_fleet, 1000000, false, format('fleet %s is dropped', p_fleet));
   perform orrery.server_stop_now(s.server_id, format('fleet %s is dropped', p_fleet), 'fleet_drop')
   from (
     select s.server_id from orrery.server s where s.cluster = v_fleet.cluster and s.fleet = p_fleet and s.state = 'failed' order by s.kind, s.key) s;
-  -- nobody looks at it later: what was busy is waited for, and stops if it is nobody's
-  with freed as (
-    update orrery.server s set fleet = null where s.cluster = v_fleet.cluster and s.fleet = p_fleet returning s.server_id, s.state, s.allocations
-  )
-  select coalesce(array_agg(f.server_id order by f.server_id), '{}') into v_busy
-  from freed f where f.state in ('requested', 'starting', 'ready') and f.allocations = 0;
-  perform orrery.server_stop_now(b.server_id, format('fleet %s is dropped', p_fleet), 'fleet_drop') from unnest(v_busy) b (server_id);
-  v_stopped := v_stopped + cardinality(v_busy);
+  update orrery.server s set fleet = null where s.cluster = v_fleet.cluster and s.fleet = p_fleet;
   delete from orrery.fleet f where f.cluster = v_fleet.cluster and f.fleet = p_fleet;
   perform orrery.event_add(v_fleet.cluster, 'fleet', p_fleet, 'fleet_drop', format('%s stop', orrery.counted(v_stopped, 'server')));
   return v_stopped;

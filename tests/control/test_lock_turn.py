@@ -114,7 +114,7 @@ def verbs(world):
     fails = {"reason": "signal 9"}
     return {
         "fleet_set": ("dba", "cluster fleet", ("select orrery.fleet_set('f', '{\"policy_args\":{\"size\":2}}', 't')",)),
-        "fleet_try": ("dba", "cluster fleet", ("select orrery.fleet_try('f', 'orrery.fleet_buffer', '{\"buffer\":1}', 't')",)),
+        "fleet_try": ("dba", "", ("select orrery.fleet_try('f', 'orrery.fleet_buffer', '{\"buffer\":1}', 't')",)),
         "fleet_drop": ("dba", "cluster fleet placement server", ("select orrery.fleet_drop('f', 't')",)),
         "fleet_drop of one that waits": ("dba", "cluster fleet placement server", ("select orrery.fleet_drop('g', 't')",)),
         "fleet_resume": ("dba", "cluster fleet placement server", ("select orrery.fleet_resume('g', 't')",)),
