@@ -25,48 +25,56 @@ begin
     v_fleets := array(select f.fleet from orrery.fleet f where f.cluster = p_cluster and f.fleet = any (v_fleets) and f.kind = p_selector ->> 'kind' order by f.fleet);
   end if;
   loop
-    while v_shared loop
-      select s.* into v_server
-      from orrery.server s join orrery.agent a on a.agent_id = s.agent_id and a.state = 'up' and a.drain_at is null
-      where s.cluster = p_cluster and s.fleet = any (v_fleets) and s.state = 'ready' and s.allocations > 0 and s.server_id <> all (v_alone)
-        and (v_labels is null or a.labels || s.labels @> v_labels) and (v_counters is null or orrery.counters_fit(s.counters, v_counters))
-      order by s.fleet, s.server_id
-      limit 1 for no key update of s skip locked;
-      exit when not found;
-      -- only under its lock is it certain who has it
-      if not exists (
-          select from orrery.allocation o
-          where o.server_id = v_server.server_id and o.state in ('allocated', 'confirmed') and not o.selector @> '{"shared":true}') then
-        return v_server;
-      end if;
-      v_alone := v_alone || v_server.server_id;
-    end loop;
-    -- one fleet after the other, each by its index
-    foreach v_fleet in array v_fleets loop
-      select s.* into v_server
-      from orrery.server s join orrery.agent a on a.agent_id = s.agent_id and a.state = 'up' and a.drain_at is null
-      where s.cluster = p_cluster and s.fleet = v_fleet and s.state = 'ready' and s.allocations = 0
-        and (v_labels is null or a.labels || s.labels @> v_labels) and (v_counters is null or orrery.counters_fit(s.counters, v_counters))
-      order by s.state_at, s.server_id
-      limit 1 for no key update of s skip locked;
-      if found then
-        return v_server;
-      end if;
-    end loop;
-    if not p_wait then
-      return null;
-    end if;
+    begin
+      while v_shared loop
+        select s.* into v_server
+        from orrery.server s join orrery.agent a on a.agent_id = s.agent_id and a.state = 'up' and a.drain_at is null
+        where s.cluster = p_cluster and s.fleet = any (v_fleets) and s.state = 'ready' and s.allocations > 0 and s.server_id <> all (v_alone)
+          and (v_labels is null or a.labels || s.labels @> v_labels) and (v_counters is null or orrery.counters_fit(s.counters, v_counters))
+        order by s.fleet, s.server_id
+        limit 1 for no key update of s skip locked;
+        exit when not found;
+        -- only under its lock is it certain who has it
+        if not exists (
+            select from orrery.allocation o
+            where o.server_id = v_server.server_id and o.state in ('allocated', 'confirmed') and not o.selector @> '{"shared":true}') then
+          return v_server;
+        end if;
+        v_alone := v_alone || v_server.server_id;
+      end loop;
+      -- one fleet after the other, each by its index
+      foreach v_fleet in array v_fleets loop
+        select s.* into v_server
+        from orrery.server s join orrery.agent a on a.agent_id = s.agent_id and a.state = 'up' and a.drain_at is null
+        where s.cluster = p_cluster and s.fleet = v_fleet and s.state = 'ready' and s.allocations = 0
+          and (v_labels is null or a.labels || s.labels @> v_labels) and (v_counters is null or orrery.counters_fit(s.counters, v_counters))
+        order by s.state_at, s.server_id
+        limit 1 for no key update of s skip locked;
+        if found then
+          return v_server;
+        end if;
+      end loop;
+      -- what was looked at in vain is let go: who waits for one server holds no other
+      perform orrery.fail('OR002', 'no server that fits is free', null, null);
+    exception when sqlstate 'OR002' then
+      null;
+    end;
+    exit when not p_wait;
     -- one that another holds: what becomes of it is known when he lets it go
     select s.server_id into v_held
     from orrery.server s join orrery.agent a on a.agent_id = s.agent_id and a.state = 'up' and a.drain_at is null
     where s.cluster = p_cluster and s.fleet = any (v_fleets) and s.state = 'ready' and (s.allocations = 0 or v_shared and s.server_id <> all (v_alone))
       and (v_labels is null or a.labels || s.labels @> v_labels) and (v_counters is null or orrery.counters_fit(s.counters, v_counters))
     order by s.allocations = 0, s.fleet, s.server_id limit 1;
-    if not found then
-      return null;
-    end if;
-    perform from orrery.server s where s.server_id = v_held for no key update;
+    exit when not found;
+    begin
+      perform from orrery.server s where s.server_id = v_held for no key update;
+      perform orrery.fail('OR002', 'no server that fits is free', null, null);
+    exception when sqlstate 'OR002' then
+      null;
+    end;
   end loop;
+  return null;
 end
 $$;
 comment on function orrery.allocation_find(text, jsonb, boolean) is 'A free server that a selector fits, locked.';

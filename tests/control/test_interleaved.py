@@ -442,6 +442,31 @@ def a_kind_set_twice_at_once(database):
         check("none undoes the other, and each is a version", (row["cpu_millis"], row["memory_bytes"], row["version"]) == (7, 9, 3 if kind == "old" else 2), str(row))
 
 
+def allocated_while_both_are_locked(database):
+    """Who is to be given a server waits for one that another has, then for one that is free again, while somebody locks both by their numbers."""
+    world = World(database, "order")
+    database.sql("select orrery.server_kind_set('arena', '{\"command\":\"arena\"}', 'order')", user="dba")
+    database.sql("select orrery.fleet_set('f', '{\"kind\":\"arena\",\"policy_args\":{\"size\":2}}', 'order')", user="dba")
+    database.sql("select orrery.tick_fleets()")
+    database.sql("select orrery.tick_servers()")
+    world.carry_out()
+    low, high = [row["server_id"] for row in database.sql("select server_id from orrery.server where cluster = 'order' and fleet = 'f' order by 1")]
+    ask = "select orrery.server_allocate(%s, '{\"fleet\":\"f\"}', 0, 'order')"
+    row = "select from orrery.server where server_id = %s for no key update"
+    with held(database, row, high):
+        given = database.value(ask, "low", user="dba")["server"]["server_id"]
+    check("the first has the lower", given == low)
+    with contextlib.closing(database.connect("dba")) as first:
+        first.cursor().execute(ask, ("high",))
+        second = Call(database, "dba", ask, "second")
+        check("the second waits for the other", second.waits(database))
+        database.sql("select orrery.allocation_release('low', true, 'order')", user="dba")
+        locks = Call(database, "postgres", "select orrery.servers_lock(%s)::text", [low, high])
+        check("who locks both waits", locks.waits(database))
+        first.commit()
+    check("no deadlock", (locks.end(), second.end()) == (None, None), f"{locks.code} {second.code}")
+
+
 def main():
     database = Database()
     database.login("agents", "orrery_agent", "*")
@@ -459,6 +484,7 @@ def main():
     shared_while_another_wants_it_alone(database)
     fleets_that_are_looked_at(database)
     a_kind_set_twice_at_once(database)
+    allocated_while_both_are_locked(database)
     finish()
 
 
