@@ -447,7 +447,7 @@ def partitions(database):
 
 def main():
     parser = argparse.ArgumentParser()
-    parser.add_argument("--seconds", type=float, default=0.5)
+    parser.add_argument("--seconds", type=float, default=0.3)
     parser.add_argument("--seed", type=int, default=random.randrange(1 << 30))
     parser.add_argument("--pair", help="only this one, e.g. report,tick")
     arguments = parser.parse_args()
