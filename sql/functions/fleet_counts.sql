@@ -2,7 +2,7 @@
 -- "size_max","requested","starting","ready","allocated","failed","outdated"}: servers by state; allocated are those that somebody
 -- has, outdated those that start or are ready, that nobody has, of an earlier version of the kind.
 -- Writes: nothing.   Locks: none.   Errors: none.
--- Called by: fleet_advance, fleet_set, fleet_try, fleet_status.
+-- Called by: tick_fleets, fleet_advance, fleet_set, fleet_try, fleet_status.
 create or replace function orrery.fleet_counts(p_fleet orrery.fleet) returns jsonb
 language plpgsql stable
 security definer

@@ -2,7 +2,7 @@
 -- once, without cool-down.
 -- p_spec: {"kind","policy":"orrery.fleet_fixed","policy_args":{"size":3},"size_min","size_max","cooldown_ms","surge","unavailable_max"};
 -- the kind of a fleet stays.
--- Writes: fleet, event.   Locks: cluster, fleet.
+-- Writes: fleet, policy_hung, event.   Locks: cluster, fleet.
 -- Errors: OR001 unknown kind, OR003 null, unknown member, a value that does not fit; OR010 a policy of a game named by a login of one
 -- cluster; those of cluster_resolve and handler_check.   Called by: DBA, CLI.
 create or replace function orrery.fleet_set(p_fleet text, p_spec jsonb, p_cluster text default null) returns void
@@ -57,6 +57,9 @@ begin
   if v_message is not null then
     perform orrery.fail('OR003', format('fleet %s cannot be so', left(p_fleet, 64)), v_message,
       'orrery.fleet_fixed takes {"size":3}; orrery.fleet_buffer {"buffer":5} or {"buffer_percent":20} or both.');
+  end if;
+  if p_spec ? 'policy' then
+    delete from orrery.policy_hung h where h.policy = v_fleet.policy;
   end if;
   v_fleet.fault := null;
   v_fleet.fault_at := null;

@@ -5,7 +5,8 @@
 -- or that its agent was fenced (then it is tried again at once), or is gone (then after start_backoff_ms). An always-on server
 -- is tried for as long as its cluster is up; any other fails for good after start_attempts_max failures. One that was ready is
 -- wanted again when it is always on, when players wait for it, and, if its kind never stops for being empty, when its machine is
--- gone or was cut off beyond the lease (or it held, and its agent came back without it).
+-- gone or was cut off beyond the lease (or it held, and its agent came back without it). So is one of a fleet that did not stay ready for
+-- server_stable_ms, unless somebody had it and it ended well: a new one in its place would begin with no failures, for ever.
 -- A cluster's deadline is left to the tick, which holds no session yet: here it only leaves nothing wanted.
 -- Writes: server, placement, port, allocation, command, session, attachment, event.
 -- Locks: cluster, placement, server, session.   Errors: none.
@@ -23,6 +24,7 @@ declare
   v_own      boolean := not v_at_once and p_rule not in ('agent_inventory_compare', 'tick_agents');
   v_owner    boolean;
   v_wanted   boolean;
+  v_stable   boolean;
   v_failures integer;
   v_wait_ms  numeric;
   v_why      text;
@@ -54,15 +56,17 @@ begin
   update orrery.command c set state = 'void', rule = p_rule, reason = p_reason from open o where c.command_id = o.command_id;
 
   perform orrery.session_server_gone(p_server_id, v_server.state <> 'stopping', p_rule, p_reason);
+  v_stable := v_server.state = 'ready'
+    and v_server.state_at < v_now - make_interval(secs => orrery.setting('server_stable_ms')::float8 / 1000);
   v_wanted := v_server.state <> 'stopping' and v_owner
     and v_cluster.state in ('starting', 'running', 'shutting_down') and coalesce(v_cluster.shutdown_at > v_now, true)
     and (v_server.state = 'starting' or v_kind.always_on_key is not distinct from v_server.key
+      or v_server.fleet is not null and v_own and not v_stable and (v_server.allocations = 0 or p_reason <> 'exit status 0')
       or v_kind.idle_stop_ms is null and (p_rule in ('agent_fence', 'lease_over', 'tick_agents') or not v_own and v_server.on_isolation = 'hold')
       or exists (select from orrery.session s where s.server_id = p_server_id and s.state = 'orphaned')
       or exists (select from orrery."character" c join orrery.session s on s.character_id = c.character_id
                  where c.cluster = v_server.cluster and c.kind = v_server.kind and c.key = v_server.key and s.state = 'waiting'));
-  v_failures := v_own::integer + case when v_server.state = 'ready'
-    and v_server.state_at < v_now - make_interval(secs => orrery.setting('server_stable_ms')::float8 / 1000) then 0 else v_server.failures end;
+  v_failures := v_own::integer + case when v_stable then 0 else v_server.failures end;
   if not v_wanted then
     update orrery.server s
     set state = 'stopped', rule = p_rule, reason = p_reason, token = null, token_hash = null, pid = null, deadline_at = null, try_at = null

@@ -1,7 +1,7 @@
 -- server_kind_set: say what can be started in a cluster; columns of server_kind that p_spec leaves out keep what they
 -- have, or their default. What changes nothing is no new version.
 -- p_spec: {"role","command","args":[],"env":{},"idle_stop_ms":…,"limits":{},"world_function":"schema.function",…}
--- Writes: server_kind, event.   Locks: cluster, so that of two at once none undoes the other and each is a version.
+-- Writes: server_kind, policy_hung, event.   Locks: cluster, so that of two at once none undoes the other and each is a version.
 -- Errors: OR003 null, a value that does not fit; those of server_kind_with and cluster_resolve.
 -- Called by: cluster_create; games' hook cluster_created; DBA, CLI.
 create or replace function orrery.server_kind_set(p_kind text, p_spec jsonb, p_cluster text default null) returns void
@@ -25,6 +25,9 @@ begin
   v_kind.cluster := v_cluster;
   v_kind.kind := p_kind;
   v_kind := orrery.server_kind_with(v_kind, p_spec);
+  if p_spec ? 'placement_function' then
+    delete from orrery.policy_hung h where h.policy = v_kind.placement_function;
+  end if;
   if v_old.kind is not null and v_kind = v_old then
     return;
   end if;

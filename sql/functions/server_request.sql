@@ -1,6 +1,7 @@
 -- server_request: the server that owns a key, asked for when there is none. Never waits.
 -- Returns {"server_id","epoch","state","reason"}; state ready: use it; failed is asked for anew; anything else: wait.
--- A login that sees one cluster cannot judge what others hold on the machines: its request is placed by the next tick.
+-- A login that sees one cluster cannot judge what others hold on the machines, and only the tick can be cancelled by another when a policy
+-- of a game does not end: such requests are placed by the next tick.
 -- Writes: placement, server, event; what server_place writes.   Locks: cluster, placement, server; none when it is ready or starting.
 -- Errors: OR001 unknown kind or key, OR002 cluster not up, OR003 null, those of cluster_resolve.
 -- Called by: DBA, CLI, cluster_start, session_select, tick_idle, tick_drains.
@@ -63,7 +64,8 @@ begin
     update orrery.placement p set server_id = v_server.server_id, epoch = v_server.epoch
     where p.cluster = v_name and p.kind = p_kind and p.key = p_key and (p.server_id is distinct from v_server.server_id or p.epoch <> v_server.epoch);
     -- those that asked before wait for the same room
-    if v_server.state = 'requested' and v_server.try_at <= v_now and orrery.login_cluster() = '*' and not exists (
+    if v_server.state = 'requested' and v_server.try_at <= v_now and orrery.login_cluster() = '*'
+        and v_kind.placement_function in ('orrery.placement_spread', 'orrery.placement_packed') and not exists (
         select from orrery.server s where s.cluster = v_name and s.kind = p_kind and s.state = 'requested' and s.requested_at < v_server.requested_at
           and orrery.server_waits_for_room(s.server_id)) then
       perform orrery.server_place(v_server.server_id);

@@ -1,14 +1,14 @@
 -- tick_loop: tick many times a second, as the one loop that holds the lease (tick_lease). pg_cron calls it each minute, once
 -- as the main one and once as the spare, which do not end together (tick_until). Who does not hold the lease looks every
 -- tick_spare_ms whether the holder is gone. Each watches the others: one that has been in a step for tick_step_ms_max is
--- cancelled (and its backend ended, when that does not help), since statement_timeout does not reach inside a CALL; who
+-- cancelled (and its backend ended, when that does not help: policy_hung), since statement_timeout does not reach inside a CALL; who
 -- ticks meanwhile leaves that step out.
 -- It asks what may be due (tick_due, and each second every step) only when something was committed since it last looked and found
 -- nothing to do (a snapshot says so), or when the moment has come; without either only what silence or emptiness makes due. What
 -- waking costs is mostly cold caches, so it then sleeps for tick_idle_ms rather than tick_ms.
 -- It commits after each step that wrote, so that no step waits for a lock while it holds those of another; hence it can be
 -- neither definer nor pinned, and every name is qualified.
--- Writes: what tick_lease and tick_step write.   Locks: theirs.
+-- Writes: what tick_lease, tick_step and policy_hung write.   Locks: theirs.
 -- Errors: OR010 login of one cluster.            Called by: sql/cron.
 create or replace procedure orrery.tick_loop(p_spare boolean default false)
 language plpgsql
@@ -41,6 +41,7 @@ declare
   v_me     oid := (select r.oid from pg_catalog.pg_roles r where r.rolname = current_user);
   v_pid    integer;
   v_name   text;
+  v_app    text;
   v_doing  text;
   v_saw_at timestamptz;
   v_told   boolean;
@@ -77,7 +78,7 @@ begin
 
     if v_second or v_doing is not null then
       v_name := null;
-      select g.pid, g.application_name || ' ' || g.xact_start into v_pid, v_name
+      select g.pid, g.application_name || ' ' || g.xact_start, g.application_name into v_pid, v_name, v_app
       from pg_catalog.pg_stat_get_activity(null) g
       where g.usesysid = v_me and g.pid <> pg_catalog.pg_backend_pid() and g.application_name like 'orrery tick: %'
       order by g.xact_start limit 1;
@@ -86,7 +87,13 @@ begin
         v_saw_at := v_now;
         v_told := false;
       elsif v_name is not null and v_now - v_saw_at > v_most then
-        perform case when v_told then pg_catalog.pg_terminate_backend(v_pid) else pg_catalog.pg_cancel_backend(v_pid) end;
+        if v_told then
+          perform pg_catalog.pg_terminate_backend(v_pid);
+          perform orrery.policy_hung(v_app);
+          commit;
+        else
+          perform pg_catalog.pg_cancel_backend(v_pid);
+        end if;
         v_saw_at := v_now;
         v_told := true;
       end if;
@@ -129,11 +136,9 @@ begin
         if pg_catalog.pg_current_xact_id_if_assigned() is not null then
           commit;
         end if;
-      end loop;
-      if pg_catalog.cardinality(v_steps) > 0 then
-        -- what a handler set must not stay
+        -- what a handler set must not stay, not even for the next step
         reset all;
-      end if;
+      end loop;
     end if;
     commit;
     perform pg_catalog.pg_sleep(greatest(extract(epoch from least(v_next, v_until) - orrery.clock()), 0.001));

@@ -34,6 +34,7 @@ insert into orrery.setting (name, value, unit, min_value, max_value, comment) va
   ('server_stable_ms',      60000, 'ms',    100,  3600000,  'A server ready for so long has its count of failures forgotten.'),
   ('port_rest_ms',          10000, 'ms',    0,    86400000, 'A freed port is given to nobody for so long: datagrams of those it had may still come (lapse_ms).'),
   ('policy_retry_ms',       30000, 'ms',    100,  3600000,  'A policy of a fleet that failed, or of placement that did not end, is asked again after so long.'),
+  ('fleet_settle_ms',       5000,  'ms',    0,    3600000,  'A server of a new version makes room for itself in its fleet when it has been ready for so long.'),
   ('fleet_step_max',        200,   'count', 1,    10000,    'Servers that one step of a fleet starts or stops at most.'),
   ('allocation_confirm_ms', 30000, 'ms',    100,  3600000,  'An allocation that was not confirmed by then is taken back: its answer may have been lost.'),
   ('place_retry_ms',        1000,  'ms',    50,   60000,    'How often a server waiting for an agent with room is tried again.'),

@@ -37,3 +37,11 @@ comment on column orrery.fleet.fault is 'How the policy failed; it is asked agai
 comment on column orrery.fleet.fault_at is 'When it failed last; null: it did not.';
 comment on column orrery.fleet.paused is 'Why replacement stands still, until fleet_resume or another version of the kind; null: it goes on.';
 comment on column orrery.fleet.paused_version is 'Version of the kind that failed; null: not paused.';
+
+-- A policy of a fleet or of placement that hung.
+create table if not exists orrery.policy_hung (
+  policy  text        not null,
+  hung_at timestamptz not null,
+  constraint policy_hung_pkey primary key (policy)
+);
+comment on table orrery.policy_hung is 'Policies that did not even end when they were cancelled: they are called no more until they are named again.';

@@ -238,6 +238,42 @@ def placement_hangs(database, watcher, loops):
     database.sql("select orrery.fleet_drop('placed', 't')")
 
 
+def policy_traps(database, watcher, loops):
+    """Catches a policy that does not even end when it is cancelled, and takes one loop after the other with it."""
+    database.sql("""
+        insert into games.policy_hangs values (now());
+        create function games.traps(p_fleet jsonb) returns bigint language plpgsql stable security definer as $$
+        begin
+          while exists (select from games.policy_hangs) loop
+            begin
+              perform pg_sleep(1);
+            exception when query_canceled then
+              null;
+            end;
+          end loop;
+          return 0;
+        end $$;
+        alter function games.traps(jsonb) owner to games;
+        grant execute on function games.traps(jsonb) to orrery_owner;
+        select orrery.setting_set('policy_retry_ms', 100);""")
+    before = sum(len(loop.errors) for loop in loops)
+    database.sql("select orrery.fleet_set('traps', '{\"kind\":\"plain\",\"policy\":\"games.traps\"}', 't')")
+    fault = "select coalesce(fault, '') from orrery.fleet where fleet = 'traps'"
+    check("a policy that traps its cancel is called no more, and its fleet says so", wait_until(
+        "the end of it", lambda: "not even when it was cancelled" in watcher.value(fault), 6 * STEP_MS_MAX / 1000 + 5), watcher.value(fault))
+    check("one loop had to be ended for that", sum(len(loop.errors) for loop in loops) == before + 1, str([loop.errors for loop in loops]))
+    check("which is told", watcher.value("select count(*) from orrery.event where noun = 'policy' and noun_id = 'games.traps'") == 1)
+    age, until = 0.0, time.monotonic() + 3 * STEP_MS_MAX / 1000
+    while time.monotonic() < until:
+        age = max(age, watcher.tick_age_s())
+        time.sleep(0.02)
+    check("the tick goes on", age < 1.5 and sum(len(loop.errors) for loop in loops) == before + 1, f"{age:.1f} s")
+    database.sql("truncate games.policy_hangs")
+    database.sql("select orrery.fleet_set('traps', '{\"policy\":\"games.traps\"}', 't')")
+    check("named again it is asked again", wait_until("the policy", lambda: watcher.value(fault) == "", 5), watcher.value(fault))
+    database.sql("select orrery.fleet_drop('traps', 't')")
+
+
 def two_at_once(database, watcher):
     """The lease is taken away from whoever holds it, all the time: both tick."""
     database.sql("truncate games.fired")
@@ -348,6 +384,7 @@ def main():
     hangs(database, watcher, loops, agents)
     policy_hangs(database, watcher, loops)
     placement_hangs(database, watcher, loops)
+    policy_traps(database, watcher, loops)
     two_at_once(database, watcher)
     for agent in agents:
         beat(database, agent)

@@ -24,7 +24,7 @@ select is_empty($$select name from ours p where not prosecdef and exists (
 select is_empty($$select name from ours p where proname <> 'fail'
   and prosrc ~* '\mraise\M(?!\s+(notice|warning|info|log|debug)\M)'$$, 'every error goes through fail');
 select is_empty($$select name, m[1] from ours p, regexp_matches(p.prosrc, 'orrery\.fail\(\s*([^,]+),', 'g') m
-  where p.proname <> 'fail' and m[1] !~ '^''OR0(0[1-9]|1[01])''$'$$, 'with an SQLSTATE of docs/control.md');
+  where p.proname <> 'fail' and m[1] !~ '^''OR0(0[1-9]|1[0-2])''$'$$, 'with an SQLSTATE of docs/control.md');
 select is_empty($$select name from ours p where proname <> 'clock'
   and prosrc ~* '\m(now\s*\(|clock_timestamp|current_timestamp|localtimestamp|statement_timestamp|transaction_timestamp|timeofday)'$$, 'nothing but clock reads time');
 create temp view changes as

@@ -2,13 +2,13 @@
 begin;
 set local client_min_messages = warning;
 select no_plan();
-select orrery_test.arenas_up();
+select orrery_test.arenas_up(), orrery.setting_set('fleet_settle_ms', 0);
 create function pg_temp.versions() returns text language sql as $$
   select string_agg(format('%s of %s', n, version), ', ' order by version) from (
     select s.version, count(*) as n from orrery.server s where s.cluster = 't' and s.fleet = 'f' and s.state in ('ready', 'starting') group by 1) v
 $$;
 select orrery.fleet_set('f', '{"kind":"arena","policy_args":{"size":4},"surge":1,"unavailable_max":0}', 't');
-select orrery.fleet_advance('t', 'f'), orrery.tick_servers(), orrery_test.all_ready();
+select orrery_test.fleets_tick(), orrery_test.all_ready();
 update orrery.server set allocations = 1 where cluster = 't' and key = 'f-1';
 select orrery.server_kind_set('arena', '{"command":"arena"}', 't');
 select orrery_test.fleets_tick();

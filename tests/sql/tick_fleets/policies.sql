@@ -33,6 +33,29 @@ select matches(fault, 'answered|failed', 'the first is an event') from (
 select orrery.fleet_set('f', '{"policy":"game.writes"}', 't');
 select orrery_test.fleets_tick();
 select matches(pg_temp.fault(), '^2 policy game.writes failed: ', 'a policy writes nothing');
+grant usage on schema game to game_owner;
+create table game.mark (n integer);
+alter table game.mark owner to game_owner;
+create function game.meddles(p_fleet jsonb) returns bigint language plpgsql security definer as $$
+begin
+  insert into game.mark values (1);
+  perform set_config('default_transaction_read_only', 'on', false), pg_advisory_xact_lock(77);
+  return 1;
+end
+$$;
+alter function game.meddles owner to game_owner;
+select orrery.fleet_set('f', '{"policy":"game.meddles"}', 't');
+select orrery_test.fleets_tick();
+select is(pg_temp.fault(), '1 none', 'one that meddles is heard');
+select is((select count(*) from game.mark), 0::bigint, 'but what it wrote is undone');
+select is(current_setting('default_transaction_read_only'), 'off', 'and what it set');
+select is((select count(*) from pg_locks where locktype = 'advisory' and objid = 77), 0::bigint, 'and what it locked');
+select is((select fault from orrery.fleet_try('f', 'game.meddles', null, 't')), null, 'when it is tried as well');
+select is((select count(*) from game.mark), 0::bigint, 'nothing stays');
+select orrery.fleet_set('f', '{"policy":"game.want","policy_args":{"n":2}}', 't');
+select orrery_test.fleets_tick();
+select orrery.fleet_set('f', '{"policy":"game.writes"}', 't');
+select orrery_test.fleets_tick();
 drop function game.writes(jsonb);
 update orrery.fleet set fault_at = fault_at - interval '1 minute';
 select orrery_test.fleets_tick();

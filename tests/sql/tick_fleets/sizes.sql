@@ -11,6 +11,7 @@ select is(orrery_test.fleet_there(), '3 starting', 'once');
 select orrery_test.all_ready();
 select orrery_test.fleets_tick();
 select is(orrery_test.fleet_there(), '3 ready', 'that is all');
+update orrery.server set state_at = state_at - interval '61 seconds' where cluster = 't' and key = 'f-1';
 select orrery.server_exited(min(s.server_id), min(s.epoch), 'agent_report', 'killed') from orrery.server s where s.cluster = 't' and s.key = 'f-1';
 select orrery_test.fleets_tick();
 select is(orrery_test.fleet_there(), '2 ready, 1 starting', 'what dies is replaced');
