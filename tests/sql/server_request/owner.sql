@@ -12,6 +12,13 @@ select orrery.server_stop((:'one'::jsonb ->> 'server_id')::bigint);
 select orrery.server_request('grid', 'aldra-1', 't') as two \gset
 select isnt(:'two'::jsonb ->> 'server_id', :'one'::jsonb ->> 'server_id', 'one that stops owns its key no more');
 select ok((:'two'::jsonb ->> 'epoch')::bigint > (:'one'::jsonb ->> 'epoch')::bigint, 'the next has a higher epoch');
+create schema game;
+grant usage on schema game to orrery_owner;
+create function game.any(p_kind jsonb, p_room jsonb) returns float8 language sql security definer as 'select 1::float8';
+select orrery.server_kind_set('arena', '{"command":"arena","placement_function":"game.any"}', 't');
+select is(orrery.server_request('arena', '1', 't') ->> 'state', 'requested', 'one whose policy is a game''s is left to the tick, which can be cancelled');
+select orrery.tick_servers();
+select is(orrery.server_request('arena', '1', 't') ->> 'state', 'starting', 'and placed by it');
 select is(orrery_test.refusal($$select orrery.server_request('warp', '1', 't')$$) ->> 'code', 'OR001', 'unknown kind');
 select is(orrery_test.refusal($$select orrery.server_request('grid', 'no-such-place', 't')$$) ->> 'code', 'OR001', 'unknown key');
 select is(orrery_test.refusal($$select orrery.server_request('grid', null, 't')$$) ->> 'code', 'OR003', 'null');
