@@ -54,9 +54,8 @@ begin
   if p_spec ? 'args' and (jsonb_typeof(p_spec -> 'args') <> 'array'
       or jsonb_path_exists(p_spec, 'strict $.args[*] ? (@.type() <> "string")', '{}', true)) then
     v_message := 'args is an array of texts.';
-  elsif p_spec ? 'env' and (jsonb_typeof(p_spec -> 'env') <> 'object' or p_spec -> 'env' ? ''
-      or jsonb_path_exists(p_spec, 'strict $.env.* ? (@.type() <> "string")', '{}', true)) then
-    v_message := 'env is an object of texts, by names that are not empty.';
+  elsif p_spec ? 'env' and orrery.env_fault(p_spec -> 'env') is not null then
+    v_message := orrery.env_fault(p_spec -> 'env');
   elsif octet_length((p_spec -> 'args')::text) + coalesce(octet_length((p_spec -> 'env')::text), 0) > c_arguments_max
       or octet_length((p_spec -> 'env')::text) > c_arguments_max then
     v_message := format('args and env have %s bytes at most together: each start carries them.', c_arguments_max);
@@ -69,8 +68,8 @@ begin
     v_message := 'counters: ' || orrery.counters_fault(p_spec -> 'counters');
   elsif p_spec ? 'apart' and p_spec ->> 'apart' !~ '^[A-Za-z0-9]([A-Za-z0-9._/-]{0,61}[A-Za-z0-9])?$' then
     v_message := 'apart is the name of a label, or agent.';
-  elsif p_spec ? 'ready_pattern' and octet_length(p_spec ->> 'ready_pattern') not between 1 and 1000 then
-    v_message := 'ready_pattern has 1 to 1000 bytes.';
+  elsif p_spec -> 'ready_pattern' <> 'null' and orrery.ready_pattern_fault(p_spec -> 'ready_pattern') is not null then
+    v_message := orrery.ready_pattern_fault(p_spec -> 'ready_pattern');
   end if;
   if v_message is not null then
     perform orrery.fail('OR003', format('kind %s cannot be so', left(v_name, 64)), v_message, 'See the comments of table orrery.server_kind.');

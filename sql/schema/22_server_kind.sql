@@ -46,7 +46,7 @@ create table if not exists orrery.server_kind (
 );
 comment on table orrery.server_kind is 'What can be started in a cluster: an executable, what it needs, how it is judged.';
 comment on column orrery.server_kind.args is 'Arguments of the command, with placeholders (spec_fill).';
-comment on column orrery.server_kind.env is 'Object of names and values, with placeholders, set beside what the spawn contract sets.';
+comment on column orrery.server_kind.env is 'Object of names and values, with placeholders, set beside what the spawn contract sets, whose names it cannot have.';
 comment on column orrery.server_kind.always_on_key is 'Set: one server of this key runs as long as the cluster does.';
 comment on column orrery.server_kind.public_port is 'Fixed number of the first of its ports; null takes one from the agent''s range.';
 comment on column orrery.server_kind.idle_stop_ms is 'Stopped when without sessions for so long; null never.';
@@ -57,7 +57,7 @@ comment on column orrery.server_kind.watchdog_ms is 'Killed when it sent no WATC
 comment on column orrery.server_kind.world_function is 'fn(cluster, kind, key) returns jsonb: what the server is told of its world at start; raises OR001 for a key that does not exist.';
 comment on column orrery.server_kind.ports is 'Ports it needs, the public one first: [{"name","protocol":"udp"|"tcp","count":contiguous ones}]; one named private is where other servers reach it.';
 comment on column orrery.server_kind.ready_by is 'What makes it ready. notify: READY=1 by sd_notify; port: its first port is bound by a process of its own; output: a line of its output matches ready_pattern.';
-comment on column orrery.server_kind.ready_pattern is 'POSIX extended regular expression.';
+comment on column orrery.server_kind.ready_pattern is 'POSIX extended regular expression, of 1000 bytes at most, without back-references; intervals go to 255.';
 comment on column orrery.server_kind.stop_signal is 'Asks it to stop; SIGKILL follows after stop_grace_ms.';
 comment on column orrery.server_kind.agent_labels is 'Labels that an agent must have, by name and value.';
 comment on column orrery.server_kind.apart is 'agent: no two of this kind on one agent; the name of a label: no two on agents of one value of it; null: as the policy likes.';

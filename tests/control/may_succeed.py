@@ -159,6 +159,8 @@ MAY_SUCCEED = {
         "p_spec.args": Right("words, or none", one_of(MISSING, [], ["x"])),
         "p_spec.env": Right("names and values, or none", one_of(MISSING, {})),
         "p_spec.limits": Right("none", one_of(MISSING, {})),
+        "p_spec ready.ready_pattern": Right("a regular expression that a line may match or not", lambda value: isinstance(value, str) and
+                                            value != MISSING and len(value) <= 1000, odd=True),
         "p_spec.always_on_key": Right("taken as its text; null: none"),
         "p_spec.role, p_spec.cpu_millis, p_spec.sessions_max, p_spec.ready_deadline_ms, p_spec.stop_grace_ms, p_spec.start_attempts_max, p_spec.on_isolation, "
         "p_spec.log_files": Right("what it leaves out stays as it is", one_of(MISSING)),

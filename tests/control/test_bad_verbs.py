@@ -274,7 +274,7 @@ def documents(world, routine):
                  "memory_bytes": 1, "sessions_max": 1, "ready_deadline_ms": 1, "stop_grace_ms": 1, "start_attempts_max": 1, "idle_stop_ms": 1,
                  "on_isolation": "stop", "limits": {"nofile": 1}, "log_bytes_max": 1 << 20, "log_files": 1, "watchdog_ms": 1,
                  "world_function": "space.world"},
-            " limits": {"limits": {"nofile": 100}}}
+            " limits": {"limits": {"nofile": 100}}, " ready": {"ready_by": "output", "ready_pattern": "^x$"}}
     fleet = {"": {"kind": world.arena, "policy": "orrery.fleet_fixed", "policy_args": {"size": 3}, "size_min": 1, "size_max": 9, "cooldown_ms": 1000,
                   "surge": 1, "unavailable_max": 1}}
     return {

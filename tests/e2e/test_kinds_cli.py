@@ -100,6 +100,9 @@ refused("a date", ARENA.replace("= 10\n", "= 1979-05-27\n"), "bad.toml:5: ", "da
 refused("a negative one", ARENA.replace("= 10\n", "= -1\n"), "bad.toml:5: kind arena, cpu_millis:", "OR003")
 refused("a placeholder that there is not", ARENA.replace('["ready"]', '["{port:nope}"]'), "bad.toml:4: kind arena, args:", "{port:nope}")
 refused("a NUL in a text", ARENA.replace('["ready"]', '["\\u0000"]'), "bad.toml:4: kind arena, args:")
+refused("a name that the agent sets", ARENA.replace("MOTD =", "NOTIFY_SOCKET ="), "bad.toml:9: kind arena, env:", "is set by the agent")
+refused("a pattern that is none", ARENA.replace("cpu_millis = 10", 'ready_by = "output"\nready_pattern = "("'), "bad.toml:6: kind arena, ready_pattern:",
+        "no POSIX extended regular expression")
 refused("ports without a name", ARENA.replace('name = "query", ', ""), "bad.toml:6: kind arena, ports:", "OR003")
 refused("a kind without a command", "[kind.bare]\nrole = 'other'\n", "bad.toml:1: kind bare: ", "OR003")
 refused("a name that is none", "[kind.'No Name']\ncommand = 'x'\n", "bad.toml:1: kind No Name: ", "OR003")
