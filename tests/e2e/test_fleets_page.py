@@ -104,6 +104,9 @@ for number, (what, text) in enumerate(BLOCKS):
     check(f"example {number + 1} of {len(BLOCKS)} runs: {title}", True)
 
 check("there are examples", len(BLOCKS) >= 12 and set(tried) == {"game.evenings", "game.few"}, str(len(BLOCKS)))
+# 18 servers of 100 are there, and one more of the fleet while it is replaced
+check("a fleet of three fits beside ./dev up on two processors", 4 * stack.value("select (spec ->> 'cpu_millis')::int from kind_status where kind = 'tee'")
+      <= 2 * 1000 - 18 * 100)
 check("the fleet obeys its policy", wait_until("the size", lambda: stack.value("select size from fleet_status") in (2, 4), 20))
 check("the placement policy is asked", "orrery" not in stack.value("select policy from kind_status where kind = 'tee'")
       and stack.sql("select * from placement_explain('tee')")[0]["verdict"].startswith("taken"))
