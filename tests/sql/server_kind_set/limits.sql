@@ -17,6 +17,8 @@ select is(orrery_test.refusal(format('select orrery.server_kind_set(''arena'', %
 from unnest(array['{"limits":{"nofiles":1}}', '{"limits":{"nofile":-1}}', '{"limits":{"nofile":1.5}}', '{"limits":{"nofile":"1"}}', '{"limits":{"nofile":null}}',
   '{"limits":{"nofile":99999999999999999999}}', '{"limits":{"nofile":1e30}}', '{"limits":[]}', '{"limits":null}', '{"limits":7}', '{"log_bytes_max":0}', '{"log_files":0}', '{"log_files":101}',
   '{"log_files":null}', '{"watchdog_ms":0}', '{"watchdog_ms":-5}', '{"limits":{"nofile":{"x":1}}}', '{"on_isolation":"pray"}']) spec;
+select is(orrery_test.refusal($$select orrery.server_kind_set('arena', '{"limits":{"nofiles":1}}', 't')$$) - 'code', jsonb_build_object('message', 'kind arena cannot have such limits',
+  'detail', 'nofiles 1', 'hint', 'Each is one of nofile, nproc, address_space_bytes, file_size_bytes, core_bytes, cpu_s with a non-negative integer.'), 'which kind, in a word');
 select is(pg_temp.it(), :'full'::text, 'nothing was changed');
 select * from finish();
 rollback;
