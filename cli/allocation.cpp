@@ -107,8 +107,11 @@ void allocate(const Options& options, const std::string& request, const json& se
   const bool has_one = answer.contains("server");
   if (has_one || status == "waiting" || options.json) print_answer(options, request, answer);
   if (!has_one && status != "waiting") {
-    throw Failure("no server for " + request, "", answer.value("reason", status),
-                  "orrery fleet list shows what there is; --wait SECONDS waits.");
+    const bool is_over = status != "none";
+    throw Failure("no server for " + request, "",
+                  (is_over ? request + " is " + status + ": " : "") + answer.value("reason", status),
+                  is_over ? "Another allocation needs another key."
+                          : "orrery fleet list shows what there is; --wait SECONDS waits.");
   }
 }
 

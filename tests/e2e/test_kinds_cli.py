@@ -204,7 +204,7 @@ check("allocations are listed", [(row["request"], row["state"]) for row in as_js
 shown = orrery("server", "show", str(taken["server"]["server_id"]))
 check("server show says whose it is, and what it counts", re.search(r'^fleet +arenas$', shown, re.M) and re.search(r'^allocations +\["m1"\]$', shown, re.M)
       and re.search(r'^counters +.*"count": 4', shown, re.M), shown)
-fails("none that has such room", "server", "allocate", "m2", "--counter", "players=400", says=["error: no server for m2"])
+fails("none that has such room", "server", "allocate", "m2", "--counter", "players=400", says=["error: no server for m2", "hint: orrery fleet list"])
 began = time.monotonic()
 fails("nor within a second", "server", "allocate", "m3", "--counter", "players=400", "--wait", "1", says=["m3 waits: ", "error: no server for m3"])
 check("which it waited", 0.8 < time.monotonic() - began < 10, f"{time.monotonic() - began:.1f} s")
@@ -212,6 +212,8 @@ fails("a key used for something else", "server", "allocate", "m1", "--kind", "ar
 fails("a counter without a number", "server", "allocate", "m4", "--counter", "players=x", says=["error: --counter 'players=x'"])
 fails("an unknown request", "server", "confirm", "nope", says=["error OR001: "])
 check("release gives it back", orrery("server", "release", "m1").startswith("m1 is released"))
+fails("a key whose allocation is over, asked again", "server", "allocate", "m1", "--fleet", "arenas", "--counter", "players=4",
+      says=["no server for m1", "m1 is released", "Another allocation needs another key."])
 asked = as_json("server", "request", "arena", "mine", "--wait", "30")
 check("server request --wait returns when it is ready", asked["state"] == "ready" and stack.row("arena", "mine")["state"] == "ready", asked)
 check("server show has all of it", as_json("server", "show", str(asked["server_id"]))["key"] == "mine"
