@@ -11,7 +11,8 @@ begin
     when jsonb_typeof(p_counters) is distinct from 'object' then 'Counters are an object of numbers.'
     when (select count(*) from jsonb_object_keys(p_counters)) > 16 then 'There are 16 counters at most.'
     else (
-      select format('Counter %s is none.', left(format('%s: %s', c.key, c.value), 100)) from jsonb_each(p_counters) c
+      select format('Counter %s is none: it is a name of 1 to 32 of a-z 0-9 _, a letter first, with an integer from 0 to 999999999.',
+        left(format('%s: %s', c.key, c.value), 100)) from jsonb_each(p_counters) c
       where c.key !~ '^[a-z][a-z0-9_]{0,31}$' or c.value::text !~ '^[0-9]{1,9}$'
       order by c.key limit 1) end;
 end

@@ -3,7 +3,7 @@
 -- p_spec: {"kind","policy":"orrery.fleet_fixed","policy_args":{"size":3},"size_min","size_max","cooldown_ms","surge","unavailable_max"};
 -- the kind of a fleet stays.
 -- Writes: fleet, policy_hung, event.   Locks: cluster, fleet.
--- Errors: OR001 unknown kind, OR003 null, unknown member, a value that does not fit; OR010 a policy of a game named by a login of one
+-- Errors: OR001 unknown kind, OR003 null, no name, unknown member, a value that does not fit; OR010 a policy of a game named by a login of one
 -- cluster; those of cluster_resolve and handler_check.   Called by: DBA, CLI.
 create or replace function orrery.fleet_set(p_fleet text, p_spec jsonb, p_cluster text default null) returns void
 language plpgsql security definer
@@ -23,6 +23,8 @@ begin
   if p_fleet is null or p_spec is null or jsonb_typeof(p_spec) <> 'object' then
     perform orrery.fail('OR003', 'a fleet needs a name and a specification', format('Got %L, %L.', left(p_fleet, 64), left(p_spec::text, 200)),
       'SELECT fleet_set(''arenas'', ''{"kind":"arena","policy_args":{"size":3}}'');');
+  elsif p_fleet !~ '^[a-z][a-z0-9_-]{0,31}$' then
+    perform orrery.fail('OR003', format('a fleet cannot be named %L', left(p_fleet, 64)), 'A name is 1 to 32 of a-z 0-9 _ -, a letter first.', null);
   end if;
   v_message := (select string_agg(k, ', ') from jsonb_object_keys(p_spec) k where k <> all (c_members));
   if v_message is not null then

@@ -11,7 +11,8 @@ begin
     when jsonb_typeof(p_labels) is distinct from 'object' then 'Labels are an object of texts.'
     when (select count(*) from jsonb_object_keys(p_labels)) > 32 then 'There are 32 labels at most.'
     else (
-      select format('Label %s is none.', left(format('%s=%s', l.key, l.value), 100)) from jsonb_each(p_labels) l
+      select format('Label %s is none: it is a name and a text, of 1 to 63 characters each; a name has letters and digits, and . _ / - between them.',
+        left(format('%s=%s', l.key, l.value), 100)) from jsonb_each(p_labels) l
       where l.key !~ '^[A-Za-z0-9]([A-Za-z0-9._/-]{0,61}[A-Za-z0-9])?$' or jsonb_typeof(l.value) <> 'string'
         or length(l.value #>> '{}') not between 1 and 63 or l.value #>> '{}' ~ '[[:cntrl:]]'
       order by l.key limit 1) end;

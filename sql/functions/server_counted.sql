@@ -13,7 +13,8 @@ begin
   if jsonb_typeof(p_counters) is distinct from 'object' then
     return 'Counters are an object.';
   else
-    select format('Counter %s is none.', left(format('%s: %s', c.key, c.value), 100)) into v_fault
+    select format('Counter %s is none: it is a name of 1 to 32 of a-z 0-9 _, a letter first, with {"count","capacity"}, integers from 0 to 999999999.',
+      left(format('%s: %s', c.key, c.value), 100)) into v_fault
     from jsonb_each(p_counters) c
     where c.key !~ '^[a-z][a-z0-9_]{0,31}$' or jsonb_typeof(c.value) <> 'object' or orrery.counters_fault(c.value) is not null
       or c.value - array['count', 'capacity'] <> '{}'

@@ -2,7 +2,7 @@
 -- have, or their default. What changes nothing is no new version.
 -- p_spec: {"role","command","args":[],"env":{},"idle_stop_ms":…,"limits":{},"world_function":"schema.function",…}
 -- Writes: server_kind, policy_hung, event.   Locks: cluster, so that of two at once none undoes the other and each is a version.
--- Errors: OR003 null, a value that does not fit; those of server_kind_with and cluster_resolve.
+-- Errors: OR003 null, no name, a value that does not fit; those of server_kind_with and cluster_resolve.
 -- Called by: cluster_create; games' hook cluster_created; DBA, CLI.
 create or replace function orrery.server_kind_set(p_kind text, p_spec jsonb, p_cluster text default null) returns void
 language plpgsql security definer
@@ -18,6 +18,8 @@ begin
   if p_kind is null or p_spec is null or jsonb_typeof(p_spec) <> 'object' then
     perform orrery.fail('OR003', 'a kind needs a name and a specification', format('Got %L, %L.', p_kind, p_spec),
       'SELECT server_kind_set(''grid'', ''{"role":"zone","command":"orrery-sessiond"}'');');
+  elsif p_kind !~ '^[a-z][a-z0-9_-]{0,31}$' then
+    perform orrery.fail('OR003', format('a kind cannot be named %L', left(p_kind, 64)), 'A name is 1 to 32 of a-z 0-9 _ -, a letter first.', null);
   end if;
   perform from orrery.cluster c where c.cluster = v_cluster for no key update;
   select * into v_old from orrery.server_kind k where k.cluster = v_cluster and k.kind = p_kind;

@@ -19,6 +19,8 @@ select is(pg_temp.code(s), 'OR003', s) from (values ('[]'), ('null'), ('{"kind":
   ('{"kind":"arena","policy_args":{"size":1},"surge":0,"unavailable_max":0}'), ('{"kind":"arena","policy_args":{"size":1},"surge":-1}'),
   ('{"kind":"arena","policy":"orrery.fleet_buffer","policy_args":{}}'), ('{"kind":"arena","policy":"orrery.fleet_buffer","policy_args":{"buffer":"x"}}')) v (s);
 select is(pg_temp.code('{"kind":"arena","policy_args":{"size":1}}', name), 'OR003', coalesce(name, 'null')) from (values (null), (''), ('A'), ('a b'), (repeat('a', 33))) v (name);
+select is(orrery_test.refusal($$select orrery.fleet_set('a b', '{"kind":"arena","policy_args":{"size":1}}', 't')$$) - 'hint',
+  '{"code":"OR003","message":"a fleet cannot be named ''a b''","detail":"A name is 1 to 32 of a-z 0-9 _ -, a letter first."}', 'what a name is, is said');
 select is(pg_temp.code('{"kind":"arena","policy":"game.none"}'), 'OR001', 'no such policy');
 select is(pg_temp.code('{"kind":"arena","policy":"orrery.clock"}'), 'OR001', 'no policy');
 select is(pg_temp.code('{"kind":"arena","policy":"pg_catalog.jsonb_typeof"}'), 'OR003', 'nor one that would run with the rights of the control plane');

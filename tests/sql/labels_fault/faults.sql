@@ -8,6 +8,7 @@ select isnt(orrery.labels_fault(l::jsonb), null, l) from (values ('null'), ('[]'
 select isnt(orrery.labels_fault(null), null, 'none at all');
 select isnt(orrery.labels_fault((select jsonb_object_agg('l' || n, 'x') from generate_series(1, 33) n)), null, 'too many');
 select isnt(orrery.labels_fault(jsonb_build_object('a', repeat('x', 64))), null, 'too long');
+select matches(orrery.labels_fault('{"a b":"x"}'), '^Label a b="x" is none: .*1 to 63 characters', 'what one is, is said');
 select is(orrery_test.refusal($$select orrery_test.agent_up('l', '{"labels":{"a":1}}')$$) ->> 'code', 'OR003', 'an agent with such');
 select is(orrery_test.refusal($$select orrery_test.agent_up('l', '{"servers_max":-1}')$$) ->> 'code', 'OR003', 'or with fewer servers than none');
 select orrery_test.agent_up('l', '{"labels":{"a":"1"},"servers_max":7}') is not null as up \gset

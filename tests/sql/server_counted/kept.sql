@@ -17,5 +17,6 @@ select isnt(orrery.server_counted(:id, :epoch, c::jsonb), null, coalesce(c, 'nul
 select isnt(orrery.server_counted(:id, :epoch, (select jsonb_object_agg('c' || n, '{"count":1}'::jsonb) from generate_series(1, 15) n)), null, 'too many, with those of before');
 select matches(orrery.server_counted(:id, :epoch, '{}', '{"map":1}'), 'Label map=1 is none', 'labels that are none');
 select is(pg_temp.said(:id), '{"rooms": {"count": 0, "capacity": 2}, "players": {"count": 3, "capacity": 16}} {"map": "dm1"}', 'nothing changes');
+select matches(orrery.server_counted(:id, :epoch, '{"p":1}'), '^Counter p: 1 is none: .*"count","capacity"', 'what a counter is, is said');
 select * from finish();
 rollback;

@@ -15,7 +15,10 @@ select is(orrery_test.refusal($$select orrery.server_kind_set('dud', '{"cluster"
 select is(orrery_test.refusal(format('select orrery.server_kind_set(''dud'', %L, ''t'')', spec)) ->> 'code', 'OR003', 'malformed: ' || left(spec, 40))
 from unnest(array['{"args":["a",null]}', '{"args":[["a"]]}', '{"args":[1]}', '{"args":null}', '{"args":"a"}', '{"env":[]}', '{"env":"A=1"}', '{"env":{"A":1}}', '{"env":{"A":null}}', '{"env":{"":"1"}}',
   '{"always_on_key":""}', '{"always_on_key":"a\nb"}', '{"always_on_key":"' || repeat('x', 201) || '"}']) spec;
-select is(orrery_test.refusal($$select orrery.server_kind_set('Bad', '{}', 't')$$) ->> 'code', 'OR003', 'bad name');
+select is(orrery_test.refusal($$select orrery.server_kind_set('Bad', '{}', 't')$$) - 'hint',
+  '{"code":"OR003","message":"a kind cannot be named ''Bad''","detail":"A name is 1 to 32 of a-z 0-9 _ -, a letter first."}', 'bad name');
+select is(orrery_test.refusal(format('select orrery.server_kind_set(%L, ''{"command":"x"}'', ''t'')', name)) ->> 'code', 'OR003', 'name ' || to_jsonb(name)::text)
+from unnest(array['', 'a b', '1a', '-a', repeat('a', 33), 'ä', E'a\n']) name;
 select is(orrery_test.refusal(format('select orrery.server_kind_set(''big'', %L, ''t'')', jsonb_build_object('role', 'other', 'command', 'true', m, v))) ->> 'code', 'OR003', 'too large: ' || m)
 from (values ('args', jsonb_build_array(repeat('x', 70000))), ('env', jsonb_build_object('X', repeat('x', 70000)))) x(m, v);
 select * from finish();
