@@ -13,6 +13,7 @@ declare
   c_members  constant text[] := array['kind', 'policy', 'policy_args', 'size_min', 'size_max', 'cooldown_ms', 'surge', 'unavailable_max'];
   c_defaults constant jsonb := '{"policy":"orrery.fleet_fixed","policy_args":{},"size_min":0,"size_max":100,"cooldown_ms":60000,"surge":1,
     "unavailable_max":0,"size":0}'::jsonb;
+  c_args     constant jsonb := '{"orrery.fleet_fixed":["size"],"orrery.fleet_buffer":["buffer","buffer_percent"]}'::jsonb;
   v_cluster text;
   v_old     orrery.fleet;
   v_fleet   orrery.fleet;
@@ -52,9 +53,12 @@ begin
   end if;
   if jsonb_typeof(v_fleet.policy_args) is distinct from 'object' or octet_length(v_fleet.policy_args::text) > 65536 then
     v_message := 'policy_args is an object of at most 64 KiB.';
-  elsif v_fleet.policy like 'orrery.%' then
+  elsif c_args ? v_fleet.policy then
+    v_message := (
+      select format('%s has no argument %s.', v_fleet.policy, left(string_agg(k, ', '), 100)) from jsonb_object_keys(v_fleet.policy_args) k
+      where not c_args -> v_fleet.policy ? k and (p_spec ? 'policy' or p_spec ? 'policy_args') having count(*) > 0);
     select * into v_asked from orrery.fleet_size(v_fleet, orrery.fleet_counts(v_fleet));
-    v_message := v_asked.fault;
+    v_message := coalesce(v_message, v_asked.fault);
   end if;
   if v_message is not null then
     perform orrery.fail('OR003', format('fleet %s cannot be so', left(p_fleet, 64)), v_message,

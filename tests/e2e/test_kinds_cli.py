@@ -145,6 +145,10 @@ check("fleet try says what a policy would say", as_json("fleet", "try", "arenas"
 fails("and status 1 when it fails", "fleet", "try", "arenas", "--policy", "orrery.fleet_buffer", says=["answered null"])
 fails("a policy that there is not", "fleet", "try", "arenas", "--policy", "game.nope", says=["error OR001: "])
 fails("a negative size", "fleet", "set", "arenas", "--size", "-1", says=["error OR003: "])
+orrery("fleet", "set", "spare", "--kind", "arena", "--policy", "orrery.fleet_buffer", "--set", "policy_args.buffer=0")
+fails("a size where the policy takes none", "fleet", "set", "spare", "--size", "0",
+      says=["error OR003: ", "orrery.fleet_buffer has no argument size", 'orrery.fleet_buffer {"buffer":5}'])
+orrery("fleet", "drop", "spare")
 fails("a size that is none", "fleet", "set", "arenas", "--size", "many", says=["error OR003: "])
 fails("a fleet that is not paused", "fleet", "resume", "arenas", says=["error OR002: "])
 fails("a fleet that there is not", "fleet", "show", "nope", says=["error OR001: ", "arenas"])

@@ -31,5 +31,13 @@ select orrery.fleet_set('f', '{"cooldown_ms":0}', 't');
 select is((select (kind, policy, policy_args, size_max, surge, unavailable_max, cooldown_ms)::text from orrery.fleet where fleet = 'f'),
   ('arena'::text, 'orrery.fleet_fixed'::text, '{"size": 3}'::jsonb, 100, 2, 0, 0::bigint)::text, 'what is left out stays');
 select is((select count(*) from orrery.event where noun = 'fleet' and rule = 'fleet_set'), 2::bigint, 'each is an event');
+select orrery.fleet_set('b', '{"kind":"arena","policy":"orrery.fleet_buffer","policy_args":{"buffer":2}}', 't');
+select is(orrery_test.refusal(format('select orrery.fleet_set(%L, %L, ''t'')', fleet, spec)) - 'message' - 'hint', jsonb_build_object('code', 'OR003', 'detail', says), spec)
+from (values ('b', '{"policy_args":{"size":0}}', 'orrery.fleet_buffer has no argument size.'), ('b', '{"policy_args":{"buffer":2,"size":0}}', 'orrery.fleet_buffer has no argument size.'),
+  ('f', '{"policy_args":{"size":1,"buffer":2}}', 'orrery.fleet_fixed has no argument buffer.'), ('f', '{"policy":"orrery.fleet_buffer"}', 'orrery.fleet_buffer has no argument size.')) v (fleet, spec, says);
+select is((select policy_args from orrery.fleet where fleet = 'b'), '{"buffer": 2}', 'nothing was changed');
+-- as another version may have left it
+update orrery.fleet set policy_args = '{"size":3,"note":"x"}' where fleet = 'f';
+select lives_ok($$select orrery.fleet_set('f', '{"surge":3}', 't')$$, 'what is not said anew is not judged anew');
 select * from finish();
 rollback;
