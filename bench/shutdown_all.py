@@ -30,9 +30,8 @@ begin
   for v_account in
     select distinct c.account_id from unnest('{%s}'::bigint[]) c(account_id)
   loop
-    v_opened := orrery.session_open(%s, %s, '%s', v_account.account_id, '192.0.2.1:1');
-    perform orrery.session_select(%s, %s, '%s', (v_opened ->> 'session_id')::bigint, (v_opened ->> 'epoch')::bigint,
-      (v_opened -> 'characters' -> 0 ->> 'character_id')::bigint);
+    v_opened := orrery.session_open(%s, %s, '%s', jsonb_build_array(jsonb_build_object('account_id', v_account.account_id, 'address', '192.0.2.1:1'))) -> 0;
+    perform orrery.session_select(%s, %s, '%s', jsonb_build_array(v_opened || jsonb_build_object('character_id', v_opened -> 'characters' -> 0 -> 'character_id')));
   end loop;
 end $$"""
 

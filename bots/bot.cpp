@@ -129,9 +129,14 @@ void Bot::drain(Instant now) {
                      {"key", entered->key},
                      {"server", entered->server.value},
                      {"after_ms", ms_between(began_at_, now)}});
+      if (entered->role == "chat" && chat_server_ != entered->server) {
+        chat_server_ = entered->server;
+        chat_number_.reset();
+      }
       if (entered->role != "owner") continue;
       if (state_ != State::playing) {
         moves_at_ = turns_at_ = now;
+        saw_at_.reset();
         // Spread, so that bots that came together do not speak together.
         speaks_at_ = now + of_seconds(options_.chat_every_s * chance(random_));
       }
@@ -140,6 +145,13 @@ void Bot::drain(Instant now) {
       retries_ = 0;
       home_.reset();
       at_.reset();
+    } else if (const auto* dropped = std::get_if<client::Dropped>(&event)) {
+      ++report_.drops;
+      journal_.tell(name_, "dropped", now, {{"silence_ms", ms_between(now - dropped->silence, now)}});
+    } else if (const auto* resumed = std::get_if<client::Resumed>(&event)) {
+      ++report_.resumes;
+      report_.gap_longest_ms = std::max(report_.gap_longest_ms, ms_between(now - resumed->gap, now));
+      journal_.tell(name_, "resumed", now, {{"gap_ms", ms_between(now - resumed->gap, now)}});
     } else if (const auto* notice = std::get_if<client::NoticeShown>(&event)) {
       ++report_.notices[notice->kind][notice->seconds_left];
       journal_.tell(name_, "notice", now,
@@ -192,6 +204,8 @@ void Bot::steer(Instant now) {
 
 void Bot::on_snapshot(const client::Snapshot& snapshot, Instant now) {
   ++report_.snapshots;
+  if (saw_at_) blind_ = std::max(blind_, now - *saw_at_);
+  saw_at_ = now;
   std::uint64_t others = 0;
   for (const client::Entity& entity : snapshot.entities) {
     if (entity.entity != snapshot.self) {
@@ -211,12 +225,19 @@ void Bot::on_snapshot(const client::Snapshot& snapshot, Instant now) {
   if (now < tells_sight_at_) return;
   tells_sight_at_ = now + tell_every;
   journal_.tell(name_, "sees", now,
-                {{"others", others}, {"tick", snapshot.tick}, {"moved_m", std::round(moved_m_ * 100) / 100}});
+                {{"others", others},
+                 {"tick", snapshot.tick},
+                 {"moved_m", std::round(moved_m_ * 100) / 100},
+                 {"blind_ms", ms_between(now - blind_, now)}});
+  blind_ = {};
 }
 
 void Bot::on_chat(const client::ChatShown& chat, Instant now) {
   ++chat_heard_;
   ++report_.chat_received;
+  if (chat_number_ && chat.number <= *chat_number_) ++report_.chat_repeated;
+  if (chat_number_ && chat.number > *chat_number_ + 1) report_.chat_missed += chat.number - *chat_number_ - 1;
+  chat_number_ = std::max(chat.number, chat_number_.value_or(0));
   chat_last_ = chat;
   if (now >= tells_chat_at_) tell_chat(now);
 }

@@ -73,8 +73,12 @@ class Bot {
   double moved_m_ = 0;
   std::int8_t heading_x_ = 0, heading_y_ = 0;
   Instant turns_at_{}, moves_at_{}, speaks_at_{}, tells_sight_at_{};
+  std::optional<Instant> saw_at_;  // the last snapshot since it came into play
+  Duration blind_{};               // the longest wait for one, since the last was told
   std::uint64_t chat_said_ = 0, chat_heard_ = 0, chat_told_ = 0;
   client::ChatShown chat_last_{};
+  std::optional<ServerId> chat_server_;
+  std::optional<std::uint64_t> chat_number_;  // the highest heard from that server
   Instant tells_chat_at_{};
 };
 

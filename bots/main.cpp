@@ -1,4 +1,5 @@
 // orrery-bots: simulated players in one process.
+#include <google/protobuf/stubs/logging.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
@@ -52,6 +53,8 @@ class PidFile {
 }  // namespace
 
 int main(int argc, char** argv) {
+  // A hostile server's messages are no reason for libprotobuf to write.
+  google::protobuf::SetLogHandler(nullptr);
   const auto parsed = orrery::bots::parse_options(argc, argv);
   if (const int* status = std::get_if<int>(&parsed)) return *status;
   const auto& options = std::get<orrery::bots::Options>(parsed);

@@ -10,6 +10,8 @@
 #include <iostream>
 #include <vector>
 
+#include "client/resolve.h"
+
 namespace orrery::bots {
 
 namespace {
@@ -109,7 +111,9 @@ std::variant<Options, int> parse_options(int argc, char** argv) {
   }
   auto parsed = client::ConnectString::parse(connect);
   if (!parsed) return usage_error(parsed.error().message, parsed.error().hint);
-  options.connect = std::move(*parsed);
+  auto resolved = client::resolve(std::move(*parsed));
+  if (!resolved) return usage_error(resolved.error().message, resolved.error().hint);
+  options.connect = std::move(*resolved);
 
   if (password_file.empty()) return usage_error("--password-file is required");
   auto password = first_line(password_file);

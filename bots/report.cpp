@@ -39,9 +39,13 @@ ordered_json Report::to_json(unsigned count) const {
           {"logins", logins},
           {"refusals", object_of(refusals_by_reason)},
           {"waits", waits},
+          {"drops", drops},
+          {"resumes", resumes},
+          {"gap_longest_ms", gap_longest_ms},
           {"entered", object_of(entered_by_kind)},
           {"notices", notices_json},
-          {"chat", {{"sent", chat_sent}, {"received", chat_received}}},
+          {"chat",
+           {{"sent", chat_sent}, {"received", chat_received}, {"repeated", chat_repeated}, {"missed", chat_missed}}},
           {"snapshots", snapshots},
           {"inputs", inputs},
           {"positions_moved", positions_moved},
@@ -56,12 +60,15 @@ std::string Report::to_text(unsigned count) const {
   if (!refusals_by_reason.empty()) text += fmt::format("refused: {}\n", list_of(refusals_by_reason));
   text += fmt::format("{} snapshots, {} inputs, {:.0f} m moved, at most {} others in sight\n", snapshots, inputs,
                       moved_m, others_seen_max);
-  text += fmt::format("chat: {} sent, {} received\n", chat_sent, chat_received);
+  text += fmt::format("chat: {} sent, {} received, {} repeated, {} missed\n", chat_sent, chat_received, chat_repeated,
+                      chat_missed);
   for (const auto& [kind, by_seconds] : notices) {
     std::uint64_t total = 0;
     for (const auto& [seconds_left, times] : by_seconds) total += times;
     text += fmt::format("notices, {}: {}\n", kind, total);
   }
+  if (drops > 0)
+    text += fmt::format("dropped: {}; resumed: {}, after at most {:.0f} ms\n", drops, resumes, gap_longest_ms);
   text += fmt::format("logged out: {}\n", list_of(logged_out_by_reason));
   for (const auto& [bot, why] : failed) text += fmt::format("{} did not get into play: {}\n", bot, why);
   return text;

@@ -15,10 +15,15 @@ struct Report {
   std::uint64_t logins = 0;  // logged in, each time
   std::map<std::string, std::uint64_t> refusals_by_reason;
   std::uint64_t waits = 0;  // times told to wait for a server
+  std::uint64_t drops = 0;  // times the owner fell silent
+  std::uint64_t resumes = 0;
+  double gap_longest_ms = 0;  // of those resumed
   std::map<std::string, std::uint64_t> entered_by_kind;
   std::map<std::string, std::map<std::uint32_t, std::uint64_t>> notices;  // by kind, then seconds left
   std::uint64_t chat_sent = 0;
   std::uint64_t chat_received = 0;
+  std::uint64_t chat_repeated = 0;  // heard again, or after a later one
+  std::uint64_t chat_missed = 0;    // not heard between two that were
   std::uint64_t snapshots = 0;
   std::uint64_t inputs = 0;
   std::uint64_t positions_moved = 0;  // snapshots in which the bot's own position was another than before

@@ -1,4 +1,4 @@
-// orrery account: create.
+// orrery account: create, show, ban, unban, code.
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
@@ -10,6 +10,8 @@
 #include "database.h"
 #include "options.h"
 #include "password.h"
+#include "print.h"
+#include "verb.h"
 
 namespace orrery::cli {
 namespace {
@@ -129,11 +131,59 @@ void create(const Options& options, const Args& args) {
   print_created(options, created, names.size() - created.size());
 }
 
+void show(const Options& options, const std::string& name) {
+  Database db(options);
+  const std::string from =
+      " from orrery.account_status where lower(name) = lower($1) and (cluster = $2 or $2::text is null)";
+  const std::vector<Param> params = {name, options.cluster};
+  if (!db.value("select true" + from + " limit 1", params))
+    throw Failure("no account " + name, "OR001", "", "orrery account create makes one.");
+  if (options.json) {
+    std::cout << db.json_rows("select *" + from, params) << '\n';
+  } else {
+    print_table(std::cout, db.query("select cluster, name, active, ban, has_password, code_until, devices, session_id, "
+                                    "session" +
+                                        from,
+                                    params));
+  }
+}
+
+/// The verbs that a player's account is managed with.
+void add_verbs(CLI::App& account, const Options& options) {
+  struct Named {
+    std::string name, reason;
+    Param seconds;
+  };
+  auto args = std::make_shared<Named>();
+  const auto add = [&account, args](const char* verb, const char* what) {
+    CLI::App* command = account.add_subcommand(verb, what);
+    command->add_option("name", args->name, "The account's name")->required();
+    return command;
+  };
+  add("show", "May it log in, how, and is it in play")->callback([=, &options] { show(options, args->name); });
+  CLI::App* ban = add("ban", "Keep a player out, at once: his session ends, and he cannot log in");
+  ban->add_option("reason", args->reason, "Why; the player is shown it")->required();
+  ban->add_option("--seconds", args->seconds, "For how long (default: for good)");
+  ban->callback([=, &options] {
+    call_verb(options, "orrery.account_ban($1, $2, $3, $4)",
+              {args->name, args->reason, args->seconds, options.cluster});
+  });
+  add("unban", "Let a banned player in again")->callback([=, &options] {
+    call_verb(options, "orrery.account_unban($1, $2)", {args->name, options.cluster});
+  });
+  add("code", "A new one-time code, for a forgotten password; it is shown this once")->callback([=, &options] {
+    Database db(options);
+    const auto code = db.value("select orrery.account_code($1, $2)", {args->name, options.cluster}).value_or("");
+    std::cout << (options.json ? nlohmann::json{{"code", code}}.dump() : code) << '\n';
+  });
+}
+
 }  // namespace
 
 void add_account(CLI::App& app, const Options& options) {
   CLI::App* account = app.add_subcommand("account", "Accounts of players");
   account->require_subcommand(1);
+  add_verbs(*account, options);
   auto args = std::make_shared<Args>();
   CLI::App* create_command = account->add_subcommand(
       "create",

@@ -1,4 +1,4 @@
-// orrery cluster: create, start, shutdown, cancel, connect.
+// orrery cluster: create, start, shutdown, cancel, connect, rotate-key, retire-key.
 #include "cluster.h"
 
 #include <CLI/CLI.hpp>
@@ -83,6 +83,7 @@ void add_cluster(CLI::App& app, const Options& options) {
   struct Args {
     std::string name;
     std::string seconds;
+    std::string key;
     bool wait = false;
   };
   auto args = std::make_shared<Args>();
@@ -128,6 +129,15 @@ void add_cluster(CLI::App& app, const Options& options) {
     Database db(options);
     print_connect_string(db, named());
   });
+
+  CLI::App* rotate = cluster->add_subcommand("rotate-key", "A new key of its login handshake, beside those it has");
+  add_name(rotate);
+  rotate->callback([=, &options] { call_verb(options, "orrery.cluster_key_rotate($1)", {named()}); });
+
+  CLI::App* retire = cluster->add_subcommand("retire-key", "Clients that know no newer key get in no more");
+  retire->add_option("key", args->key, "As the connect string has it: 64 hex digits")->required();
+  add_name(retire);
+  retire->callback([=, &options] { call_verb(options, "orrery.cluster_key_retire($1, $2)", {args->key, named()}); });
 }
 
 }  // namespace orrery::cli

@@ -52,6 +52,7 @@ int main(int argc, char** argv) {
   orrery::cli::add_fleet(app, options);
   orrery::cli::add_server(app, options);
   orrery::cli::add_account(app, options);
+  orrery::cli::add_device(app, options);
   orrery::cli::add_console(app, options);
   orrery::cli::add_db(app, options);
 

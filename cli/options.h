@@ -27,6 +27,7 @@ void add_kind(CLI::App& app, const Options& options);
 void add_fleet(CLI::App& app, const Options& options);
 void add_server(CLI::App& app, const Options& options);
 void add_account(CLI::App& app, const Options& options);
+void add_device(CLI::App& app, const Options& options);
 void add_console(CLI::App& app, const Options& options);
 
 }  // namespace orrery::cli

@@ -1,5 +1,5 @@
 -- account_active_set: let an account log in, or not. A session that is in play goes on.
--- Writes: account, event, when it changed.   Locks: account.
+-- Writes: account, event, when it changed.   Locks: cluster, account.
 -- Errors: OR001 unknown account; OR003 null; those of cluster_resolve.   Called by: DBA.
 create or replace function orrery.account_active_set(p_name text, p_active boolean, p_cluster text default null) returns void
 language plpgsql security definer
@@ -15,11 +15,7 @@ begin
     perform orrery.fail('OR003', 'an account and true or false are needed', 'One of them is null.',
       'SELECT account_active_set(''name'', false);');
   end if;
-  select a.* into v_account from orrery.account a where a.cluster = v_cluster and a.name_key = lower(p_name) for no key update;
-  if not found then
-    perform orrery.fail('OR001', format('no account %s in %s', coalesce(p_name, 'null'), v_cluster), 'Names are compared without case.',
-      'SELECT account_create(...) makes one.');
-  end if;
+  v_account := orrery.account_named(v_cluster, p_name);
   if v_account.active <> p_active then
     update orrery.account a set active = p_active where a.account_id = v_account.account_id;
     perform orrery.event_add(v_cluster, 'account', v_account.account_id::text, 'account_active_set',

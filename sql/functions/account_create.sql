@@ -9,11 +9,8 @@ language plpgsql security definer
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-  -- 32 letters, so that a byte modulo 32 is uniform; none that reads like another.
-  c_letters constant text := 'ABCDEFGHJKLMNPQRSTUVWXYZ23456789';
   v_now timestamptz := orrery.clock();
   v_cluster text;
-  v_random bytea;
   v_code text;
   v_account_id bigint;
 begin
@@ -28,10 +25,7 @@ begin
       'Leave it out: the player then sets a password with the one-time code.');
   end if;
   if p_password_hash is null then
-    v_random := orrery.random_bytes(16);
-    select string_agg(substr(c_letters, 1 + get_byte(v_random, i) % 32, 1) || case when i in (3, 7, 11) then '-' else '' end, '' order by i)
-    into v_code
-    from generate_series(0, 15) i;
+    v_code := orrery.code_make();
   end if;
   begin
     insert into orrery.account (cluster, name, password_hash, code_hash, code_expires_at, created_at)

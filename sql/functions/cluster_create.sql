@@ -1,5 +1,5 @@
 -- cluster_create: make a cluster, stopped, with its secrets, its login and chat kinds and what the games' hooks add.
--- Writes: cluster, cluster_secret, server_kind, event; what hooks write.   Locks: its own, advisory.
+-- Writes: cluster, cluster_secret, cluster_key, server_kind, event; what hooks write.   Locks: its own, advisory.
 -- Errors: OR003 bad name, OR008 exists, OR010 login of one cluster.        Called by: DBA, CLI.
 create or replace function orrery.cluster_create(p_cluster text) returns void
 language plpgsql
@@ -25,8 +25,8 @@ begin
   if not found then
     perform orrery.fail('OR008', format('cluster %s exists', p_cluster), null, format('SELECT cluster_start(%L)', p_cluster));
   end if;
-  insert into orrery.cluster_secret (cluster, static_key, link_secret)
-  values (p_cluster, orrery.random_bytes(32), orrery.random_bytes(32));
+  insert into orrery.cluster_secret (cluster, link_secret) values (p_cluster, orrery.random_bytes(32));
+  perform orrery.cluster_key_add(p_cluster);
   perform orrery.server_kind_set('login', jsonb_build_object('role', 'login', 'command', 'orrery-sessiond',
     'args', jsonb_build_array('--role', 'login'), 'always_on_key', 'main', 'public_port', v_port,
     'memory_bytes', 268435456, 'sessions_max', 10000), p_cluster);

@@ -1,5 +1,5 @@
 -- code_hash: how a one-time code is stored: SHA-256 over its letters and digits in upper case.
--- Called by: account_create, account_password_set.
+-- Called by: account_create, account_code, account_password_set.
 create or replace function orrery.code_hash(p_code text) returns bytea
 language plpgsql immutable strict
 set search_path = pg_catalog, pg_temp

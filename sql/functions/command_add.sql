@@ -3,8 +3,8 @@
 -- A tell is of use for tell_ttl_ms; a start until the server's deadline, unless it was fetched by then (command_claim); a
 -- stop until the process is gone.
 -- Writes: command, event.   Locks: server, shared, never waiting for it: the caller may hold sessions.
--- Errors: none.             Called by: server_place, server_stop_now, server_tell_waiting, session_end_all,
--- session_kick, tick_servers.
+-- Errors: none.             Called by: server_place, server_stop_now, server_tell_waiting, session_tell,
+-- session_released, session_select, cluster_keys_changed, tick_servers.
 create or replace function orrery.command_add(p_server_id bigint, p_verb text, p_payload jsonb, p_rule text) returns bigint
 language plpgsql
 set search_path = pg_catalog, pg_temp

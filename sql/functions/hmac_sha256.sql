@@ -5,9 +5,9 @@ do $do$
 begin
   execute format($f$
     create or replace function orrery.hmac_sha256(p_data bytea, p_key bytea) returns bytea
-    language sql immutable strict parallel safe
+    language plpgsql immutable strict parallel safe
     set search_path = pg_catalog, pg_temp
-    as $$ select %I.hmac(p_data, p_key, 'sha256') $$
+    as $$ begin return %I.hmac(p_data, p_key, 'sha256'); end $$
   $f$, (select n.nspname from pg_catalog.pg_extension e join pg_catalog.pg_namespace n on n.oid = e.extnamespace
         where e.extname = 'pgcrypto'));
 end

@@ -5,9 +5,9 @@ do $do$
 begin
   execute format($f$
     create or replace function orrery.random_bytes(p_count integer) returns bytea
-    language sql volatile strict
+    language plpgsql volatile strict
     set search_path = pg_catalog, pg_temp
-    as $$ select %I.gen_random_bytes(p_count) $$
+    as $$ begin return %I.gen_random_bytes(p_count); end $$
   $f$, (select n.nspname from pg_catalog.pg_extension e join pg_catalog.pg_namespace n on n.oid = e.extnamespace
         where e.extname = 'pgcrypto'));
 end

@@ -1,5 +1,5 @@
 -- server_start_info: what a server must know before it can say READY.
--- Reads: cluster_secret, setting, server_kind; calls the kind's world function.
+-- Reads: cluster_secret, cluster_key, setting, server_kind; calls the kind's world function.
 -- Errors: those of server_identity, and of the world function (OR001 no such key).
 -- Called by: src/pg/control_api.
 create or replace function orrery.server_start_info(p_server_id bigint, p_epoch bigint, p_token text) returns jsonb
@@ -21,8 +21,10 @@ begin
     'cluster', v_me.cluster, 'kind', v_me.kind, 'key', v_me.key, 'role', v_kind.role,
     'settings', (select jsonb_object_agg(s.name, s.value) from orrery.setting s),
     'link_root', encode(orrery.link_root(v_secret.link_secret, v_me.server_id, v_me.epoch), 'hex'),
-    'static_key', case when v_kind.role = 'login' then encode(v_secret.static_key, 'hex') end,
-    'world', coalesce(v_world, '{}'));
+    'world', coalesce(v_world, '{}'))
+    || case when v_kind.role = 'login' then (
+      select jsonb_build_object('static_keys', k.keys -> 'static_keys', 'keys_version', k.keys -> 'version')
+      from orrery.cluster_keys(p_server_id, p_epoch, p_token) k (keys)) else '{}' end;
 end
 $$;
 comment on function orrery.server_start_info(bigint, bigint, text) is 'What a server must know to begin: settings, keys, its world.';

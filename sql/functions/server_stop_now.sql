@@ -25,6 +25,9 @@ begin
     update orrery.command c set state = 'void', rule = p_rule, reason = p_reason
     where c.server_id = p_server_id and c.verb = 'start' and c.epoch = v_server.epoch and c.state = 'pending' and c.claimed_at is null;
     if found then
+      -- nor is it told anything
+      update orrery.command c set state = 'void', rule = p_rule, reason = p_reason
+      where c.server_id = p_server_id and c.epoch = v_server.epoch and c.state in ('pending', 'claimed');
       perform orrery.ports_free(p_server_id);
       v_server.state := 'requested';
     end if;

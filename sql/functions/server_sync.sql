@@ -1,4 +1,5 @@
--- server_sync: what changed for this server: sessions that arrive at it, and ends that it did not cause itself.
+-- server_sync: what changed for this server: sessions that arrive at it, those that it is to save and end now, and ends that it did not
+-- cause itself. A login server is told which version the keys of its cluster have.
 -- p_taken: [{"session_id","epoch","role"}], arrivals it now holds and ends it has heard of; stale entries are ignored.
 -- Writes: session, attachment (taken, end_told).   Locks: session, attachment, in key order.
 -- Errors: those of server_identity; OR003 p_taken is no array of such.
@@ -9,11 +10,13 @@ language plpgsql security definer
 set search_path = pg_catalog, pg_temp
 set enable_seqscan = off
 set jit = off
+set plan_cache_mode = force_generic_plan
 as $$
 declare
   v_me orrery.server := orrery.server_identity(p_server_id, p_epoch, p_token);
   v_arrivals jsonb;
   v_ended jsonb;
+  v_release jsonb;
 begin
   if p_taken is null or jsonb_typeof(p_taken) <> 'array' then
     perform orrery.fail('OR003', 'p_taken is an array', format('Got %L.', p_taken), 'Pass [] when nothing was taken.');
@@ -55,7 +58,7 @@ begin
   from (
     select s.session_id, s.epoch, 'owner' as role, s.account_id, s.character_id, s.payload
     from orrery.session s
-    where s.server_id = v_me.server_id and not s.taken and s.state = 'playing'
+    where s.server_id = v_me.server_id and not s.taken and s.state = 'playing' and s.release_at is null
     union all
     select a.session_id, a.epoch, a.role, s.account_id, s.character_id, null
     from orrery.attachment a
@@ -92,7 +95,16 @@ begin
     where a.server_id = v_me.server_id and not a.taken and a.ended and a.end_told
   ) n;
 
-  return jsonb_build_object('arrivals', v_arrivals, 'ended', v_ended);
+  select coalesce(jsonb_agg(jsonb_build_object('session_id', s.session_id, 'epoch', s.epoch, 'reason', s.release_reason) order by s.session_id), '[]')
+  into v_release
+  from orrery.session s
+  where s.server_id = v_me.server_id and s.state <> 'ended' and s.release_at is not null;
+
+  return jsonb_build_object('arrivals', v_arrivals, 'release', v_release, 'ended', v_ended)
+    || coalesce((
+      select jsonb_build_object('keys_version', c.keys_version)
+      from orrery.server_kind k join orrery.cluster_secret c on c.cluster = k.cluster
+      where k.cluster = v_me.cluster and k.kind = v_me.kind and k.role = 'login'), '{}');
 end
 $$;
 comment on function orrery.server_sync(bigint, bigint, text, jsonb) is 'What changed for a server: sessions that arrive at it or ended.';

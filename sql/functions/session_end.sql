@@ -1,6 +1,7 @@
--- session_end: their owner ends sessions. Its saved state is kept with the character; chat hears of it by server_sync.
+-- session_end: their owner ends sessions. Its saved state is kept with the character; chat hears of it by server_sync, who waits
+-- for the account at once.
 -- p_ends: [{"session_id","epoch","reason","detail","state"}]; entries that are stale (ended, moved, older epoch) are ignored.
--- Writes: session, attachment, session_secret, character.state.   Locks: session in key order, then character.
+-- Writes: session, attachment, session_secret, character.state; what session_released writes.   Locks: session in key order, then character.
 -- Errors: those of server_identity; OR003 no array of such, or an unknown reason.
 -- Called by: src/pg/control_api.
 create or replace function orrery.session_end(p_server_id bigint, p_epoch bigint, p_token text, p_ends jsonb) returns void
@@ -8,11 +9,13 @@ language plpgsql security definer
 set search_path = pg_catalog, pg_temp
 set enable_seqscan = off
 set jit = off
+set plan_cache_mode = force_generic_plan
 as $$
 declare
   v_now timestamptz := orrery.clock();
   v_me orrery.server := orrery.server_identity(p_server_id, p_epoch, p_token);
   v_end record;
+  v_ended bigint[] := '{}'::bigint[];
 begin
   if p_ends is null or jsonb_typeof(p_ends) <> 'array' then
     perform orrery.fail('OR003', 'p_ends is an array', format('Got %L.', p_ends), 'Pass [] when none ended.');
@@ -24,10 +27,10 @@ begin
   end;
   for v_end in
     select distinct e.reason from jsonb_to_recordset(p_ends) e (reason text)
-    where coalesce(e.reason, '') not in ('lapse', 'logout', 'shutdown', 'login_timeout')
+    where coalesce(e.reason, '') not in ('lapse', 'logout', 'shutdown', 'login_timeout', 'superseded', 'token expired')
   loop
     perform orrery.fail('OR003', format('%L is no reason for an end', v_end.reason),
-      'A server ends sessions by lapse, logout, shutdown or login_timeout.', 'Pass one of them; words go into detail.');
+      'A server ends sessions by lapse, logout, shutdown, login_timeout, superseded or token expired.', 'Pass one of them; words go into detail.');
   end loop;
   -- all of them before the first attachment
   perform from orrery.session s
@@ -53,7 +56,9 @@ begin
     if jsonb_typeof(v_end.state) = 'object' then
       update orrery."character" c set state = v_end.state where c.character_id = v_end.character_id;
     end if;
+    v_ended := v_ended || v_end.session_id;
   end loop;
+  perform orrery.session_released(v_ended, 'session_end');
 end
 $$;
 comment on function orrery.session_end(bigint, bigint, text, jsonb) is 'A server ends sessions of its own: lapsed, logged out, shut down.';

@@ -1,7 +1,7 @@
 -- session_kick: end a live session now. Its server is told at once and closes the client; what it had not saved of the
--- character is lost. The account may log in again: account_active_set keeps it out.
+-- character is lost. The account may log in again: account_ban keeps it out.
 -- p_reason: the player may be shown it; null: none given. Returns the event, and says in words who it was.
--- Writes: session, event; what session_end_all and command_add write.   Locks: cluster, server, session, then those of session_end_all.
+-- Writes: session, event; what session_end_told writes.   Locks: cluster, server, session, then those of session_end_told.
 -- Errors: OR001 unknown, also when it is another cluster's; OR002 ended; OR003 null, a reason too long or with control
 -- characters.   Called by: DBA.
 create or replace function orrery.session_kick(p_session_id bigint, p_reason text default null) returns bigint
@@ -35,13 +35,7 @@ begin
   from orrery.account a left join orrery."character" c on c.character_id = v_session.character_id
   where a.account_id = v_session.account_id;
   v_event := orrery.event_add(v_session.cluster, 'session', p_session_id::text, 'session_kick', v_words);
-  perform orrery.session_end_all(array[p_session_id], 'session_kick', concat_ws(': ', 'kicked', nullif(p_reason, '')));
-  -- who owns it does not know yet, unlike with ends that it is told of itself
-  update orrery.session s set taken = false, end_told = false
-  from orrery.server v where s.session_id = p_session_id and v.server_id = s.server_id and v.state in ('ready', 'stopping');
-  if found then
-    perform orrery.command_add(v_session.server_id, 'tell', '{"tell":"sync"}', 'session_kick');
-  end if;
+  perform orrery.session_end_told(array[p_session_id], 'session_kick', concat_ws(': ', 'kicked', nullif(p_reason, '')));
   raise notice '%', v_words;
   return v_event;
 end

@@ -1,75 +1,181 @@
--- session_open: a player has logged in: a session owned by this login server, its root secret, the account's characters.
--- An orphaned session of the account, whose server died, is ended first.
--- Writes: session, session_secret; what session_end_all writes.   Locks: those of epoch_next, server (its own, shared), those of session_end_all.
--- Reads: account, character; calls hook character_details.
--- Errors: those of server_identity; OR001 unknown account; OR003 no address; OR002 account not active or cluster stopping; OR006 server full;
--- OR008 the account is in play already.
+-- session_open: players have logged in: a session of each, owned by this login server, its root secret, the account's characters.
+-- p_opens: [{"ref","account_id","address","device_id"?}] → {"ref","session_id","epoch","root","token_expires_in_ms","characters"};
+-- {"ref","status":"superseding"}: a session of the account is in play, its server is told to save and end it, ask again when told
+-- that it is released, and each second; {"ref","error"}.
+-- An account has one session. One that is not in play, or whose server died, is ended here; one in play is released by its server. A server
+-- that does not within release_ms, though its machine is heard of, is overruled; of a silent machine the lease ends first.
+-- Writes: session, session_secret, login_limit, device.used_at; what session_end_told and command_add write.
+-- Locks: incarnation when it changed, account, server (its own and those of the sessions in the way, shared), session, each in key order;
+-- login_limit without waiting. All sessions of an account are opened, and it is banned, under its lock.
+-- Reads: character; calls hook character_details.
+-- Errors: those of server_identity and batch_check; of an entry: OR001 unknown account or device; OR002 account banned or not active, or cluster
+-- stopping; OR003 malformed; OR006 server full.
 -- Called by: src/pg/control_api (role login).
-create or replace function orrery.session_open(
-  p_server_id bigint, p_epoch bigint, p_token text, p_account_id bigint, p_client_address text)
-returns jsonb
+create or replace function orrery.session_open(p_server_id bigint, p_epoch bigint, p_token text, p_opens jsonb) returns jsonb
 language plpgsql security definer
 set search_path = pg_catalog, pg_temp
 set enable_seqscan = off
 set jit = off
+set plan_cache_mode = force_generic_plan
 as $$
 declare
-  v_now timestamptz := orrery.clock();
-  v_me orrery.server;
-  v_account orrery.account;
-  v_root bytea := orrery.random_bytes(32);
-  v_session_epoch bigint := orrery.epoch_next();
-  v_session_id bigint;
-  v_orphans bigint[];
+  v_now       timestamptz := orrery.clock();
+  v_me        orrery.server := orrery.server_identity(p_server_id, p_epoch, p_token, 'login');
+  v_token     interval := make_interval(secs => orrery.setting('token_ms')::float8 / 1000);
+  v_release   interval := make_interval(secs => orrery.setting('release_ms')::float8 / 1000);
+  v_beat      interval := make_interval(secs => 3 * orrery.setting('heartbeat_ms')::float8 / 1000);
+  v_epochs    bigint := orrery.incarnation_current() << 32;
+  v_refs      jsonb[];
+  v_ids       bigint[];       -- accounts
+  v_devices   bigint[];
+  v_addresses text[];
+  v_faults    jsonb[];
+  v_known     bigint[];
+  v_servers   bigint[];
+  v_ends      bigint[];
+  v_orphans   bigint[];
+  v_held      bigint[];       -- accounts that are in play
+  v_opened    bigint[];
+  v_owners    bigint[];
+  v_room      bigint;
+  v_random    bytea;
+  v_sessions  jsonb;
+  v_played    jsonb;
 begin
-  -- first: who is just reporting its end ends its sessions, and must not miss this one
-  perform from orrery.server s where s.server_id = p_server_id for share;
+  perform orrery.batch_check('p_opens', p_opens);
+  select array_agg(e.ref order by e.n), array_agg(e.account_id order by e.n), array_agg(e.device_id order by e.n), array_agg(e.address order by e.n),
+    array_agg(case
+      when e.account_id is null or e.device is distinct from 'null' and e.device is not null and e.device_id is null
+        then orrery.entry_error(e.ref, 'OR003', 'account_id, and device_id when there is one, are numbers', 'Use those that login_begin gave.')
+      when e.address !~ '^[^[:cntrl:]]{1,100}$' or e.given not in ('string', 'null')
+        then orrery.entry_error(e.ref, 'OR003', 'address is host:port, of 1 to 100 characters, none of them a control character', 'Pass the client''s.') end order by e.n)
+  into v_refs, v_ids, v_devices, v_addresses, v_faults
+  from (
+    select o.n, o.value -> 'ref' as ref, case when (o.value -> 'account_id')::text ~ '^-?[0-9]{1,18}$' then (o.value ->> 'account_id')::bigint end as account_id, o.value -> 'device_id' as device,
+      case when (o.value -> 'device_id')::text ~ '^-?[0-9]{1,18}$' then (o.value ->> 'device_id')::bigint end as device_id, o.value ->> 'address' as address, jsonb_typeof(o.value -> 'address') as given
+    from jsonb_array_elements(p_opens) with ordinality o (value, n) offset 0
+  ) e;
+  if v_refs is null then
+    return '[]'::jsonb;
+  end if;
+
+  select array_agg(a.account_id) into v_known
+  from (
+    select a.account_id from orrery.account a
+    where a.cluster = v_me.cluster and a.account_id in (select u.id from unnest(v_ids, v_faults) u (id, fault) where u.fault is null)
+    order by a.account_id for no key update
+  ) a;
+  -- who is just reporting its end ends its sessions, and must not miss these; and the owners of those in the way are to hear the tell
+  perform from orrery.server s
+  where s.server_id = p_server_id
+    or s.server_id in (select n.server_id from orrery.session n where n.account_id = any(v_known) and n.state <> 'ended')
+  order by s.server_id for share;
   v_me := orrery.server_identity(p_server_id, p_epoch, p_token, 'login');
-  if length(p_client_address) not between 1 and 100 or p_client_address ~ '[[:cntrl:]]' then
-    perform orrery.fail('OR003', 'a client''s address has 1 to 100 characters, none of them a control character',
-      format('Got %L.', left(p_client_address, 100)), 'It is host:port.');
-  end if;
-  select a.* into v_account from orrery.account a where a.account_id = p_account_id and a.cluster = v_me.cluster;
-  if not found then
-    perform orrery.fail('OR001', format('no account %s in %s', p_account_id, v_me.cluster), 'The id is unknown in this cluster.',
-      'Use the id that account_credential gave.');
-  end if;
-  if not v_account.active then
-    perform orrery.fail('OR002', format('account %s is not active', v_account.name), 'It may not log in.',
-      format('SELECT account_active_set(%L, true);', v_account.name));
-  end if;
-  if (select c.state from orrery.cluster c where c.cluster = v_me.cluster) in ('stopping', 'stopped') then
-    perform orrery.fail('OR002', format('cluster %s is shut down', v_me.cluster), 'It takes no logins any more.',
-      'Wait until it is started again.');
-  end if;
-  if (select count(*) from orrery.session s where s.server_id = v_me.server_id and s.state <> 'ended')
-     >= (select k.sessions_max from orrery.server_kind k where k.cluster = v_me.cluster and k.kind = v_me.kind) then
-    perform orrery.fail('OR006', format('%s %s is full', v_me.kind, v_me.key), 'It has as many sessions as its kind allows.',
-      'Try again in a moment.');
-  end if;
-  -- Its server is dead: nobody else will end it for orphan_ms, and the player is here again.
-  select array_agg(s.session_id) into v_orphans from orrery.session s where s.account_id = p_account_id and s.state = 'orphaned';
+  perform from orrery.session s where s.account_id = any(v_known) and s.state <> 'ended' order by s.session_id for no key update;
+
+  v_room := (select k.sessions_max from orrery.server_kind k where k.cluster = v_me.cluster and k.kind = v_me.kind)
+    - (select count(*) from orrery.session s where s.server_id = v_me.server_id and s.state <> 'ended');
+  with judged as (
+    select u.n, u.ref, u.id, coalesce(u.fault, case
+      when a.account_id is null then orrery.entry_error(u.ref, 'OR001', format('no account %s in %s', u.id, v_me.cluster), 'Use the id that login_begin gave.')
+      when a.banned_at is not null and coalesce(a.banned_until > v_now, true) then
+        jsonb_set(orrery.entry_error(u.ref, 'OR002', orrery.ban_words(a.banned_until, a.ban_reason), format('SELECT account_unban(%L)', a.name)), '{error,banned}', 'true')
+      when not a.active then
+        orrery.entry_error(u.ref, 'OR002', format('account %s is not active', a.name), format('SELECT account_active_set(%L, true);', a.name))
+      when c.state in ('stopping', 'stopped') then
+        orrery.entry_error(u.ref, 'OR002', format('cluster %s is shut down', v_me.cluster), 'Wait until it is started again.')
+      when u.device_id is not null and d.device_id is null then
+        orrery.entry_error(u.ref, 'OR001', format('account %s has no device %s', a.name, u.device_id), 'It was revoked: log in with a password.') end) as fault
+    from unnest(v_refs, v_ids, v_devices, v_faults) with ordinality u (ref, id, device_id, fault, n)
+    left join orrery.account a on a.account_id = u.id and a.account_id = any(v_known)
+    left join orrery.device d on d.device_id = u.device_id and d.account_id = a.account_id
+    left join orrery.cluster c on c.cluster = v_me.cluster
+  ), counted as (
+    -- the same account twice: the second comes after the first
+    select j.*, case when j.fault is null then row_number() over (partition by j.id, j.fault is null order by j.n) end as nth from judged j
+  ), seated as (
+    select t.*, count(*) filter (where t.nth = 1) over (order by t.n) as seat from counted t
+  )
+  select array_agg(coalesce(s.fault, case
+      when s.nth = 1 and s.seat > v_room then
+        orrery.entry_error(s.ref, 'OR006', format('%s %s is full', v_me.kind, v_me.key), 'It has as many sessions as its kind allows: try again in a moment.')
+      when s.nth > 1 then jsonb_build_object('ref', s.ref, 'status', 'superseding') end) order by s.n)
+  into v_faults from seated s;
+  select array_agg(u.id) into v_known from unnest(v_ids, v_faults) u (id, fault) where u.fault is null;
+
+  -- those in the way: of a server that died, not in play yet, or not released in time although its machine is heard of
+  select array_agg(s.session_id) filter (where s.state = 'orphaned'), array_agg(s.session_id) filter (where s.state <> 'orphaned' and not s.waits),
+    array_agg(s.account_id) filter (where s.waits), array_agg(s.session_id) filter (where s.waits)
+  into v_orphans, v_ends, v_held, v_servers
+  from (
+    select s.session_id, s.account_id, s.state, s.state = 'playing' and not (coalesce(s.release_at <= v_now - v_release, false) and exists (
+      select from orrery.server v join orrery.agent_heartbeat b on b.agent_id = v.agent_id
+      where v.server_id = s.server_id and v.state in ('ready', 'stopping') and b.beat_at > v_now - v_beat)) as waits
+    from orrery.session s where s.account_id = any(v_known) and s.state <> 'ended' offset 0
+  ) s;
   if v_orphans is not null then
     perform orrery.session_end_all(v_orphans, 'session_open', 'logged in again after its server died');
   end if;
-  begin
-    insert into orrery.session (cluster, account_id, server_id, epoch, rule, reason, state_at, opened_at, client_address, taken)
-    values (v_me.cluster, p_account_id, v_me.server_id, v_session_epoch, 'session_open',
-      format('%s logged in from %s', v_account.name, coalesce(p_client_address, 'an unknown address')), v_now, v_now,
-      p_client_address, true)
-    returning session_id into v_session_id;
-  exception when unique_violation then
-    perform orrery.fail('OR008', format('account %s is in play already', v_account.name), 'An account has one session at a time.',
-      format('Log out there, or try again in %s s, when a silent session has lapsed.', ceil(orrery.setting('lapse_ms') / 1000)));
-  end;
-  insert into orrery.session_secret (session_id, cluster, root) values (v_session_id, v_me.cluster, v_root);
-  return jsonb_build_object(
-    'session_id', v_session_id, 'epoch', v_session_epoch, 'root', encode(v_root, 'hex'),
-    'characters', (
-      select coalesce(jsonb_agg(jsonb_build_object('character_id', c.character_id, 'name', c.name, 'kind', c.kind, 'key', c.key,
-        'details', orrery.character_details(c.cluster, c.character_id)) order by c.character_id), '[]')
-      from orrery."character" c where c.account_id = p_account_id and c.cluster = v_me.cluster));
+  if v_ends is not null then
+    perform orrery.session_end_told(v_ends, 'session_open', 'superseded');
+  end if;
+  if v_held is not null then
+    update orrery.session s
+    set release_at = coalesce(s.release_at, v_now), release_reason = coalesce(s.release_reason, 'superseded'),
+        awaited_by = case when v_me.server_id = any(s.awaited_by) then s.awaited_by else s.awaited_by || v_me.server_id end
+    where s.session_id = any(v_servers);
+    select array_agg(distinct s.server_id order by s.server_id) into v_owners from orrery.session s where s.session_id = any(v_servers);
+    perform orrery.session_tell(v_owners, 'session_open');
+  end if;
+
+  v_opened := array(select u.id from unnest(v_known) u (id) except select h.id from unnest(v_held) h (id));
+  if v_opened <> '{}' then
+    -- 1,024 bytes at once, of 32 each
+    select string_agg(orrery.random_bytes(1024), '') into v_random from generate_series(0, cardinality(v_opened) / 32);
+    with opened as (
+      insert into orrery.session (cluster, account_id, server_id, epoch, rule, reason, state_at, opened_at, client_address, taken, token_expires_at, device_id)
+      select v_me.cluster, a.account_id, v_me.server_id, v_epochs + nextval('orrery.epoch_seq'), 'session_open',
+        format('%s logged in from %s', a.name, coalesce(u.address, 'an unknown address')), v_now, v_now, u.address, true, v_now + v_token, u.device_id
+      from unnest(v_ids, v_addresses, v_devices, v_faults) u (id, address, device_id, fault)
+      join orrery.account a on a.account_id = u.id
+      where u.fault is null and u.id = any(v_opened)
+      order by a.account_id
+      returning session_id, account_id, epoch
+    ), rooted as (
+      select o.*, substr(v_random, 32 * row_number() over ()::integer - 31, 32) as root from opened o
+    ), secret as (
+      insert into orrery.session_secret (session_id, cluster, root) select o.session_id, v_me.cluster, o.root from rooted o
+    )
+    select jsonb_object_agg(o.account_id, jsonb_build_object('session_id', o.session_id, 'epoch', o.epoch, 'root', encode(o.root, 'hex'),
+      'token_expires_in_ms', round(extract(epoch from v_token) * 1000)))
+    into v_sessions
+    from rooted o;
+    select jsonb_object_agg(c.account_id, c.characters) into v_played
+    from (
+      select c.account_id, jsonb_agg(jsonb_build_object('character_id', c.character_id, 'name', c.name, 'kind', c.kind, 'key', c.key,
+        'details', d.details -> c.character_id::text) order by c.character_id) as characters
+      from orrery."character" c
+      cross join (select orrery.character_details(v_me.cluster, array(
+        select i.character_id from orrery."character" i where i.account_id = any(v_opened) and i.cluster = v_me.cluster)) as details offset 0) d
+      where c.account_id = any(v_opened) and c.cluster = v_me.cluster
+      group by c.account_id
+    ) c;
+    update orrery.device d set used_at = v_now
+    from unnest(v_ids, v_devices, v_faults) u (id, device_id, fault)
+    where u.fault is null and u.id = any(v_opened) and d.device_id = u.device_id and coalesce(d.used_at < v_now - interval '1 hour', true);
+    perform orrery.login_refund(v_me.cluster, 'account', array(
+      select a.name_key from unnest(v_ids, v_devices, v_faults) u (id, device_id, fault) join orrery.account a on a.account_id = u.id
+      where u.fault is null and u.device_id is null and u.id = any(v_opened)));
+  end if;
+  return (
+    select jsonb_agg(case
+      when u.fault is not null then u.fault
+      when v_sessions ? u.id::text then jsonb_build_object('ref', u.ref, 'characters', coalesce(v_played -> u.id::text, '[]')) || (v_sessions -> u.id::text)
+      else jsonb_build_object('ref', u.ref, 'status', 'superseding') end order by u.n)
+    from unnest(v_refs, v_ids, v_faults) with ordinality u (ref, id, fault, n));
 end
 $$;
-comment on function orrery.session_open(bigint, bigint, text, bigint, text) is 'Opens a session for a player who logged in.';
-grant execute on function orrery.session_open(bigint, bigint, text, bigint, text) to orrery_session;
+comment on function orrery.session_open(bigint, bigint, text, jsonb) is 'Opens sessions for players who logged in.';
+grant execute on function orrery.session_open(bigint, bigint, text, jsonb) to orrery_session;
+
+drop function if exists orrery.session_open(bigint, bigint, text, bigint, text);

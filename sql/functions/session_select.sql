@@ -1,113 +1,205 @@
--- session_select: hand a session to the server of its character, or say what it waits for.
--- Answers as docs/control.md says. A hand-off is one transaction: owner, epoch, state and chat attachment change together,
--- and only to a server that is ready and not full. Asked again under the old epoch it answers the same.
+-- session_select: hand sessions to the servers of their characters, or say what they wait for.
+-- p_selects: [{"ref","session_id","epoch","character_id"}] → answers as docs/control.md says, each with its ref, or {"ref","error"}. A hand-off
+-- is one transaction: owner, epoch, state and chat attachment change together, and only to a server that is ready and not full. Asked
+-- again under the old epoch it answers the same.
 -- Writes: session, attachment, and what server_request writes.
--- Locks: cluster unless its server is ready, those of server_request; then server (target: exclusively, so that its seats are counted right; chat: shared),
--- then session.
--- Errors: those of server_identity; OR001 no such character of this account; OR006 the server is full; OR007 the session is
--- not this server's any more; those of server_request.
+-- Locks: for characters whose servers are not ready: cluster, those of server_request; then servers (targets: exclusively, so that their seats are
+-- counted right; chat: shared), then sessions, each in key order. Who has asked for a server in the same call holds it already: then
+-- targets that are busy are not waited for, and the caller is told to ask again.
+-- Errors: those of server_identity and batch_check; of an entry: OR001 no such character of this account; OR003 malformed; OR006 the server is
+-- full; OR007 the session is not this server's any more; those of server_request.
 -- Called by: src/pg/control_api.
-create or replace function orrery.session_select(
-  p_server_id bigint, p_epoch bigint, p_token text, p_session_id bigint, p_session_epoch bigint, p_character_id bigint)
-returns jsonb
+create or replace function orrery.session_select(p_server_id bigint, p_epoch bigint, p_token text, p_selects jsonb) returns jsonb
 language plpgsql security definer
 set search_path = pg_catalog, pg_temp
 set enable_seqscan = off
 set jit = off
+set plan_cache_mode = force_generic_plan
 as $$
 declare
-  v_now timestamptz := orrery.clock();
-  v_me orrery.server := orrery.server_identity(p_server_id, p_epoch, p_token);
-  v_from jsonb := jsonb_build_object('server_id', p_server_id, 'epoch', p_session_epoch);
-  v_session orrery.session;
-  v_character orrery."character";
-  v_request jsonb;
-  v_target_id bigint;
-  v_chat_id bigint;
-  v_lock record;
-  v_target orrery.server;
-  v_ready boolean := false;
-  v_waits_for text;
-  v_session_epoch bigint;
+  v_now       timestamptz := orrery.clock();
+  v_me        orrery.server := orrery.server_identity(p_server_id, p_epoch, p_token);
+  v_epochs    bigint := orrery.incarnation_current() << 32;
+  v_refs      jsonb[];
+  v_ids       bigint[];      -- sessions
+  v_session_epochs bigint[];
+  v_chosen    bigint[];      -- characters
+  v_answers   jsonb[];       -- of those that are done
+  v_handed    bigint[];
+  v_targets   bigint[];
+  v_waits     text[];
+  v_chat_id   bigint;
+  v_servers   bigint[];
+  v_request   jsonb;
+  v_requested boolean := false;
+  v_place     record;
+  v_lock      record;
+  v_hands     jsonb;
+  v_message   text;
+  v_hint      text;
 begin
-  select s.* into v_session from orrery.session s where s.session_id = p_session_id;
-  if found and v_session.payload -> 'from' = v_from and v_session.state = 'playing' and v_session.character_id = p_character_id then
-    return orrery.session_targets(v_me, p_session_id);
-  end if;
-  perform orrery.session_owned(v_me, v_session, p_session_id, p_session_epoch);
-  select c.* into v_character from orrery."character" c
-  where c.character_id = p_character_id and c.account_id = v_session.account_id and c.cluster = v_session.cluster;
-  if not found then
-    perform orrery.fail('OR001', format('no character %s of this account', p_character_id),
-      format('Session %s belongs to account %s.', p_session_id, v_session.account_id), 'Select one of those session_open gave.');
+  perform orrery.batch_check('p_selects', p_selects);
+  -- a session twice in one call: the first counts
+  select array_agg(e.ref order by e.n), array_agg(e.session_id order by e.n), array_agg(e.epoch order by e.n), array_agg(e.character_id order by e.n),
+    array_agg(case
+      when e.session_id is null or e.epoch is null or e.character_id is null
+        then orrery.entry_error(e.ref, 'OR003', 'session_id, epoch and character_id are numbers', 'Use those that session_open gave.')
+      when e.nth > 1 then orrery.entry_error(e.ref, 'OR003', format('session %s stands twice in one call', e.session_id), 'Ask once for a session.') end order by e.n)
+  into v_refs, v_ids, v_session_epochs, v_chosen, v_answers
+  from (
+    select o.*, row_number() over (partition by o.session_id order by o.n) as nth
+    from (
+      select o.n, o.value -> 'ref' as ref, case when (o.value -> 'session_id')::text ~ '^-?[0-9]{1,18}$' then (o.value ->> 'session_id')::bigint end as session_id, case when (o.value -> 'epoch')::text ~ '^-?[0-9]{1,18}$' then (o.value ->> 'epoch')::bigint end as epoch,
+        case when (o.value -> 'character_id')::text ~ '^-?[0-9]{1,18}$' then (o.value ->> 'character_id')::bigint end as character_id
+      from jsonb_array_elements(p_selects) with ordinality o (value, n) offset 0
+    ) o
+  ) e;
+  if v_refs is null then
+    return '[]'::jsonb;
   end if;
 
-  v_request := orrery.server_request(v_character.kind, v_character.key, v_session.cluster);
-  if v_request ->> 'state' = 'starting' then
-    -- whoever makes it ready tells those that wait: not before this one has noted that it does
-    perform from orrery.cluster c where c.cluster = v_session.cluster for no key update;
-    v_request := orrery.server_request(v_character.kind, v_character.key, v_session.cluster);
-  end if;
-  v_target_id := (v_request ->> 'server_id')::bigint;
-  v_waits_for := format('%s %s: %s', v_character.kind, v_character.key, coalesce(v_request ->> 'reason', v_request ->> 'state'));
-  if v_request ->> 'state' = 'ready' then
+  -- those that were answered before, and those that are wrong; of the others, where their characters are
+  select array_agg(s.session_id) filter (where s.was), array_agg(coalesce(s.answer, case
+      when s.was then 'true'
+      when s.lost then orrery.session_lost(s.ref, s.id, s.epoch)
+      when s.character_id is null then orrery.entry_error(s.ref, 'OR001', format('no character %s of this account', s.chosen), 'Select one of those session_open gave.')
+    end) order by s.n)
+  into v_handed, v_answers
+  from (
+    select u.n, u.ref, u.id, u.epoch, u.chosen, u.answer, n.session_id, c.character_id,
+      coalesce(u.answer is null and n.state = 'playing' and n.character_id = u.chosen
+        and n.payload -> 'from' = jsonb_build_object('server_id', p_server_id, 'epoch', u.epoch), false) as was,
+      n.session_id is null or n.server_id <> v_me.server_id or n.epoch <> u.epoch or n.state not in ('selecting', 'waiting') as lost
+    from unnest(v_refs, v_ids, v_session_epochs, v_chosen, v_answers) with ordinality u (ref, id, epoch, chosen, answer, n)
+    left join orrery.session n on n.session_id = u.id
+    left join orrery."character" c on c.character_id = u.chosen and c.account_id = n.account_id and c.cluster = n.cluster
+  ) s;
+
+  select array_agg(p.server_id order by u.n) into v_targets
+  from unnest(v_chosen, v_answers) with ordinality u (chosen, answer, n)
+  left join orrery."character" c on u.answer is null and c.character_id = u.chosen
+  left join lateral (
+    select s.server_id from orrery.placement p join orrery.server s on s.server_id = p.server_id and s.state = 'ready'
+    where p.cluster = c.cluster and p.kind = c.kind and p.key = c.key) p on true;
+  v_waits := array_fill(null::text, array[cardinality(v_refs)]);
+  for v_place in
+    select c.cluster, c.kind, c.key, array_agg(u.n) as entries
+    from unnest(v_chosen, v_answers, v_targets) with ordinality u (chosen, answer, target, n)
+    join orrery."character" c on c.character_id = u.chosen
+    where u.answer is null and u.target is null
+    group by c.cluster, c.kind, c.key order by c.kind, c.key
+  loop
+    begin
+      v_request := orrery.server_request(v_place.kind, v_place.key, v_place.cluster);
+      if v_request ->> 'state' = 'starting' then
+        -- whoever makes it ready tells those that wait: not before this one has noted that it does
+        perform from orrery.cluster c where c.cluster = v_place.cluster for no key update;
+        v_request := orrery.server_request(v_place.kind, v_place.key, v_place.cluster);
+      end if;
+      v_requested := true;
+      for v_lock in select e.n from unnest(v_place.entries) e (n) loop
+        v_waits[v_lock.n] := format('%s %s: %s', v_place.kind, v_place.key, coalesce(v_request ->> 'reason', v_request ->> 'state'));
+        v_targets[v_lock.n] := case when v_request ->> 'state' = 'ready' then (v_request ->> 'server_id')::bigint end;
+      end loop;
+    exception when sqlstate 'OR001' or sqlstate 'OR002' or sqlstate 'OR003' then
+      get stacked diagnostics v_message = message_text, v_hint = pg_exception_hint;
+      for v_lock in select e.n from unnest(v_place.entries) e (n) loop
+        v_answers[v_lock.n] := orrery.entry_error(v_refs[v_lock.n], sqlstate, v_message, v_hint);
+      end loop;
+    end;
+  end loop;
+
+  if array_remove(v_targets, null) <> '{}' then
     select s.server_id into v_chat_id
     from orrery.server_kind k
     join orrery.placement p on p.cluster = k.cluster and p.kind = k.kind
     join orrery.server s on s.server_id = p.server_id and s.state = 'ready'
-    where k.cluster = v_session.cluster and k.role = 'chat'
+    where k.cluster = v_me.cluster and k.role = 'chat'
     order by p.kind, p.key limit 1;
+    v_servers := '{}'::bigint[];
     for v_lock in
-      select i.id from unnest(array[v_target_id, v_chat_id]) i (id) where i.id is not null order by i.id
+      select distinct i.id from unnest(v_targets || v_chat_id) i (id) where i.id is not null order by i.id
     loop
-      if v_lock.id = v_target_id then
-        select s.* into v_target from orrery.server s where s.server_id = v_lock.id for no key update;
-      else
+      if v_lock.id = v_chat_id then
         perform from orrery.server s where s.server_id = v_lock.id and s.state = 'ready' for share;
         if not found then
           v_chat_id := null;
         end if;
+      elsif v_requested then
+        perform from orrery.server s where s.server_id = v_lock.id for no key update skip locked;
+        if not found then
+          perform orrery.command_add(v_me.server_id, 'tell', (
+            select jsonb_build_object('tell', 'ready', 'kind', s.kind, 'key', s.key) from orrery.server s where s.server_id = v_lock.id), 'session_select');
+          continue;
+        end if;
+        v_servers := v_servers || v_lock.id;
+      else
+        perform from orrery.server s where s.server_id = v_lock.id for no key update;
+        v_servers := v_servers || v_lock.id;
       end if;
     end loop;
-    v_ready := v_target.state = 'ready';
-    if not v_ready then
-      v_waits_for := format('%s %s is %s', v_target.kind, v_target.key, v_target.state);
-    end if;
   end if;
 
-  select s.* into v_session from orrery.session s where s.session_id = p_session_id for no key update;
-  perform orrery.session_owned(v_me, v_session, p_session_id, p_session_epoch);
-  if not v_ready then
-    if v_session.state <> 'waiting' or v_session.character_id is distinct from p_character_id then
-      update orrery.session s
-      set state = 'waiting', character_id = p_character_id, rule = 'session_select',
-          reason = format('%s waits: %s', v_character.name, v_waits_for), state_at = v_now
-      where s.session_id = p_session_id;
-    end if;
-    return jsonb_build_object('status', 'waiting', 'reason', v_waits_for);
-  end if;
+  perform from orrery.session s
+  where s.session_id in (select u.id from unnest(v_ids, v_answers) u (id, answer) where u.answer is null)
+  order by s.session_id for no key update;
+  with judged as (
+    select u.n, u.ref, u.id, u.epoch, u.chosen, coalesce(u.answer, case
+        when n.session_id is null or n.server_id <> v_me.server_id or n.epoch <> u.epoch or n.state not in ('selecting', 'waiting')
+        then orrery.session_lost(u.ref, u.id, u.epoch) end) as answer,
+      case when t.state = 'ready' and t.server_id = any(v_servers) then t.server_id end as target,
+      coalesce(u.waits, case when t.state = 'ready' then format('%s %s is busy', t.kind, t.key) else format('%s %s is %s', t.kind, t.key, t.state) end) as waits,
+      k.sessions_max, t.kind, t.key
+    from unnest(v_refs, v_ids, v_session_epochs, v_chosen, v_answers, v_targets, v_waits) with ordinality u (ref, id, epoch, chosen, answer, target, waits, n)
+    left join orrery.session n on n.session_id = u.id
+    left join orrery.server t on t.server_id = u.target
+    left join orrery.server_kind k on k.cluster = t.cluster and k.kind = t.kind
+  ), seats as (
+    -- counted once a target
+    select t.target, t.sessions_max - (select count(*) from orrery.session s where s.server_id = t.target and s.state <> 'ended') as room
+    from (select distinct j.target, j.sessions_max from judged j where j.answer is null and j.target is not null) t
+  ), seated as (
+    select j.*, f.room, row_number() over (partition by j.target, j.answer is null order by j.n) as seat
+    from judged j left join seats f on f.target = j.target
+  )
+  select array_agg(coalesce(s.answer, case when s.target is not null and s.seat > s.room
+      then orrery.entry_error(s.ref, 'OR006', format('%s %s is full', s.kind, s.key), 'It has as many sessions as its kind allows: try again in a moment.') end) order by s.n),
+    array_agg(s.target order by s.n), array_agg(s.waits order by s.n)
+  into v_answers, v_targets, v_waits
+  from seated s;
 
-  if (select count(*) from orrery.session s where s.server_id = v_target.server_id and s.state <> 'ended')
-     >= (select k.sessions_max from orrery.server_kind k where k.cluster = v_target.cluster and k.kind = v_target.kind) then
-    perform orrery.fail('OR006', format('%s %s is full', v_target.kind, v_target.key),
-      'It has as many sessions as its kind allows.', 'Try again in a moment.');
-  end if;
-  v_session_epoch := orrery.epoch_next();
   update orrery.session s
-  set server_id = v_target.server_id, epoch = v_session_epoch, state = 'playing', character_id = p_character_id,
-      rule = 'session_select', reason = format('%s handed to server %s, %s %s', v_character.name, v_target.server_id, v_target.kind, v_target.key),
-      state_at = v_now,
-      payload = jsonb_build_object('from', v_from, 'state', v_character.state), taken = false
-  where s.session_id = p_session_id;
+  set state = 'waiting', character_id = u.chosen, rule = 'session_select', reason = format('%s waits: %s', c.name, u.waits), state_at = v_now
+  from unnest(v_ids, v_chosen, v_answers, v_targets, v_waits) u (id, chosen, answer, target, waits)
+  join orrery."character" c on c.character_id = u.chosen
+  where u.answer is null and u.target is null and s.session_id = u.id and (s.state <> 'waiting' or s.character_id is distinct from u.chosen);
+  update orrery.session s
+  set server_id = u.target, epoch = v_epochs + nextval('orrery.epoch_seq'), state = 'playing', character_id = u.chosen,
+      rule = 'session_select', reason = format('%s handed to server %s, %s %s', c.name, u.target, c.kind, c.key), state_at = v_now,
+      payload = jsonb_build_object('from', jsonb_build_object('server_id', p_server_id, 'epoch', u.epoch), 'state', c.state), taken = false
+  from unnest(v_ids, v_session_epochs, v_chosen, v_answers, v_targets) u (id, epoch, chosen, answer, target)
+  join orrery."character" c on c.character_id = u.chosen
+  where u.answer is null and u.target is not null and s.session_id = u.id;
   if v_chat_id is not null then
     insert into orrery.attachment (session_id, role, cluster, server_id, epoch)
-    values (p_session_id, 'chat', v_session.cluster, v_chat_id, orrery.epoch_next())
+    select u.id, 'chat', v_me.cluster, v_chat_id, v_epochs + nextval('orrery.epoch_seq')
+    from unnest(v_ids, v_answers, v_targets) u (id, answer, target)
+    where u.answer is null and u.target is not null order by u.id
     on conflict (session_id, role) do update
     set server_id = excluded.server_id, epoch = excluded.epoch, taken = false, ended = false, end_told = false;
   end if;
-  return orrery.session_targets(v_me, p_session_id);
+
+  select array_agg(u.id) || v_handed into v_handed from unnest(v_ids, v_answers, v_targets) u (id, answer, target) where u.answer is null and u.target is not null;
+  v_hands := orrery.session_targets(v_me, v_handed);
+  return (
+    select jsonb_agg(case
+      when u.answer = 'true' or u.answer is null and u.target is not null then jsonb_build_object('ref', u.ref) || (v_hands -> u.id::text)
+      when u.answer is not null then u.answer
+      else jsonb_build_object('ref', u.ref, 'status', 'waiting', 'reason', u.waits) end order by u.n)
+    from unnest(v_refs, v_ids, v_answers, v_targets, v_waits) with ordinality u (ref, id, answer, target, waits, n));
 end
 $$;
-comment on function orrery.session_select(bigint, bigint, text, bigint, bigint, bigint) is
-  'Hands a session to the server of its character, or says what it waits for.';
-grant execute on function orrery.session_select(bigint, bigint, text, bigint, bigint, bigint) to orrery_session;
+comment on function orrery.session_select(bigint, bigint, text, jsonb) is 'Hands sessions to the servers of their characters, or says what they wait for.';
+grant execute on function orrery.session_select(bigint, bigint, text, jsonb) to orrery_session;
+
+drop function if exists orrery.session_select(bigint, bigint, text, bigint, bigint, bigint);

@@ -1,5 +1,5 @@
 -- session_server_gone: what becomes of the sessions of a server whose process is gone: those in play are orphaned when it
--- died (p_died) and kept for orphan_ms; those that had only logged in, or whose server was told to stop, are ended.
+-- died (p_died) and kept for orphan_ms; those that had only logged in, were to be released anyway, or whose server was told to stop, are ended.
 -- Attachments to it are given to its replacement as arrivals.
 -- Writes: session, attachment, event.   Locks: session, then attachment, in key order.
 -- Errors: none.                         Called by: server_exited.
@@ -14,7 +14,7 @@ begin
   order by s.session_id for no key update;
   select array_agg(s.session_id order by s.session_id) into v_ids
   from orrery.session s
-  where s.server_id = p_server_id and s.state <> 'ended' and not (p_died and s.state in ('playing', 'orphaned'));
+  where s.server_id = p_server_id and s.state <> 'ended' and not (p_died and s.state in ('playing', 'orphaned') and s.release_at is null);
   if v_ids is not null then
     perform orrery.session_end_all(v_ids, p_rule, p_reason);
   end if;

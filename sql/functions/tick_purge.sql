@@ -8,27 +8,28 @@ language plpgsql
 set search_path = pg_catalog, pg_temp
 as $$
 declare
+  -- as arrays below: a plan may ask a subselect again and again, and each time get other rows
   v_most   bigint := orrery.setting('purge_rows_max');
   v_now    timestamptz := orrery.clock();
   v_before timestamptz := v_now - make_interval(secs => orrery.setting('ended_kept_s')::float8);
   v_rows   bigint;
   v_more   boolean := false;
 begin
-  delete from orrery.command c where c.command_id in (
+  delete from orrery.command c where c.command_id = any(array(
     select d.command_id from orrery.command d
-    where d.state in ('done', 'failed', 'void', 'expired') and d.state_at < v_before limit v_most for update skip locked);
+    where d.state in ('done', 'failed', 'void', 'expired') and d.state_at < v_before limit v_most for update skip locked));
   get diagnostics v_rows = row_count;
   v_more := v_more or v_rows = v_most;
-  delete from orrery.session s where s.session_id in (
-    select d.session_id from orrery.session d where d.state = 'ended' and d.state_at < v_before limit v_most for update skip locked);
+  delete from orrery.session s where s.session_id = any(array(
+    select d.session_id from orrery.session d where d.state = 'ended' and d.state_at < v_before limit v_most for update skip locked));
   get diagnostics v_rows = row_count;
   v_more := v_more or v_rows = v_most;
-  delete from orrery.allocation s where s.allocation_id in (
+  delete from orrery.allocation s where s.allocation_id = any(array(
     select d.allocation_id from orrery.allocation d
-    where d.state in ('released', 'expired', 'failed') and d.state_at < v_before limit v_most for update skip locked);
+    where d.state in ('released', 'expired', 'failed') and d.state_at < v_before limit v_most for update skip locked));
   get diagnostics v_rows = row_count;
   v_more := v_more or v_rows = v_most;
-  delete from orrery.server s where s.server_id in (
+  delete from orrery.server s where s.server_id = any(array(
     select d.server_id from orrery.server d
     where d.state = 'stopped' and d.state_at < v_before
       and not exists (select from orrery.command c where c.server_id = d.server_id)
@@ -36,7 +37,7 @@ begin
       and not exists (select from orrery.attachment a where a.server_id = d.server_id)
       and not exists (select from orrery.allocation a where a.server_id = d.server_id)
       and not exists (select from orrery.placement p where p.server_id = d.server_id)
-    limit v_most for update skip locked);
+    limit v_most for update skip locked));
   get diagnostics v_rows = row_count;
   v_more := v_more or v_rows = v_most;
   delete from orrery.event_default e where (e.event_id, e.recorded_at) in (

@@ -15,6 +15,11 @@ create table if not exists orrery.session (
   payload        jsonb       not null default '{}',
   taken          boolean     not null default false,
   end_told       boolean     not null default false,
+  token_expires_at timestamptz not null default 'infinity',
+  device_id      bigint,
+  release_at     timestamptz,
+  release_reason text,
+  awaited_by     bigint[],
   constraint session_pkey primary key (session_id),
   constraint session_account_fkey foreign key (account_id) references orrery.account (account_id),
   constraint session_character_fkey foreign key (character_id) references orrery.character (character_id),
@@ -22,20 +27,34 @@ create table if not exists orrery.session (
   constraint session_state_known check (state in ('selecting', 'waiting', 'playing', 'orphaned', 'ended')),
   constraint session_playing_has_character check (state not in ('waiting', 'playing', 'orphaned') or character_id is not null)
 );
+alter table orrery.session add column if not exists token_expires_at timestamptz not null default 'infinity';
+alter table orrery.session add column if not exists device_id bigint;
+alter table orrery.session add column if not exists release_at timestamptz;
+alter table orrery.session add column if not exists release_reason text;
+alter table orrery.session add column if not exists awaited_by bigint[];
 create unique index if not exists session_account_key on orrery.session (account_id) where state <> 'ended';
-create index if not exists session_account_idx on orrery.session (account_id);
-create index if not exists session_character_idx on orrery.session (character_id);
+-- of those that have ended nobody asks by account or character, and each index is a part of what a login costs
+drop index if exists orrery.session_account_idx;
+drop index if exists orrery.session_character_idx;
+create index if not exists session_live_character_idx on orrery.session (character_id) where state <> 'ended' and character_id is not null;
 create index if not exists session_server_idx on orrery.session (server_id) where state <> 'ended';
 -- for the purge of servers
 create index if not exists session_server_all_idx on orrery.session (server_id);
 create index if not exists session_login_idx on orrery.session (state_at) where state in ('selecting', 'waiting');
 create index if not exists session_orphaned_idx on orrery.session (state_at) where state = 'orphaned';
+create index if not exists session_token_idx on orrery.session (token_expires_at) where state <> 'ended';
+create index if not exists session_release_idx on orrery.session (server_id) where state <> 'ended' and release_at is not null;
 create index if not exists session_server_news_idx on orrery.session (server_id) where not taken;
 comment on table orrery.session is 'A login; owned by one server at every moment; its epoch grows at each change of owner.';
 comment on column orrery.session.character_id is 'Whom it plays; null before it has selected one.';
 comment on column orrery.session.client_address is 'Where the player logged in from, as its login server saw it.';
 comment on column orrery.session.taken is 'The owner knows what this row says (its arrival, or its end).';
 comment on column orrery.session.end_told is 'Its end stood in an answer of server_sync: only then does taken mean the end, not the arrival.';
+comment on column orrery.session.token_expires_at is 'Until when it goes on unless it is renewed (session_renew).';
+comment on column orrery.session.device_id is 'The device it was opened with, which may be gone since; null: with a password.';
+comment on column orrery.session.release_at is 'Since when its server is to save and end it; null: it is not.';
+comment on column orrery.session.release_reason is 'Why; null: it is not.';
+comment on column orrery.session.awaited_by is 'Login servers that wait for its end; null: none.';
 comment on column orrery.session.payload is 'Serialised state that is handed to the next owner.';
 
 create table if not exists orrery.session_secret (

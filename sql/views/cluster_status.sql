@@ -1,5 +1,5 @@
 -- cluster_status: each cluster, how far it is, and whether anything ticks. `connect` is what a game client is given:
--- cluster@host:port#public key of the login server.
+-- cluster@host:port,…#public key,…: the login servers that are ready, 16 at most, and the keys that they hold, newest first.
 create or replace view orrery.cluster_status as
   select c.cluster, c.state, c.reason,
     (select count(*) from orrery.server s where s.cluster = c.cluster and s.state = 'ready') as servers_ready,
@@ -7,13 +7,20 @@ create or replace view orrery.cluster_status as
     (select count(*) from orrery.session s where s.cluster = c.cluster and s.state <> 'ended') as sessions,
     c.shutdown_at,
     case when c.state = 'shutting_down' then date_trunc('second', greatest(c.shutdown_at - orrery.clock(), '0')) end as stops_in,
-    (select format('%s@%s:%s#%s', c.cluster, case when s.public_host ~ ':' then format('[%s]', s.public_host) else s.public_host end,
-       s.public_port, encode(c.public_key, 'hex'))
-     from orrery.placement p
-     join orrery.server s on s.server_id = p.server_id and s.state = 'ready'
-     join orrery.server_kind k on k.cluster = p.cluster and k.kind = p.kind and k.role = 'login'
-     where p.cluster = c.cluster and c.public_key is not null
-     order by s.server_id limit 1) as connect,
+    (select format('%s@%s#%s', c.cluster, l.servers, k.keys)
+     from (
+       select string_agg(format('%s:%s', case when s.public_host ~ ':' then format('[%s]', s.public_host) else s.public_host end, s.public_port),
+         ',' order by s.server_id) filter (where s.nth <= 16) as servers
+       from (
+         select s.server_id, s.public_host, s.public_port, row_number() over (order by s.server_id) as nth
+         from orrery.placement p
+         join orrery.server s on s.server_id = p.server_id and s.state = 'ready'
+         join orrery.server_kind k on k.cluster = p.cluster and k.kind = p.kind and k.role = 'login'
+         where p.cluster = c.cluster and s.public_port is not null) s) l
+     cross join (
+       select string_agg(encode(k.public_key, 'hex'), ',' order by k.made_at desc, k.public_key) as keys
+       from orrery.cluster_key k where k.cluster = c.cluster and k.held_at is not null) k
+     where l.servers is not null and k.keys is not null) as connect,
     case
       when t.tick_at is null then 'never ticked: is pg_cron running?'
       when orrery.clock() - t.tick_at > make_interval(secs => orrery.setting('tick_late_ms')::float8 / 1000)

@@ -17,6 +17,7 @@
 
 #include "agents/exec_child.h"
 #include "agents/files.h"
+#include "agents/notify_text.h"
 #include "agents/output_match.h"
 #include "agents/port_owner.h"
 #include "agents/processes.h"
@@ -216,24 +217,20 @@ class Shim {
       const auto got = receive_datagram(notify_, datagram_bytes_max);  // closes a barrier that came with it
       if (!got) break;
       if (sweeping_ || !is_own(got->pid)) continue;
-      const std::string lines = "\n" + got->text + "\n";
-      const auto says = [&lines](const char* line) { return lines.find(line) != std::string::npos; };
-      if (const auto status = lines.find("\nSTATUS="); status != std::string::npos) {
-        const auto from = status + 8;
-        state_.status = printable(lines.substr(from, std::min(lines.find('\n', from) - from, said_bytes_max)));
+      const NotifyText said = notify_text_of(got->text);
+      if (said.status) {
+        state_.status = *said.status;
         new_words = true;
       }
-      if (const auto counters = lines.find("\nX_ORRERY_COUNTERS="); counters != std::string::npos) {
-        const auto from = counters + 19;
-        std::string counted =
-            counted_with(state_.counters, std::string_view(lines).substr(from, lines.find('\n', from) - from));
+      if (said.counters) {
+        std::string counted = counted_with(state_.counters, *said.counters);
         new_words = new_words || counted != state_.counters;
         state_.counters = std::move(counted);
       }
-      if (says("\nREADY=1\n") && terms_.ready_by == ReadyBy::notify) be_ready();
-      if (says("\nWATCHDOG=1\n") && watchdog_at_) watchdog_at_ = now_ + *plan_.watchdog;
-      if (says("\nWATCHDOG=trigger\n") && watchdog_at_ && !abort_by_) abort("WATCHDOG=trigger");
-      if (says("\nSTOPPING=1\n") && state_.phase != ShimState::Phase::stopping) {
+      if (said.is_ready && terms_.ready_by == ReadyBy::notify) be_ready();
+      if (said.is_alive && watchdog_at_) watchdog_at_ = now_ + *plan_.watchdog;
+      if (said.is_stuck && watchdog_at_ && !abort_by_) abort("WATCHDOG=trigger");
+      if (said.is_stopping && state_.phase != ShimState::Phase::stopping) {
         state_.phase = ShimState::Phase::stopping;
         watchdog_at_.reset();
         look_at_.reset();

@@ -24,13 +24,16 @@ constexpr std::size_t words_bytes_max = 900;
 Json to_ms(Duration d) { return std::chrono::duration_cast<std::chrono::milliseconds>(d).count(); }
 Json to_ms(std::optional<Duration> d) { return d ? to_ms(*d) : Json(); }
 Json to_ms(std::optional<Instant> at) { return at ? to_ms(at->time_since_epoch()) : Json(); }
+// A time further off than a Duration reaches is as far off as it reaches, less room to reckon with it.
+Duration in_reach(std::int64_t ms) {
+  constexpr std::int64_t ms_max = std::chrono::duration_cast<std::chrono::milliseconds>(Duration::max()).count() / 4;
+  return std::chrono::milliseconds{std::clamp(ms, -ms_max, ms_max)};
+}
 std::optional<Instant> read_instant(const Json& json, const char* name) {
   const auto ms = read_optional_int(json, name);
-  return ms ? std::optional(Instant{std::chrono::milliseconds{*ms}}) : std::nullopt;
+  return ms ? std::optional(Instant{in_reach(*ms)}) : std::nullopt;
 }
-Duration read_duration(const Json& json, const char* name) {
-  return std::chrono::milliseconds{read_int(json, name, 0)};
-}
+Duration read_duration(const Json& json, const char* name) { return in_reach(read_int(json, name, 0)); }
 
 std::vector<std::string> read_texts(const Json& json, const char* name) {
   std::vector<std::string> texts;

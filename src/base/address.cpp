@@ -24,6 +24,12 @@ std::string Address::host() const {
 
 std::string Address::to_string() const { return (is_v4() ? host() : "[" + host() + "]") + ":" + std::to_string(port); }
 
+Address Address::network() const {
+  Address out;
+  std::copy_n(ip.begin(), is_v4() ? ip.size() : 8, out.ip.begin());
+  return out;
+}
+
 socklen_t Address::to_sockaddr(sockaddr_storage& out) const {
   out = {};
   if (is_v4()) {

@@ -25,6 +25,8 @@ struct Address {
   std::string to_string() const;
   /// The address alone, without port.
   std::string host() const;
+  /// Whom it is charged to: its /32 (IPv4) or /64 (IPv6), without port.
+  Address network() const;
   /// For bind, sendto and the like; returns the length in use.
   socklen_t to_sockaddr(sockaddr_storage& out) const;
 

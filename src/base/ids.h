@@ -20,6 +20,7 @@ using ServerId = Id<struct ServerTag>;
 using SessionId = Id<struct SessionTag>;
 using AccountId = Id<struct AccountTag>;
 using CharacterId = Id<struct CharacterTag>;
+using DeviceId = Id<struct DeviceTag>;
 using CommandId = Id<struct CommandTag>;
 /// incarnation << 32 + n, given by the database; only grows for one server key or one session.
 using Epoch = Id<struct EpochTag>;

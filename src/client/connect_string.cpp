@@ -1,13 +1,16 @@
-#include <string_view>
+#include "client/connect_string.h"
 
-#include "client/client.h"
+#include <algorithm>
+#include <charconv>
+#include <optional>
+#include <string_view>
 
 namespace orrery::client {
 
 namespace {
 
-constexpr std::size_t keys_max = 4;  // docs/protocol.md: old and new around a rotation, twice over
-constexpr std::size_t servers_max = 16;
+constexpr std::size_t keys_max = 4;          // docs/protocol.md: old and new around a rotation, twice over
+constexpr std::size_t name_bytes_max = 253;  // of DNS
 
 std::vector<std::string_view> split_at_commas(std::string_view text) {
   std::vector<std::string_view> parts;
@@ -17,6 +20,23 @@ std::vector<std::string_view> split_at_commas(std::string_view text) {
     if (comma == std::string_view::npos) return parts;
     text.remove_prefix(comma + 1);
   }
+}
+
+// A name and a port, "login.example.org:7777". What looks like a number and is no address is none.
+std::optional<ConnectString::Host> name_of(std::string_view text) {
+  const std::size_t colon = text.rfind(':');
+  if (colon == std::string_view::npos || colon == 0 || colon > name_bytes_max) return std::nullopt;
+  const std::string_view name = text.substr(0, colon), digits = text.substr(colon + 1);
+  const auto is_letter = [](char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); };
+  const auto is_digit = [](char c) { return c >= '0' && c <= '9'; };
+  if (!std::ranges::all_of(name, [&](char c) { return is_letter(c) || is_digit(c) || c == '-' || c == '.'; }) ||
+      !std::ranges::any_of(name.substr(name.rfind('.', name.size() - 2) + 1), is_letter)) {
+    return std::nullopt;
+  }
+  std::uint16_t port = 0;
+  const auto [end, fault] = std::from_chars(digits.data(), digits.data() + digits.size(), port);
+  if (fault != std::errc{} || end != digits.data() + digits.size()) return std::nullopt;
+  return ConnectString::Host{std::string(name), port};
 }
 
 Error malformed(const std::string& what) {
@@ -41,13 +61,22 @@ Result<ConnectString> ConnectString::parse(const std::string& text) {
   connect.cluster = rest.substr(0, at);
   if (connect.cluster.empty()) return malformed("the cluster's name is empty");
 
+  bool has_names = false;
   for (const std::string_view part : split_at_commas(rest.substr(at + 1, hash - at - 1))) {
-    auto server = Address::parse(part);
-    if (!server) return malformed("'" + std::string(part) + "' is no numeric host:port");
-    if (server->port == 0) return malformed("'" + std::string(part) + "' has port 0");
-    connect.login_servers.push_back(*server);
+    const auto numeric = Address::parse(part);
+    const auto host = numeric ? ConnectString::Host{numeric->host(), numeric->port} : name_of(part);
+    if (!host) return malformed("'" + std::string(part) + "' is no host:port");
+    if (host->port == 0) return malformed("'" + std::string(part) + "' has port 0");
+    has_names |= !numeric;
+    if (numeric) connect.login_servers.push_back(*numeric);
+    connect.unresolved.push_back(*host);
   }
-  if (connect.login_servers.size() > servers_max) return malformed("more than 16 login servers");
+  if (connect.unresolved.size() > login_servers_max) return malformed("more than 16 login servers");
+  if (has_names) {
+    connect.login_servers.clear();
+  } else {
+    connect.unresolved.clear();
+  }
 
   for (const std::string_view part : split_at_commas(rest.substr(hash + 1))) {
     const auto key = key_from_hex(part);

@@ -28,6 +28,14 @@ socklen_t to_mapped(const Address& address, sockaddr_storage& out) {
   return sizeof(sockaddr_in6);
 }
 
+// DF set, and no path MTU remembered that somebody's ICMP claims: every path carries the wire's datagrams. False when
+// the kernel refuses.
+bool forbid_fragments(int fd, bool is_v6) {
+  const int v4 = IP_PMTUDISC_PROBE, v6 = IPV6_PMTUDISC_PROBE;
+  return ::setsockopt(fd, IPPROTO_IP, IP_MTU_DISCOVER, &v4, sizeof(v4)) == 0 &&
+         (!is_v6 || ::setsockopt(fd, IPPROTO_IPV6, IPV6_MTU_DISCOVER, &v6, sizeof(v6)) == 0);
+}
+
 }  // namespace
 
 Result<UdpSocket> UdpSocket::open() {
@@ -37,7 +45,7 @@ Result<UdpSocket> UdpSocket::open() {
     const int off = 0;
     sockaddr_in6 any{};
     any.sin6_family = AF_INET6;
-    if (::setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &off, sizeof(off)) == 0 &&
+    if (::setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &off, sizeof(off)) == 0 && forbid_fragments(fd, true) &&
         ::bind(fd, reinterpret_cast<const sockaddr*>(&any), sizeof(any)) == 0) {
       return socket;
     }
@@ -49,6 +57,7 @@ Result<UdpSocket> UdpSocket::open() {
   UdpSocket socket(fd, false);
   sockaddr_in any{};
   any.sin_family = AF_INET;
+  if (!forbid_fragments(fd, false)) return failed("cannot set DF on a UDP socket", errno);
   if (::bind(fd, reinterpret_cast<const sockaddr*>(&any), sizeof(any)) != 0) {
     return failed("cannot bind a UDP socket", errno);
   }
@@ -68,7 +77,10 @@ UdpSocket& UdpSocket::operator=(UdpSocket&& other) noexcept {
 }
 
 bool UdpSocket::send(const wire::Slot& slot) {
-  if (!is_v6_ && !slot.to.is_v4()) return false;
+  if (!is_v6_ && !slot.to.is_v4()) {
+    errno = EAFNOSUPPORT;
+    return false;
+  }
   sockaddr_storage to;
   const socklen_t length = is_v6_ ? to_mapped(slot.to, to) : slot.to.to_sockaddr(to);
   const ssize_t sent =

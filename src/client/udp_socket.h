@@ -22,7 +22,7 @@ class UdpSocket {
 
   /// For poll and the like.
   int fd() const { return fd_; }
-  /// Sends one datagram. False when it could not be sent: as lost on the way, which the wire bears.
+  /// Sends one datagram. False when it could not be sent: as lost on the way, which the wire bears. errno says why.
   bool send(const wire::Slot& slot);
   /// Next datagram into `buffer`, which it borrows; nothing when none waits. A datagram longer than `buffer` is cut.
   std::optional<wire::Datagram> receive(std::span<std::uint8_t> buffer);

@@ -17,7 +17,10 @@ void call(PgSocket& socket, const char* sql, Params params, Answer answer) {
     const std::string& value = *rows->front().front();
     if (value.empty()) return answer(Json(nullptr));  // void
     Json json = Json::parse(value, nullptr, false);
-    if (json.is_discarded()) return answer(Error{"the database's answer is not JSON: " + value.substr(0, 200), "json"});
+    if (json.is_discarded()) {
+      // Not its text: answers hold secrets.
+      return answer(Error{"the database's answer of " + std::to_string(value.size()) + " bytes is not JSON", "json"});
+    }
     answer(std::move(json));
   });
 }
@@ -58,9 +61,13 @@ void SessionApi::server_start_info(Answer answer) {
   call(socket_, "select orrery.server_start_info($1::bigint, $2::bigint, $3::text)", me(self_), std::move(answer));
 }
 
-void SessionApi::cluster_key_publish(const std::string& public_key_hex, Answer answer) {
-  call(socket_, "select orrery.cluster_key_publish($1::bigint, $2::bigint, $3::text, $4::text)",
-       me(self_, {public_key_hex}), std::move(answer));
+void SessionApi::cluster_keys(Answer answer) {
+  call(socket_, "select orrery.cluster_keys($1::bigint, $2::bigint, $3::text)", me(self_), std::move(answer));
+}
+
+void SessionApi::cluster_key_publish(const Json& public_keys, Answer answer) {
+  call(socket_, "select orrery.cluster_key_publish($1::bigint, $2::bigint, $3::text, $4::jsonb)",
+       me(self_, {text(public_keys)}), std::move(answer));
 }
 
 void SessionApi::server_sync(const Json& taken, Answer answer) {
@@ -68,30 +75,54 @@ void SessionApi::server_sync(const Json& taken, Answer answer) {
        std::move(answer));
 }
 
-void SessionApi::account_credential(const std::string& name, Answer answer) {
-  call(socket_, "select orrery.account_credential($1::bigint, $2::bigint, $3::text, $4::text)", me(self_, {name}),
-       std::move(answer));
-}
-
-void SessionApi::account_password_set(const std::string& name, const std::string& one_time_code,
-                                      const std::string& password_hash, Answer answer) {
-  call(socket_, "select orrery.account_password_set($1::bigint, $2::bigint, $3::text, $4::text, $5::text, $6::text)",
-       me(self_, {name, one_time_code, password_hash}), std::move(answer));
-}
-
-void SessionApi::session_open(AccountId account, const std::string& client_address, Answer answer) {
-  call(socket_, "select orrery.session_open($1::bigint, $2::bigint, $3::text, $4::bigint, $5::text)",
-       me(self_, {text(account), client_address}), std::move(answer));
-}
-
-void SessionApi::session_select(SessionId session, Epoch epoch, CharacterId character, Answer answer) {
-  call(socket_, "select orrery.session_select($1::bigint, $2::bigint, $3::text, $4::bigint, $5::bigint, $6::bigint)",
-       me(self_, {text(session), text(epoch), text(character)}), std::move(answer));
-}
-
 void SessionApi::session_end(const Json& ends, Answer answer) {
   call(socket_, "select orrery.session_end($1::bigint, $2::bigint, $3::text, $4::jsonb)", me(self_, {text(ends)}),
        std::move(answer));
+}
+
+void SessionApi::login_begin(const Json& attempts, Answer answer) {
+  call(socket_, "select orrery.login_begin($1::bigint, $2::bigint, $3::text, $4::jsonb)", me(self_, {text(attempts)}),
+       std::move(answer));
+}
+
+void SessionApi::session_open(const Json& opens, Answer answer) {
+  call(socket_, "select orrery.session_open($1::bigint, $2::bigint, $3::text, $4::jsonb)", me(self_, {text(opens)}),
+       std::move(answer));
+}
+
+void SessionApi::session_select(const Json& selects, Answer answer) {
+  call(socket_, "select orrery.session_select($1::bigint, $2::bigint, $3::text, $4::jsonb)", me(self_, {text(selects)}),
+       std::move(answer));
+}
+
+void SessionApi::session_renew(const Json& renewals, Answer answer) {
+  call(socket_, "select orrery.session_renew($1::bigint, $2::bigint, $3::text, $4::jsonb)", me(self_, {text(renewals)}),
+       std::move(answer));
+}
+
+void SessionApi::session_resolve(const Json& resolves, Answer answer) {
+  call(socket_, "select orrery.session_resolve($1::bigint, $2::bigint, $3::text, $4::jsonb)",
+       me(self_, {text(resolves)}), std::move(answer));
+}
+
+void SessionApi::account_password_set(const std::string& name, const std::string& one_time_code,
+                                      const std::string& password_hash, const std::string& client_address,
+                                      Answer answer) {
+  call(socket_,
+       "select orrery.account_password_set($1::bigint, $2::bigint, $3::text, $4::text, $5::text, $6::text, $7::text)",
+       me(self_, {name, one_time_code, password_hash, client_address}), std::move(answer));
+}
+
+void SessionApi::device_enrol(SessionId session, Epoch epoch, const std::string& public_key_hex,
+                              const std::string& name, Answer answer) {
+  call(socket_,
+       "select orrery.device_enrol($1::bigint, $2::bigint, $3::text, $4::bigint, $5::bigint, $6::text, $7::text)",
+       me(self_, {text(session), text(epoch), public_key_hex, name}), std::move(answer));
+}
+
+void SessionApi::device_forget(SessionId session, Epoch epoch, const std::string& public_key_hex, Answer answer) {
+  call(socket_, "select orrery.device_forget($1::bigint, $2::bigint, $3::text, $4::bigint, $5::bigint, $6::text)",
+       me(self_, {text(session), text(epoch), public_key_hex}), std::move(answer));
 }
 
 }  // namespace orrery::pg

@@ -44,14 +44,22 @@ class SessionApi {
  public:
   SessionApi(PgSocket& socket, ServerIdentity self) : socket_(socket), self_(std::move(self)) {}
   void server_start_info(Answer answer);
-  void cluster_key_publish(const std::string& public_key_hex, Answer answer);
+  void cluster_keys(Answer answer);
+  /// `public_keys`: [hex…], those that this server accepts logins under.
+  void cluster_key_publish(const Json& public_keys, Answer answer);
   void server_sync(const Json& taken, Answer answer);
-  void account_credential(const std::string& name, Answer answer);
-  void account_password_set(const std::string& name, const std::string& one_time_code, const std::string& password_hash,
-                            Answer answer);
-  void session_open(AccountId account, const std::string& client_address, Answer answer);
-  void session_select(SessionId session, Epoch epoch, CharacterId character, Answer answer);
   void session_end(const Json& ends, Answer answer);
+  // Arrays of at most 200 entries; each is answered by itself.
+  void login_begin(const Json& attempts, Answer answer);
+  void session_open(const Json& opens, Answer answer);
+  void session_select(const Json& selects, Answer answer);
+  void session_renew(const Json& renewals, Answer answer);
+  void session_resolve(const Json& resolves, Answer answer);
+  void account_password_set(const std::string& name, const std::string& one_time_code, const std::string& password_hash,
+                            const std::string& client_address, Answer answer);
+  void device_enrol(SessionId session, Epoch epoch, const std::string& public_key_hex, const std::string& name,
+                    Answer answer);
+  void device_forget(SessionId session, Epoch epoch, const std::string& public_key_hex, Answer answer);
 
  private:
   PgSocket& socket_;

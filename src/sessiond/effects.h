@@ -17,32 +17,49 @@ inline std::string to_text(const Json& json) { return json.dump(-1, ' ', false, 
 
 // The calls of docs/control.md, Server → database.
 struct GetStartInfo {};
-struct PublishKey {
-  std::string public_key_hex;
+struct GetKeys {};
+struct PublishKeys {
+  Json public_keys;
 };
 struct Sync {
   Json taken;
 };
-struct GetCredential {
-  std::string name;
-};
-struct SetPassword {
-  std::string name, one_time_code, password_hash;
-};
-struct OpenSession {
-  AccountId account;
-  std::string client_address;
-};
-struct SelectSession {
-  SessionId session;
-  Epoch epoch;
-  CharacterId character;
-};
 struct EndSessions {
   Json ends;
 };
+// Of many logins at once: arrays of entries, each answered by itself.
+struct BeginLogins {
+  Json attempts;
+};
+struct OpenSessions {
+  Json opens;
+};
+struct SelectSessions {
+  Json selects;
+};
+struct RenewSessions {
+  Json renewals;
+};
+struct ResolveSessions {
+  Json resolves;
+};
+// Rare ones, one by one.
+struct SetPassword {
+  std::string name, one_time_code, password_hash, client_address;
+};
+struct EnrolDevice {
+  SessionId session;
+  Epoch epoch;
+  std::string public_key_hex, name;
+};
+struct ForgetDevice {
+  SessionId session;
+  Epoch epoch;
+  std::string public_key_hex;
+};
 using DatabaseRequest =
-    std::variant<GetStartInfo, PublishKey, Sync, GetCredential, SetPassword, OpenSession, SelectSession, EndSessions>;
+    std::variant<GetStartInfo, GetKeys, PublishKeys, Sync, EndSessions, BeginLogins, OpenSessions, SelectSessions,
+                 RenewSessions, ResolveSessions, SetPassword, EnrolDevice, ForgetDevice>;
 
 using CallId = Id<struct CallTag>;
 /// To be answered by exactly one on_database_answer(id, …).

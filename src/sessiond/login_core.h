@@ -1,28 +1,39 @@
-// Role login: credentials → session → character → hand-off to the server that owns it from then on.
+// Role login: credentials → session → character → hand-off to the server that owns it from then on. Or a session's
+// client that lost its server asks where it is now.
 #pragma once
 
+#include <set>
 #include <unordered_map>
 
+#include "sessiond/call_batch.h"
+#include "sessiond/hash_queue.h"
+#include "sessiond/login_keys.h"
 #include "sessiond/role.h"
 #include "sessiond/session_host.h"
 
 namespace orrery::sessiond {
 
-/// Longer names and passwords are wrong ones.
+/// Longer names, passwords and codes are wrong ones.
 inline constexpr std::size_t login_name_bytes_max = 64;
 inline constexpr std::size_t login_password_bytes_max = 256;
+inline constexpr std::size_t login_code_bytes_max = 64;
+inline constexpr std::size_t device_name_bytes_max = 64;
+/// Keys that one login connection may enrol and revoke.
+inline constexpr unsigned device_messages_max = 16;
+inline constexpr Duration no_server_retry_after = std::chrono::seconds{5};
 /// The one text of every refusal that has to do with credentials: it says nothing of which of them was wrong.
 inline constexpr const char* credentials_refused = "Name or password is wrong, or the account is not active.";
 
 class LoginCore final : public Role {
  public:
-  explicit LoginCore(SessionHost& host) : host_(host) {}
+  explicit LoginCore(SessionHost& host);
 
   Status on_started(const Json& info, Instant now) override;
   void on_login_opened(const wire::LoginOpened& opened, Instant now) override;
   void on_login_closed(wire::ConnectionId connection, wire::CloseReason reason, Instant now) override;
   void on_message(const wire::Message& message, Session* session, Instant now) override;
   void on_taken_away(Session& session, const std::string& reason, Instant now) override;
+  void on_sync(const Json& answer, Instant now) override;
   void on_tell(const Json& tell, Instant now) override;
   void on_hash_done(const HashDone& done, Instant now) override;
   void advance(Instant now) override;
@@ -31,13 +42,16 @@ class LoginCore final : public Role {
 
  private:
   enum class Stage {
-    credentials,  // nothing has come yet
+    credentials,  // nothing of use has come yet
     checking,     // the database or the hash pool is asked
     opening,      // session_open is under way
+    superseding,  // the account's other session is being ended
     selecting,    // has a session; no character yet
     waiting,      // for its server
+    resolving,    // asks where its session is
     redirected,   // another server's; the connection stays until the client closes it
   };
+  enum class Kind { wrong, password, code, device };
   struct Character {
     CharacterId id;
     std::string kind, key;
@@ -50,53 +64,114 @@ class LoginCore final : public Role {
   struct Login {
     wire::ConnectionId connection;
     Address from;
+    std::array<std::uint8_t, 64> handshake_hash;
     Stage stage = Stage::credentials;
-    Instant deadline;  // of the stage, or of the login as a whole
+
+    // Until its session opens.
+    Kind kind = Kind::wrong;
     std::string name, password, one_time_code;
-    bool real = false;  // the account exists, is active and has a password
+    std::string device_key_hex;
+    std::string stored_hash;
+    bool real = false;  // the account exists and has a password
     AccountId account{};
-    SessionId session{};
+    DeviceId device{};
+
+    // From then on.
+    SessionId session{};  // also the one that is resolved
     Epoch epoch{};
     std::vector<Character> characters;
     CharacterId selected{};
-    bool asking = false;     // session_select is under way
+    bool device_asked = false;  // device_enrol or device_forget is under way
+    unsigned device_messages = 0;
+    std::string proof_hex;  // of a Resolve
+    bool resolve_asked = false;
+
+    CallBatch* asked_in = nullptr;  // where an entry of it waits or is under way
+    CallBatch::Ref asked_ref = 0;
     bool ask_again = false;  // something happened meanwhile
-    std::optional<Instant> ask_at;
     Instant waits_until{};
     std::string waiting_text;
     std::vector<ArrivalLink> links;  // told twice, since a datagram may be lost
-    std::optional<Instant> link_again_at;
+
+    // Set by set_deadline and the like alone.
+    Instant deadline{};  // of the stage, or of the login as a whole
+    std::optional<Instant> ask_at, link_again_at;
+    Instant due{};  // the first of the three
   };
 
+  // login_core.cpp
   Login* find(wire::ConnectionId connection);
-  Login* find(SessionId session);
-  void on_credentials(Login& login, const proto::Credentials& credentials, Instant now);
-  void on_credential(Login& login, const Result<Json>& answer, Instant now);
-  void hash(Login& login, std::string hash, Instant now);
-  void set_password(Login& login, const std::string& hash);
-  void open_session(Login& login);
-  void on_opened(wire::ConnectionId connection, Result<Json> answer, Instant now);
-  void select(Login& login, CharacterId character, Instant now);
-  void ask(Login& login, Instant now);
-  void on_selected(Login& login, const Result<Json>& answer, Instant now);
-  void redirect(Login& login, const Json& answer, Instant now);
+  /// Asks; `then` is called with the answer if the login is still there.
+  void ask_in(CallBatch& batch, Login& login, Json entry,
+              std::function<void(Login&, const Result<Json>&, Instant)> then);
+  void set_deadline(Login& login, Instant at);
+  void set_ask_at(Login& login, std::optional<Instant> at);
+  void set_link_again_at(Login& login, std::optional<Instant> at);
+  void set_due(Login& login);
+  void do_due(Login& login, Instant now);
+  void wait_on(Login& login, const std::string& text, Instant ask_at);
   void refuse(Login& login, proto::Refused::Reason reason, const std::string& text, Duration retry_after, Instant now);
+  void refuse_busy(Login& login, Duration at_least, Instant now);
+  void refuse_limited(Login& login, const Json& answer, Instant now);
   void finish(Login& login, wire::CloseReason reason, const std::string& end_reason, const std::string& detail,
               Instant now);
   void maybe_ready();
 
+  // login_core_credentials.cpp
+  void on_credentials(Login& login, const proto::Credentials& credentials, Instant now);
+  Kind read(Login& login, const proto::Credentials& credentials) const;
+  void on_begun(Login& login, const Result<Json>& answer, Instant now);
+  void queue_hash(Login& login, Instant now);
+  void start_hashes(Instant now);
+  void set_password(Login& login, const std::string& hash);
+
+  // login_core_session.cpp
+  void open_session(Login& login);
+  void on_opened(wire::ConnectionId connection, const Result<Json>& answer, Instant now);
+  void on_open_refused(Login& login, const Error& error, Instant now);
+  void on_superseding(Login& login, Instant now);
+  Status send_login_result(Login& login, const Json& answer);
+  void select(Login& login, CharacterId character, Instant now);
+  void ask(Login& login, Instant now);
+  void on_selected(Login& login, const Result<Json>& answer, Instant now);
+  void resolve(Login& login, const proto::Resolve& resolve, Instant now);
+  void ask_resolve(Login& login);
+  void on_resolved(Login& login, const Result<Json>& answer, Instant now);
+  void redirect(Login& login, const Json& answer, Instant now);
+
+  // login_core_devices.cpp
+  bool may_change_devices(Login& login, Instant now);
+  void enrol(Login& login, const proto::EnrolDevice& device, Instant now);
+  void revoke(Login& login, const proto::RevokeDevice& device, Instant now);
+  void change_device(Login& login, DatabaseRequest request, const std::string& key, bool enrols);
+
   SessionHost& host_;
+  LoginKeys keys_;
+  CallBatch begins_, opens_, selects_, resolves_;
+  HashQueue hashes_{1, 1};
   std::unordered_map<wire::ConnectionId, Login> logins_;
-  std::unordered_map<HashId, wire::ConnectionId> hashing_;
-  std::uint64_t last_hash_ = 0;
-  std::size_t hashing_max_ = 0;
-  std::string dummy_hash_;  // what unknown names are verified against, for equal time
-  HashId dummy_job_{};
-  bool published_ = false;
-  std::optional<Instant> publish_at_;
-  std::string public_key_hex_;
+  std::set<std::pair<Instant, wire::ConnectionId>> dues_;
+  std::size_t device_calls_ = 0;  // under way
+  std::string dummy_hash_;        // what unknown names are verified against, for equal time
+  bool published_ = false, said_ready_ = false;
   Duration login_timeout_{}, ready_wait_{};
-  std::uint64_t opened_ = 0, refused_ = 0, handed_off_ = 0;
+
+  struct Counters {
+    std::uint64_t opened = 0, by_device = 0, superseded = 0, resolved = 0, handed_off = 0, devices = 0, cut = 0;
+    std::array<std::uint64_t, proto::Refused::Reason_ARRAYSIZE> refused{};
+  } counters_;
 };
+
+/// The database cannot take what the client sent, however often it is asked.
+bool is_bad_data(const Error& error);
+/// Asked again later it may answer otherwise.
+bool is_busy(const Error& error);
+/// A member's text; empty when there is none.
+std::string text_of(const Json& object, const char* member);
+/// "in 3 s": the time, rounded up.
+std::string in_seconds(Duration time);
+/// The Ed25519 signature of `label` ‖ `handshake_hash` by `public_key`; false for keys and signatures of a wrong size.
+bool is_signed(std::string_view label, std::span<const std::uint8_t> handshake_hash, const std::string& public_key,
+               const std::string& signature);
 
 }  // namespace orrery::sessiond

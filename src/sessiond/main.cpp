@@ -1,4 +1,5 @@
 // orrery-sessiond: a session server of one role, started by orrery-agentd (docs/control.md, Spawn contract).
+#include <google/protobuf/stubs/logging.h>
 #include <sodium.h>
 
 #include <CLI/CLI.hpp>
@@ -25,6 +26,8 @@ int main(int argc, char** argv) {
     return code == 0 ? 0 : sessiond::exit_usage;
   }
   std::signal(SIGPIPE, SIG_IGN);
+  // libprotobuf would write a line for each message of a client that is not UTF-8.
+  google::protobuf::SetLogHandler(nullptr);
   if (sodium_init() < 0) {
     std::cerr << "libsodium cannot be initialised\n";
     return 1;

@@ -21,6 +21,7 @@ struct Session {
   std::string state = "{}";         // JSON text, as it arrived
   wire::ConnectionId connection{};  // 0: its client is not connected
   Instant attach_by{};              // an owned session whose client has not attached by then has lapsed
+  Instant renew_after{};            // its token is not renewed before
 };
 
 class Role {
@@ -39,10 +40,12 @@ class Role {
   virtual void on_message(const wire::Message& message, Session* session, Instant now) = 0;
   /// The session ends here, for whatever reason. JSON text of the state to keep with the character; nothing: none.
   virtual std::optional<std::string> leave(Session&, Instant) { return std::nullopt; }
-  /// The database said that an owned session has ended or moved; the host has closed an attached client. `session` is
-  /// gone after.
+  /// The database said that an owned session has ended or moved, or wants it back; the host has closed an attached
+  /// client. `session` is gone after.
   virtual void on_taken_away(Session&, const std::string& /*reason*/, Instant) {}
-  /// `{"tell":"ready"|"failed",…}` from the database.
+  /// server_sync was answered; its sessions are taken care of.
+  virtual void on_sync(const Json& /*answer*/, Instant) {}
+  /// `{"tell":"ready"|"failed"|"released",…}` from the database.
   virtual void on_tell(const Json&, Instant) {}
   virtual void on_hash_done(const HashDone&, Instant) {}
   /// Does what is due.

@@ -16,6 +16,13 @@ constexpr Duration stop_database_for = std::chrono::seconds{1};
 constexpr std::int64_t lease_until_ms_max =
     std::chrono::duration_cast<std::chrono::milliseconds>(Duration::max()).count();
 
+/// A JSON number as an integer; what no integer holds is 0.
+std::int64_t whole_of(const Json& number) {
+  if (!number.is_number_float()) return number.get<std::int64_t>();
+  const double value = number.get<double>();
+  return value >= -0x1p53 && value <= 0x1p53 ? static_cast<std::int64_t>(value) : 0;
+}
+
 proto::Notice::Kind kind_of(ShutdownNotice::Kind kind) {
   switch (kind) {
     case ShutdownNotice::Kind::warning:
@@ -41,7 +48,10 @@ proto::ServerControl message_of(const ShutdownNotice& notice) {
 }  // namespace
 
 SessionHost::SessionHost(HostConfig config, Random& random, Instant now)
-    : config_(std::move(config)), random_(random), next_second_(now + second) {}
+    : config_(std::move(config)),
+      random_(random),
+      renewals_(batch([](Json entries) { return DatabaseRequest{RenewSessions{std::move(entries)}}; }, "session_id")),
+      next_second_(now + second) {}
 
 void SessionHost::start(Role& role, Instant now) {
   role_ = &role;
@@ -77,6 +87,8 @@ Status SessionHost::configure(const Json& info, Instant now) {
   wire::EndpointConfig config;
   config.timing.keepalive = setting_ms("keepalive_ms");
   config.timing.lapse = lapse_;
+  if (const auto rate = setting("client_rate_bytes_s"); rate > 0)
+    config.timing.client_rate_bytes_s = static_cast<std::uint32_t>(std::min<std::int64_t>(rate, UINT32_MAX));
   endpoint_.emplace(config, random_);
   if (Status started = role_->on_started(info, now); !started) return started;
   sync(now);
@@ -128,9 +140,9 @@ void SessionHost::on_agent_message(std::string_view text, Instant now) {
       news.name = cluster->value("name", config_.cluster);
       news.state = cluster->value("state", "");
       if (const auto left = cluster->find("stops_in_ms"); left != cluster->end() && left->is_number())
-        news.stops_in_ms = left->get<std::int64_t>();
+        news.stops_in_ms = whole_of(*left);
       if (const auto id = cluster->find("notice_id"); id != cluster->end() && id->is_number())
-        news.notice_id = id->get<std::uint64_t>();
+        news.notice_id = static_cast<std::uint64_t>(whole_of(*id));
       if (const auto notice = countdown_.on_news(news, now)) {
         spdlog::warn("{}", notice->text);
         broadcast(*notice);
@@ -139,7 +151,7 @@ void SessionHost::on_agent_message(std::string_view text, Instant now) {
     if (const auto told = message.find("message"); told != message.end() && told->is_object() && endpoint_) {
       const std::string what = told->value("tell", "");
       if (what == "sync") sync(now);
-      if (what == "ready" || what == "failed") role_->on_tell(*told, now);
+      if (what == "ready" || what == "failed" || what == "released") role_->on_tell(*told, now);
     }
   } catch (const Json::exception& error) {
     spdlog::warn("the agent sent what cannot be read: {}", error.what());
@@ -150,7 +162,7 @@ void SessionHost::on_database_answer(CallId id, Result<Json> answer, Instant now
   if (!lease_holds(now)) return;
   auto found = calls_.find(id);
   if (found == calls_.end()) return;
-  const auto [continuation, selects] = std::move(found->second);
+  const auto [continuation, of_session] = std::move(found->second);
   calls_.erase(found);
   if (!answer && answer.error().code == "OR004") {
     if (!endpoint_ || stopping_) {
@@ -167,7 +179,7 @@ void SessionHost::on_database_answer(CallId id, Result<Json> answer, Instant now
   }
   if (answer) refused_ = false;
   if (!answer && answer.error().code == "OR007") {
-    if (!selects) {
+    if (!of_session) {
       spdlog::error("this server was superseded: {}", answer.error().message);
       close_all();
       leave_with(exit_refused, "superseded: " + answer.error().message);
@@ -215,6 +227,8 @@ void SessionHost::on_terminate(Instant now) {
     tell_ended(connection, "shutdown", "The server shuts down.");
     endpoint_->close(connection, wire::CloseReason::shutdown);
   }
+  // Nobody attaches to a server that goes.
+  for (const auto& [id, session] : sessions_) endpoint_->forget(id, wire::CloseReason::shutdown);
   connections_.clear();
   sessions_.clear();
   flush_ends();
@@ -279,6 +293,7 @@ void SessionHost::advance(Instant now) {
     if (next_sync_ && *next_sync_ <= now) sync(now);
     if (second_passed) lapse_unattached(now);
     role_->advance(now);
+    renewals_.flush();
   }
   check_finished(now);
 }
@@ -316,7 +331,8 @@ void SessionHost::leave_with(int code, std::string why) {
 
 void SessionHost::call(DatabaseRequest request, Answer answer) {
   const CallId id{++last_call_};
-  calls_.emplace(id, Call{std::move(answer), std::holds_alternative<SelectSession>(request)});
+  calls_.emplace(id, Call{std::move(answer), std::holds_alternative<EnrolDevice>(request) ||
+                                                 std::holds_alternative<ForgetDevice>(request)});
   emit(DatabaseCall{id, std::move(request)});
 }
 
@@ -338,6 +354,17 @@ void SessionHost::send_link(const Address& to, const Key32& key, const proto::Li
 Status SessionHost::send(wire::ConnectionId connection, const proto::ServerControl& message) {
   return endpoint_->send(connection, wire::Channel::control, wire::Delivery::reliable,
                          as_bytes(message.SerializeAsString()));
+}
+
+void SessionHost::send_refused(wire::ConnectionId connection, proto::Refused::Reason reason, const std::string& text,
+                               Duration retry_after) {
+  proto::ServerControl message;
+  auto& refused = *message.mutable_refused();
+  refused.set_reason(reason);
+  refused.set_text(text);
+  const auto ms = std::chrono::ceil<std::chrono::milliseconds>(retry_after).count();
+  refused.set_retry_after_ms(static_cast<std::uint32_t>(std::clamp<std::int64_t>(ms, 0, UINT32_MAX)));
+  (void)send(connection, message);
 }
 
 void SessionHost::tell_ended(wire::ConnectionId connection, const std::string& reason, const std::string& text) {
@@ -391,7 +418,7 @@ void SessionHost::on_endpoint_message(const wire::Message& message, Instant now)
   const auto connection = connections_.find(message.connection);
   if (connection == connections_.end()) return;
   Session* session = find(connection->second);
-  // Of an attached client the only control message is Logout; a login's are its role's.
+  // An attached client's control messages are the host's; a login's are its role's.
   if (session == nullptr || message.channel != wire::Channel::control || config_.role == "login") {
     role_->on_message(message, session, now);
     return;
@@ -401,11 +428,9 @@ void SessionHost::on_endpoint_message(const wire::Message& message, Instant now)
     ++statistics_.messages_malformed;
     return;
   }
-  if (!control.has_logout()) return;
-  if (session->owner) {
-    end_session(session->id, "logout", "asked for by the client", now);
-    return;
-  }
+  if (control.has_renew_token() && session->owner) return renew(session->id, now);
+  if (!control.has_logout()) return count_ignored();
+  if (session->owner) return end_session(session->id, "logout", "asked for by the client", now);
   endpoint_->close(message.connection, wire::CloseReason::logout);
   session->connection = {};
   connections_.erase(connection);

@@ -15,6 +15,7 @@
 #include "base/random.h"
 #include "base/result.h"
 #include "orrery.pb.h"
+#include "sessiond/call_batch.h"
 #include "sessiond/effects.h"
 #include "sessiond/role.h"
 #include "sessiond/shutdown_notice.h"
@@ -33,6 +34,8 @@ struct HostStatistics {
   std::uint64_t private_received = 0;
   std::uint64_t private_dropped = 0;  // no Link, or not sealed for this server
   std::uint64_t messages_malformed = 0;
+  std::uint64_t messages_ignored = 0;  // of no use in the state in which they came, or too many
+  std::uint64_t tokens_renewed = 0;
   std::uint64_t sessions_arrived = 0;
   std::uint64_t sessions_ended = 0;
 };
@@ -68,6 +71,9 @@ class SessionHost {
   /// Seals a message to another server under the key that the database gave for it.
   void send_link(const Address& to, const Key32& key, const proto::LinkMessage& message);
   Status send(wire::ConnectionId connection, const proto::ServerControl& message);
+  /// Says Refused; the connection stays as it is.
+  void send_refused(wire::ConnectionId connection, proto::Refused::Reason reason, const std::string& text,
+                    Duration retry_after);
   /// There is one from the start info on.
   bool has_endpoint() const { return endpoint_.has_value(); }
   wire::Endpoint& endpoint() { return *endpoint_; }
@@ -89,6 +95,12 @@ class SessionHost {
   void end_session(SessionId session, const std::string& reason, const std::string& detail, Instant now);
   /// Takes a session out without telling anybody: it is another server's now.
   void release(SessionId session);
+  /// Renews the token of an owned session, whose client is answered: one at a time, others are ignored.
+  void renew(SessionId session, Instant now);
+  /// A batch of calls for a role, which flushes it in its advance().
+  CallBatch batch(std::function<DatabaseRequest(Json)> request, std::string member = "ref");
+  /// Asks the database now what changed.
+  void sync(Instant now);
   /// Every attached session's connection and every login connection.
   const std::unordered_map<wire::ConnectionId, SessionId>& connections() const { return connections_; }
   const std::unordered_map<SessionId, Session>& sessions() const { return sessions_; }
@@ -97,6 +109,8 @@ class SessionHost {
   void tell_ended(wire::ConnectionId connection, const std::string& reason, const std::string& text);
 
   const HostStatistics& statistics() const { return statistics_; }
+  void count_malformed() { ++statistics_.messages_malformed; }
+  void count_ignored() { ++statistics_.messages_ignored; }
 
  private:
   void on_start_info(Result<Json> answer, Instant now);
@@ -110,10 +124,11 @@ class SessionHost {
   void on_closed(const wire::Closed& closed, Instant now);
   void welcome(wire::ConnectionId connection, Instant now);
   void broadcast(const ShutdownNotice& notice);
-  void sync(Instant now);
   void on_sync(Result<Json> answer, std::size_t taken_sent, Instant now);
   void on_arrival(const Json& arrival, Instant now);
   void on_ended(const Json& ended, Instant now);
+  void on_release(const Json& release, Instant now);
+  bool is_ending(SessionId session, Epoch epoch) const;
   void flush_ends();
   void lapse_unattached(Instant now);
   void check_finished(Instant now);
@@ -132,7 +147,7 @@ class SessionHost {
 
   struct Call {
     Answer answer;
-    bool selects;  // session_select: its OR007 may be of the session only
+    bool of_session;  // its OR007 may be of the session only
   };
   std::unordered_map<CallId, Call> calls_;
   std::uint64_t last_call_ = 0;
@@ -148,6 +163,8 @@ class SessionHost {
   std::optional<Instant> next_sync_;
   Duration sync_each_{};
   std::vector<Json> taken_;  // to be acknowledged in the next sync
+
+  CallBatch renewals_;
 
   std::vector<Json> ends_;  // not yet answered by the database; the first ends_sent_ are under way
   std::size_t ends_sent_ = 0;

@@ -11,6 +11,8 @@ namespace {
 constexpr Duration ends_each = std::chrono::milliseconds{20};
 constexpr Duration ends_again = std::chrono::milliseconds{500};
 constexpr Duration ends_again_stopping = std::chrono::milliseconds{100};
+constexpr Duration renew_no_sooner = std::chrono::milliseconds{500};
+constexpr Duration renew_again = std::chrono::seconds{5};
 constexpr Duration sync_again_after = std::chrono::seconds{1};
 /// What was taken is acknowledged within so long, by a sync of its own if nothing else causes one.
 constexpr Duration acknowledge_within = std::chrono::milliseconds{500};
@@ -25,6 +27,7 @@ EndWords words_of(const std::string& reason) {
   if (reason == "shutdown") return {wire::CloseReason::shutdown, "The server shuts down."};
   if (reason == "moved") return {wire::CloseReason::moved, "You are on another server now."};
   if (reason == "superseded") return {wire::CloseReason::superseded, "You have logged in from elsewhere."};
+  if (reason == "token expired") return {wire::CloseReason::kicked, "Your session is too old; log in anew."};
   return {wire::CloseReason::kicked, "Your session was ended."};
 }
 
@@ -104,13 +107,48 @@ void SessionHost::lapse_unattached(Instant now) {
   for (const auto id : late) end_session(id, "lapse", "its client never attached", now);
 }
 
+bool SessionHost::is_ending(SessionId session, Epoch epoch) const {
+  return std::any_of(ends_.begin(), ends_.end(), [&](const Json& end) {
+    return end.at("session_id") == session.value && end.at("epoch") == epoch.value;
+  });
+}
+
+CallBatch SessionHost::batch(std::function<DatabaseRequest(Json)> request, std::string member) {
+  return CallBatch([this, request = std::move(request)](
+                       Json entries, Answer answer) { call(request(std::move(entries)), std::move(answer)); },
+                   std::move(member));
+}
+
+void SessionHost::renew(SessionId id, Instant now) {
+  Session* session = find(id);
+  if (session == nullptr || !session->owner) return;
+  if (renewals_.pending(id.value) || now < session->renew_after) return count_ignored();
+  session->renew_after = now + renew_no_sooner;
+  const auto away = [this, connection = session->connection] {
+    send_refused(connection, proto::Refused::BUSY, "The token is not renewed now; ask again later.", renew_again);
+  };
+  if (!database_up_) return away();
+  renewals_.add(
+      id.value, Json{{"session_id", id.value}, {"epoch", session->epoch.value}},
+      [this, id, epoch = session->epoch, connection = session->connection, away](Result<Json> answer, Instant) {
+        const Session* asked = find(id);
+        if (asked == nullptr || asked->epoch != epoch || asked->connection != connection) return;
+        if (!answer && answer.error().code != CallBatch::unanswered) return away();
+        if (!answer) return send_refused(connection, proto::Refused::UNKNOWN, "The token is not renewed any more.", {});
+        ++statistics_.tokens_renewed;
+        proto::ServerControl message;
+        message.mutable_token_renewed()->set_expires_in_ms(answer->at("expires_in_ms").get<std::uint64_t>());
+        (void)send(connection, message);
+      });
+}
+
 void SessionHost::sync(Instant now) {
+  next_sync_ = now + sync_each_;
   if (sync_under_way_) {
     sync_again_ = true;
     return;
   }
   sync_under_way_ = true;
-  next_sync_ = now + sync_each_;
   call(Sync{Json(taken_)}, [this, sent = taken_.size()](Result<Json> answer, Instant at) {
     sync_under_way_ = false;
     on_sync(std::move(answer), sent, at);
@@ -141,6 +179,8 @@ void SessionHost::on_sync(Result<Json> answer, std::size_t taken_sent, Instant n
   if (!answer->is_object()) return;
   each("ended", [&](const Json& row) { on_ended(row, now); });
   each("arrivals", [&](const Json& row) { on_arrival(row, now); });
+  each("release", [&](const Json& row) { on_release(row, now); });
+  role_->on_sync(*answer, now);
   if (!taken_.empty()) next_sync_ = std::min(*next_sync_, now + acknowledge_within);
 }
 
@@ -155,10 +195,7 @@ void SessionHost::on_arrival(const Json& arrival, Instant now) {
   }
   taken_.push_back(Json{{"session_id", id.value}, {"epoch", epoch.value}, {"role", role}});
   // It has ended here while this answer was on its way.
-  const auto ending = [&](const Json& end) {
-    return end.at("session_id") == id.value && end.at("epoch") == epoch.value;
-  };
-  if (std::any_of(ends_.begin(), ends_.end(), ending)) return;
+  if (is_ending(id, epoch)) return;
 
   if (Session* known = find(id)) {
     if (epoch <= known->epoch) return;
@@ -206,6 +243,28 @@ void SessionHost::on_ended(const Json& ended, Instant now) {
   sessions_.erase(id);
   ++statistics_.sessions_ended;
   spdlog::info("session {} was ended by the database: {}", id.value, reason);
+}
+
+void SessionHost::on_release(const Json& release, Instant now) {
+  const SessionId id{release.at("session_id").get<std::uint64_t>()};
+  const Epoch epoch{release.at("epoch").get<std::uint64_t>()};
+  const std::string reason = release.value("reason", "superseded");
+  // It is told again until the end has come to the database.
+  if (is_ending(id, epoch)) return;
+  const Session* known = find(id);
+  if (known != nullptr && known->epoch == epoch && known->owner) {
+    Session gone = *known;
+    end_session(id, reason, "the database wants it back", now);
+    role_->on_taken_away(gone, reason, now);
+  } else {
+    // Of an answer that was lost, or of one before this process.
+    ends_.push_back({{"session_id", id.value},
+                     {"epoch", epoch.value},
+                     {"reason", reason},
+                     {"detail", "not known at its server"},
+                     {"state", nullptr}});
+    if (ends_sent_ == 0) flush_ends_at_ = now;
+  }
 }
 
 }  // namespace orrery::sessiond

@@ -13,6 +13,7 @@
 #include "sessiond/chat_core.h"
 #include "sessiond/hash_pool.h"
 #include "sessiond/login_core.h"
+#include "sessiond/loop_timer.h"
 #include "sessiond/session_host.h"
 #include "sessiond/udp_socket.h"
 #include "sessiond/unix_socket.h"
@@ -29,19 +30,10 @@ constexpr timeval statistics_each{60, 0};
 struct BaseFree {
   void operator()(event_base* base) const { event_base_free(base); }
 };
-struct ConfigFree {
-  void operator()(event_config* config) const { event_config_free(config); }
-};
 struct EventFree {
   void operator()(event* e) const { event_free(e); }
 };
 using EventPtr = std::unique_ptr<event, EventFree>;
-
-std::unique_ptr<event_base, BaseFree> make_base() {
-  const std::unique_ptr<event_config, ConfigFree> config(event_config_new());
-  event_config_set_flag(config.get(), EVENT_BASE_FLAG_PRECISE_TIMER);
-  return std::unique_ptr<event_base, BaseFree>(event_base_new_with_config(config.get()));
-}
 
 std::unique_ptr<Role> make_role(const std::string& name, SessionHost& host) {
   if (name == "login") return std::make_unique<LoginCore>(host);
@@ -52,9 +44,10 @@ std::unique_ptr<Role> make_role(const std::string& name, SessionHost& host) {
 class Loop {
  public:
   Loop(const std::string& role, const Environment& environment, const Credential& credential, UdpSocket public_socket,
-       UdpSocket private_socket, UnixSocket agent)
+       UdpSocket private_socket, UnixSocket agent, LoopTimer timer)
       : environment_(environment),
-        base_(make_base()),
+        base_(event_base_new()),
+        timer_(std::move(timer)),
         public_(std::move(public_socket)),
         private_(std::move(private_socket)),
         agent_(std::move(agent)),
@@ -72,8 +65,7 @@ class Loop {
         api_(pg_, {environment.server, environment.epoch, credential.token}) {}
 
   int run() {
-    timer_.reset(event_new(
-        base_.get(), -1, 0, [](evutil_socket_t, short, void* self) { as(self).pump(); }, this));
+    watch(timer_.fd(), [](evutil_socket_t, short, void* self) { as(self).on_timer(); });
     watch(public_.fd(), [](evutil_socket_t, short, void* self) { as(self).on_public(); });
     watch(private_.fd(), [](evutil_socket_t, short, void* self) { as(self).on_private(); });
     watch(agent_.fd(), [](evutil_socket_t, short, void* self) { as(self).on_agent(); });
@@ -102,6 +94,11 @@ class Loop {
   void watch(int fd, event_callback_fn callback) {
     events_.emplace_back(event_new(base_.get(), fd, EV_READ | EV_PERSIST, callback, this));
     event_add(events_.back().get(), nullptr);
+  }
+
+  void on_timer() {
+    timer_.rung();
+    pump();
   }
 
   void on_public() {
@@ -177,12 +174,7 @@ class Loop {
       event_base_loopbreak(base_.get());
       return;
     }
-    const auto next = host_.next_deadline();
-    if (!next) return;
-    const auto wait =
-        std::chrono::ceil<std::chrono::microseconds>(std::max(*next - BootClock::now(), Duration{})).count();
-    const timeval after{static_cast<time_t>(wait / 1'000'000), static_cast<suseconds_t>(wait % 1'000'000)};
-    event_add(timer_.get(), &after);
+    if (const auto next = host_.next_deadline()) timer_.ring_at(*next);
   }
 
   void carry_out(DatabaseCall& call) {
@@ -193,19 +185,24 @@ class Loop {
     std::visit([&](auto& request) { ask(request, std::move(answer)); }, call.request);
   }
   void ask(const GetStartInfo&, pg::Answer answer) { api_.server_start_info(std::move(answer)); }
-  void ask(const PublishKey& r, pg::Answer answer) { api_.cluster_key_publish(r.public_key_hex, std::move(answer)); }
+  void ask(const GetKeys&, pg::Answer answer) { api_.cluster_keys(std::move(answer)); }
+  void ask(const PublishKeys& r, pg::Answer answer) { api_.cluster_key_publish(r.public_keys, std::move(answer)); }
   void ask(const Sync& r, pg::Answer answer) { api_.server_sync(r.taken, std::move(answer)); }
-  void ask(const GetCredential& r, pg::Answer answer) { api_.account_credential(r.name, std::move(answer)); }
-  void ask(const SetPassword& r, pg::Answer answer) {
-    api_.account_password_set(r.name, r.one_time_code, r.password_hash, std::move(answer));
-  }
-  void ask(const OpenSession& r, pg::Answer answer) {
-    api_.session_open(r.account, r.client_address, std::move(answer));
-  }
-  void ask(const SelectSession& r, pg::Answer answer) {
-    api_.session_select(r.session, r.epoch, r.character, std::move(answer));
-  }
   void ask(const EndSessions& r, pg::Answer answer) { api_.session_end(r.ends, std::move(answer)); }
+  void ask(const BeginLogins& r, pg::Answer answer) { api_.login_begin(r.attempts, std::move(answer)); }
+  void ask(const OpenSessions& r, pg::Answer answer) { api_.session_open(r.opens, std::move(answer)); }
+  void ask(const SelectSessions& r, pg::Answer answer) { api_.session_select(r.selects, std::move(answer)); }
+  void ask(const RenewSessions& r, pg::Answer answer) { api_.session_renew(r.renewals, std::move(answer)); }
+  void ask(const ResolveSessions& r, pg::Answer answer) { api_.session_resolve(r.resolves, std::move(answer)); }
+  void ask(const SetPassword& r, pg::Answer answer) {
+    api_.account_password_set(r.name, r.one_time_code, r.password_hash, r.client_address, std::move(answer));
+  }
+  void ask(const EnrolDevice& r, pg::Answer answer) {
+    api_.device_enrol(r.session, r.epoch, r.public_key_hex, r.name, std::move(answer));
+  }
+  void ask(const ForgetDevice& r, pg::Answer answer) {
+    api_.device_forget(r.session, r.epoch, r.public_key_hex, std::move(answer));
+  }
 
   void carry_out(HashJob& job) {
     if (!hashes_) {
@@ -246,14 +243,17 @@ class Loop {
     spdlog::info(
         "in the whole: {} sessions, {} connections; {} datagrams in, {} out, {} pieces resent; dropped: {} malformed, "
         "{} "
-        "unknown, {} sealed, {} replayed, {} limited, {} by the kernel, {} unsent; private: {} in, {} dropped; {}",
+        "unknown, {} sealed, {} replayed, {} limited, {} by the kernel, {} unsent; private: {} in, {} dropped; "
+        "messages: {} malformed, {} ignored; {} tokens renewed; {}",
         host_.sessions().size(), host_.connections().size(), w.datagrams_received, w.datagrams_sent, w.pieces_resent,
         w.dropped_malformed, w.dropped_unknown, w.dropped_sealed, w.dropped_replayed, w.dropped_limited,
-        public_.kernel_drops(), public_.send_drops(), h.private_received, h.private_dropped, role_->statistics());
+        public_.kernel_drops(), public_.send_drops(), h.private_received, h.private_dropped, h.messages_malformed,
+        h.messages_ignored, h.tokens_renewed, role_->statistics());
   }
 
   const Environment& environment_;
   std::unique_ptr<event_base, BaseFree> base_;
+  LoopTimer timer_;
   UdpSocket public_, private_;
   UnixSocket agent_;
   ReadyNotice ready_;
@@ -263,7 +263,6 @@ class Loop {
   std::unique_ptr<Role> role_;
   std::unique_ptr<HashPool> hashes_;
   std::vector<EventPtr> events_;
-  EventPtr timer_;
   std::optional<bool> database_;
   std::optional<int> exit_code_;
   // Last, so that its callbacks find everything else still there.
@@ -285,8 +284,10 @@ int run_server(const std::string& role, const Environment& environment, const Cr
   if (!public_socket) return failed(public_socket.error());
   if (!private_socket) return failed(private_socket.error());
   if (!agent) return failed(agent.error());
+  auto timer = LoopTimer::make();
+  if (!timer) return failed(timer.error());
   return std::make_unique<Loop>(role, environment, credential, std::move(*public_socket), std::move(*private_socket),
-                                std::move(*agent))
+                                std::move(*agent), std::move(*timer))
       ->run();
 }
 

@@ -37,10 +37,28 @@ struct UdpSocket::Buffers {
   std::array<wire::Datagram, batch_max> datagrams;
   std::array<std::array<std::uint8_t, wire::datagram_bytes_max>, batch_max> out;
   std::array<sockaddr_storage, batch_max> to;
-  std::array<socklen_t, batch_max> to_size;
-  std::array<std::size_t, batch_max> out_size;
+  // What the system calls read and write, filled once: a batch of few costs no more than what it holds.
+  std::array<iovec, batch_max> in_parts, out_parts;
+  std::array<mmsghdr, batch_max> in_messages, out_messages;
+  std::size_t received = batch_max;  // headers that the last receive has written to
   std::size_t committed = 0;
   std::uint64_t kernel_drops = 0, send_drops = 0;
+
+  Buffers() {
+    for (std::size_t i = 0; i < batch_max; ++i) {
+      in_parts[i] = {in[i].data(), in[i].size()};
+      out_parts[i] = {out[i].data(), 0};
+      in_messages[i] = {};
+      in_messages[i].msg_hdr.msg_name = &from[i];
+      in_messages[i].msg_hdr.msg_iov = &in_parts[i];
+      in_messages[i].msg_hdr.msg_iovlen = 1;
+      in_messages[i].msg_hdr.msg_control = control[i].data();
+      out_messages[i] = {};
+      out_messages[i].msg_hdr.msg_name = &to[i];
+      out_messages[i].msg_hdr.msg_iov = &out_parts[i];
+      out_messages[i].msg_hdr.msg_iovlen = 1;
+    }
+  }
 
   /// An IPv6 socket reaches IPv4 addresses in their mapped form; an IPv4 one nothing else.
   bool fits(const Address& address) const { return v6 || address.is_v4(); }
@@ -96,25 +114,25 @@ std::uint64_t UdpSocket::send_drops() const { return buffers_->send_drops; }
 
 std::span<const wire::Datagram> UdpSocket::receive() {
   Buffers& b = *buffers_;
-  std::array<iovec, batch_max> parts{};
-  std::array<mmsghdr, batch_max> messages{};
-  for (std::size_t i = 0; i < batch_max; ++i) {
-    parts[i] = {b.in[i].data(), b.in[i].size()};
-    messages[i].msg_hdr = {&b.from[i], sizeof(b.from[i]), &parts[i], 1, b.control[i].data(), b.control[i].size(), 0};
+  for (std::size_t i = 0; i < b.received; ++i) {
+    b.in_messages[i].msg_hdr.msg_namelen = sizeof(b.from[i]);
+    b.in_messages[i].msg_hdr.msg_controllen = b.control[i].size();
   }
-  const int got = ::recvmmsg(fd_.get(), messages.data(), batch_max, MSG_DONTWAIT, nullptr);
+  b.received = 0;
+  const int got = ::recvmmsg(fd_.get(), b.in_messages.data(), batch_max, MSG_DONTWAIT, nullptr);
   if (got <= 0) return {};
-  for (std::size_t i = 0; i < static_cast<std::size_t>(got); ++i) {
-    b.datagrams[i] = {Address::from_sockaddr(b.from[i]), ByteView(b.in[i]).first(messages[i].msg_len)};
-    for (cmsghdr* part = CMSG_FIRSTHDR(&messages[i].msg_hdr); part != nullptr;
-         part = CMSG_NXTHDR(&messages[i].msg_hdr, part)) {
+  b.received = static_cast<std::size_t>(got);
+  for (std::size_t i = 0; i < b.received; ++i) {
+    b.datagrams[i] = {Address::from_sockaddr(b.from[i]), ByteView(b.in[i]).first(b.in_messages[i].msg_len)};
+    for (cmsghdr* part = CMSG_FIRSTHDR(&b.in_messages[i].msg_hdr); part != nullptr;
+         part = CMSG_NXTHDR(&b.in_messages[i].msg_hdr, part)) {
       if (part->cmsg_level != SOL_SOCKET || part->cmsg_type != SO_RXQ_OVFL) continue;
       std::uint32_t drops = 0;
       std::memcpy(&drops, CMSG_DATA(part), sizeof(drops));
       b.kernel_drops = drops;
     }
   }
-  return std::span(b.datagrams).first(static_cast<std::size_t>(got));
+  return std::span(b.datagrams).first(b.received);
 }
 
 wire::Slot UdpSocket::slot() { return {{}, buffers_->out[buffers_->committed], 0}; }
@@ -125,22 +143,17 @@ void UdpSocket::commit(const wire::Slot& slot) {
     ++b.send_drops;
     return;
   }
-  b.to_size[b.committed] = b.write(slot.to, b.to[b.committed]);
-  b.out_size[b.committed] = slot.size;
+  b.out_messages[b.committed].msg_hdr.msg_namelen = b.write(slot.to, b.to[b.committed]);
+  b.out_parts[b.committed].iov_len = slot.size;
   if (++b.committed == batch_max) flush();
 }
 
 void UdpSocket::flush() {
   Buffers& b = *buffers_;
   if (b.committed == 0) return;
-  std::array<iovec, batch_max> parts{};
-  std::array<mmsghdr, batch_max> messages{};
-  for (std::size_t i = 0; i < b.committed; ++i) {
-    parts[i] = {b.out[i].data(), b.out_size[i]};
-    messages[i].msg_hdr = {&b.to[i], b.to_size[i], &parts[i], 1, nullptr, 0, 0};
-  }
   for (std::size_t sent = 0; sent < b.committed;) {
-    const int done = ::sendmmsg(fd_.get(), &messages[sent], static_cast<unsigned>(b.committed - sent), MSG_DONTWAIT);
+    const int done =
+        ::sendmmsg(fd_.get(), &b.out_messages[sent], static_cast<unsigned>(b.committed - sent), MSG_DONTWAIT);
     if (done > 0) {
       sent += static_cast<std::size_t>(done);
       continue;

@@ -74,16 +74,18 @@ void RoundTrip::on_ack(std::uint64_t largest, std::uint16_t delay_ms, Instant no
   const Duration sample = std::max(whole - milliseconds{delay_ms}, Duration{std::chrono::microseconds{1}});
   if (!measured_) {
     measured_ = true;
-    smoothed_ = sample;
+    smoothed_ = least_ = sample;
     variation_ = sample / 2;
     return;
   }
   const Duration error = sample > smoothed_ ? sample - smoothed_ : smoothed_ - sample;
   variation_ = (3 * variation_ + error) / 4;
   smoothed_ = (7 * smoothed_ + sample) / 8;
+  least_ = std::min(least_, smoothed_);
 }
 
 std::optional<Duration> RoundTrip::smoothed() const { return measured_ ? std::optional(smoothed_) : std::nullopt; }
+std::optional<Duration> RoundTrip::least() const { return measured_ ? std::optional(least_) : std::nullopt; }
 
 Duration RoundTrip::timeout(unsigned resends) const {
   constexpr Duration least = milliseconds{50}, most = std::chrono::seconds{2}, unmeasured = milliseconds{200};

@@ -63,6 +63,13 @@ class RoundTrip {
   /// `largest`: the full counter that an ack names.
   void on_ack(std::uint64_t largest, std::uint16_t delay_ms, Instant now);
   std::optional<Duration> smoothed() const;
+  /// The least that smoothed() has been since the start, or since the path changed.
+  std::optional<Duration> least() const;
+  /// The peer is elsewhere: what was measured, or is under way, says nothing any more.
+  void on_path_changed() {
+    measured_ = false;
+    asking_ = 0;
+  }
   /// After how long without an ack a piece is sent again for the `resends`-th time.
   Duration timeout(unsigned resends) const;
 
@@ -73,6 +80,7 @@ class RoundTrip {
   std::uint64_t next_ = 0;    // one more than the last counter sent
   Duration smoothed_{};
   Duration variation_{};
+  Duration least_{};
   bool measured_ = false;
 };
 

@@ -11,6 +11,9 @@ namespace orrery::wire {
 class CookieJar {
  public:
   CookieJar(Duration valid_for, Random& random);
+  ~CookieJar() { wipe(secret_); }
+  CookieJar(const CookieJar&) = delete;
+  CookieJar& operator=(const CookieJar&) = delete;
   Cookie bake(const Address& address, Instant now) const;
   /// Baked here for this address, not longer ago than cookies last.
   bool accepts(const Cookie& cookie, const Address& address, Instant now) const;

@@ -26,10 +26,14 @@ template <class T>
 requires std::is_trivially_copyable_v<T>
 void wipe(T& secret) { wipe_bytes({reinterpret_cast<std::uint8_t*>(&secret), sizeof(secret)}); }
 
-/// The two traffic keys of one side.
+/// The two traffic keys of one side; every copy is wiped when it ends.
 struct TrafficKeys {
   Key32 send{};
   Key32 receive{};
+  ~TrafficKeys() {
+    wipe(send);
+    wipe(receive);
+  }
 };
 
 /// ChaCha20-Poly1305 (IETF) with nonce 4 zero bytes ‖ counter, little-endian. `sealed` is plain.size() + tag_bytes long

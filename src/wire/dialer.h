@@ -16,7 +16,7 @@ namespace orrery::wire {
 struct LoginTarget {
   Address server;
   std::string cluster;
-  std::vector<Key32> server_keys;  // up to four; tried in turn, since a key may have been rotated
+  std::vector<Key32> server_keys;  // up to static_keys_max; tried in turn, since a key may have been rotated
 };
 struct AttachTarget {
   Address server;
@@ -28,7 +28,8 @@ struct AttachTarget {
 
 class Dialer {
  public:
-  /// `random` must outlive the dialer. Nothing is sent before the first poll_transmit.
+  /// `random` must outlive the dialer. `timing`: client_timing, where nothing else is wanted. Nothing is sent before
+  /// the first poll_transmit.
   Dialer(LoginTarget target, Timing timing, Duration give_up_after, Random& random, Instant now);
   Dialer(AttachTarget target, Timing timing, Duration give_up_after, Random& random, Instant now);
   ~Dialer();
@@ -53,6 +54,9 @@ class Dialer {
 
   const Statistics& statistics() const;
   std::optional<Duration> rtt() const;
+  /// Both nothing before it has opened.
+  std::optional<Quality> quality() const;
+  std::optional<ConnectionStatistics> connection_statistics() const;
 
  private:
   class Impl;

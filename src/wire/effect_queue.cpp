@@ -1,35 +1,27 @@
 #include "wire/effect_queue.h"
 
-#include <functional>
-
 namespace orrery::wire {
 
 void EffectQueue::begin_batch() {
+  // What a flood made it grow to is given back; an even load allocates nothing.
   constexpr std::size_t kept_bytes_max = 1 << 20;
+  constexpr std::size_t kept_entries_max = 4096;
   if (head_ != entries_.size()) return;
   head_ = 0;
   entries_.clear();
   block_.clear();
+  if (entries_.capacity() > kept_entries_max) entries_.shrink_to_fit();
   if (block_.capacity() > kept_bytes_max) block_.shrink_to_fit();
-}
-
-std::span<std::uint8_t> EffectQueue::allocate(std::size_t size) {
-  const std::size_t offset = block_.size();
-  block_.resize(offset + size);
-  return std::span(block_).subspan(offset);
 }
 
 void EffectQueue::push(Effect effect) { entries_.push_back({std::move(effect)}); }
 
-void EffectQueue::push_message(ConnectionId connection, Channel channel, Delivery delivery, ByteView bytes) {
-  const std::less<const std::uint8_t*> before;
-  std::size_t offset = block_.size();
-  if (!bytes.empty()) {
-    if (!before(bytes.data(), block_.data()) && before(bytes.data(), block_.data() + block_.size()))
-      offset = static_cast<std::size_t>(bytes.data() - block_.data());
-    else
-      block_.insert(block_.end(), bytes.begin(), bytes.end());
-  }
+void EffectQueue::push_message(ConnectionId connection, Channel channel, Delivery delivery,
+                               std::span<const ByteView> parts) {
+  const std::size_t offset = block_.size();
+  for (const ByteView part : parts) block_.insert(block_.end(), part.begin(), part.end());
+  // Where the block lies when the message is taken is not known yet; its length is.
+  const ByteView bytes = ByteView(block_).subspan(offset);
   entries_.push_back({Message{connection, channel, delivery, bytes}, offset});
 }
 
@@ -47,6 +39,9 @@ bool EffectQueue::poll(Effect& effect) {
     effect = entry.effect;
     return true;
   }
+  // The block stays: its messages are borrowed until the next batch.
+  entries_.clear();
+  head_ = 0;
   return false;
 }
 

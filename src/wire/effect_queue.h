@@ -13,18 +13,13 @@ class EffectQueue {
   /// Before a batch of datagrams: what the owner has taken is freed.
   void begin_batch();
 
-  /// Room for `size` bytes at the end of the block; any later allocation moves it.
-  std::span<std::uint8_t> allocate(std::size_t size);
-  std::size_t used() const { return block_.size(); }
-  /// Gives back what was allocated since used() was `size`.
-  void give_back(std::size_t size) { block_.resize(size); }
-
   void push(Effect effect);
-  /// A message whose bytes lie in the block, or anywhere else, whence they are copied.
-  void push_message(ConnectionId connection, Channel channel, Delivery delivery, ByteView bytes);
+  /// A message made of `parts`, which are copied.
+  void push_message(ConnectionId connection, Channel channel, Delivery delivery, std::span<const ByteView> parts);
   /// Forgets what is queued of a connection.
   void drop(ConnectionId connection);
   bool poll(Effect& effect);
+  bool empty() const { return head_ == entries_.size(); }
 
  private:
   struct Entry {

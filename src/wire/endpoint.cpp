@@ -22,12 +22,21 @@ constexpr std::size_t key_sets_waiting_max = 4;
 constexpr std::uint32_t no_peer = UINT32_MAX;
 constexpr unsigned connection_index_bits = 24;
 
+/// What a repeated Attach is known by, and its answer.
+struct Answered {
+  std::uint32_t client_id = 0;
+  Key32 client_random{};
+  std::array<std::uint8_t, attached_bytes> bytes{};
+
+  bool is_of(const Attach& attach) const {
+    return client_id == attach.client_id && client_random == attach.client_random;
+  }
+};
+
 /// One answered Attach: its answer, and the keys until a packet opens under them.
 struct KeySet {
-  std::uint32_t client_id = 0;
+  Answered answer;
   std::uint32_t receiver = 0;
-  Key32 client_random{};
-  std::array<std::uint8_t, attached_bytes> answer{};
   TrafficKeys keys;
   Address from;
 };
@@ -37,8 +46,10 @@ struct Expected {
   Epoch epoch;
   Key32 k{};
   std::uint32_t peer = no_peer;  // index of its connection
-  std::optional<KeySet> live;
+  std::optional<Answered> live;
   std::vector<KeySet> waiting;  // oldest first
+
+  ~Expected() { wipe(k); }
 };
 
 struct Peer {
@@ -47,6 +58,7 @@ struct Peer {
   std::uint32_t receiver = 0;
   bool owned = true;  // the owner still knows it
   bool ready = false;
+  std::uint32_t held = 0;  // of held_bytes_
   Connection connection;
 };
 
@@ -63,8 +75,9 @@ class Endpoint::Impl {
  public:
   Impl(EndpointConfig config, Random& random) : config_(config), random_(random) { crypto_ready(); }
 
-  void accept_logins(const Key32& static_key, const std::string& cluster) {
-    half_open_.emplace(config_, static_key, cluster, random_);
+  void accept_logins(std::span<const Key32> static_keys, const std::string& cluster) {
+    if (!half_open_) half_open_.emplace(config_, random_);
+    half_open_->set_keys(static_keys, cluster);
   }
   void expect(SessionId session, Epoch epoch, ServerId self, const Key32& k);
   void forget(SessionId session, CloseReason reason);
@@ -73,11 +86,17 @@ class Endpoint::Impl {
   void on_datagram(const Datagram& datagram, Instant now);
   bool poll_transmit(Slot& slot, Instant now);
   std::optional<Instant> next_deadline() const;
-  std::optional<Duration> rtt(ConnectionId id) const;
+  const Connection* connection(ConnectionId id) const {
+    const Peer* peer = find(id);
+    return peer ? &peer->connection : nullptr;
+  }
+  /// Time never goes back.
+  Instant advance(Instant now) { return now_ = std::max(now_, now); }
 
   EffectQueue effects_;
   Statistics statistics_;
   std::size_t owned_count_ = 0;
+  std::size_t held_bytes_ = 0;
   Instant now_ = Instant::min();
 
  private:
@@ -97,6 +116,8 @@ class Endpoint::Impl {
   void make_ready(std::uint32_t index);
   void release(std::uint32_t index);
   void destroy(std::uint32_t index);
+  void account(Peer& peer, std::size_t held);
+  void give_up(std::uint32_t index, CloseReason reason);
   void run_deadlines(Instant now);
 
   EndpointConfig config_;
@@ -125,10 +146,8 @@ void Endpoint::Impl::expect(SessionId session, Epoch epoch, ServerId self, const
 
 /// Forgets the key sets that wait, and their receiver ids (0: taken over).
 void Endpoint::Impl::drop_waiting(Expected& expected) {
-  for (KeySet& set : expected.waiting) {
+  for (const KeySet& set : expected.waiting)
     if (set.receiver != 0) receivers_.remove(set.receiver);
-    wipe(set.keys);
-  }
   expected.waiting.clear();
 }
 
@@ -137,14 +156,13 @@ void Endpoint::Impl::forget(SessionId session, CloseReason reason) {
   if (it == expected_.end()) return;
   if (it->second.peer != no_peer) close(peers_[it->second.peer]->id, reason);
   drop_waiting(it->second);
-  wipe(it->second.k);
   expected_.erase(it);
 }
 
 Status Endpoint::Impl::send(ConnectionId id, Channel channel, Delivery delivery, ByteView bytes) {
   Peer* peer = find(id);
   if (!peer) return Error{"the connection is gone", "ENOTCONN"};
-  Status status = peer->connection.send(channel, delivery, bytes);
+  Status status = peer->connection.send(channel, delivery, bytes, statistics_);
   if (status) make_ready(index_of(id));
   return status;
 }
@@ -153,6 +171,7 @@ void Endpoint::Impl::close(ConnectionId id, CloseReason reason) {
   Peer* peer = find(id);
   if (!peer) return;
   peer->connection.close(reason);
+  account(*peer, 0);
   effects_.drop(id);
   make_ready(index_of(id));
   release(index_of(id));
@@ -163,11 +182,6 @@ Peer* Endpoint::Impl::find(ConnectionId id) const {
   if (index >= peers_.size() || !peers_[index]) return nullptr;
   Peer* peer = peers_[index].get();
   return peer->id == id && peer->owned ? peer : nullptr;
-}
-
-std::optional<Duration> Endpoint::Impl::rtt(ConnectionId id) const {
-  const Peer* peer = find(id);
-  return peer ? peer->connection.rtt() : std::nullopt;
 }
 
 std::uint32_t Endpoint::Impl::add_peer(SessionId session, std::uint32_t receiver, Connection connection) {
@@ -185,6 +199,7 @@ std::uint32_t Endpoint::Impl::add_peer(SessionId session, std::uint32_t receiver
                                               .receiver = receiver,
                                               .owned = true,
                                               .ready = false,
+                                              .held = 0,
                                               .connection = std::move(connection)});
   receivers_.set(receiver, {Kind::live, index});
   ++owned_count_;
@@ -213,7 +228,25 @@ void Endpoint::Impl::release(std::uint32_t index) {
   }
 }
 
+/// Takes note of how much a connection holds now.
+void Endpoint::Impl::account(Peer& peer, std::size_t held) {
+  held_bytes_ += held;
+  held_bytes_ -= peer.held;
+  peer.held = static_cast<std::uint32_t>(held);
+}
+
+/// Ends a connection of our own accord, and says so to the owner.
+void Endpoint::Impl::give_up(std::uint32_t index, CloseReason reason) {
+  Peer& peer = *peers_[index];
+  effects_.push(Closed{peer.id, peer.session, reason});
+  peer.connection.abandon(reason);
+  account(peer, 0);
+  make_ready(index);
+  release(index);
+}
+
 void Endpoint::Impl::destroy(std::uint32_t index) {
+  account(*peers_[index], 0);
   release(index);
   deadlines_.remove(index);
   peers_[index].reset();
@@ -283,31 +316,30 @@ void Endpoint::Impl::on_attach(const Datagram& datagram) {
     ++statistics_.dropped_sealed;
     return;
   }
-  const auto is_same = [&](const KeySet& set) {
-    return set.client_id == attach->client_id && set.client_random == attach->client_random;
-  };
-  if (expected.live && is_same(*expected.live)) return answer(datagram.from, expected.live->answer);
-  for (KeySet& set : expected.waiting) {
-    if (!is_same(set)) continue;
-    set.from = datagram.from;
-    return answer(datagram.from, set.answer);
-  }
+  if (expected.live && expected.live->is_of(*attach)) return answer(datagram.from, expected.live->bytes);
+  // A copy from elsewhere gets a set of its own: what opens under a set was sent by who received its answer.
+  for (const KeySet& set : expected.waiting)
+    if (set.from == datagram.from && set.answer.is_of(*attach)) return answer(datagram.from, set.answer.bytes);
   if (expected.waiting.size() >= key_sets_waiting_max) {
     receivers_.remove(expected.waiting.front().receiver);
     expected.waiting.erase(expected.waiting.begin());
   }
   KeySet set;
-  set.client_id = attach->client_id;
-  set.client_random = attach->client_random;
+  set.answer.client_id = attach->client_id;
+  set.answer.client_random = attach->client_random;
   set.from = datagram.from;
   set.receiver = receivers_.add({Kind::waiting, attach->session.value}, random_);
-  AttachedPacket attached{set.client_id, set.receiver, {}, {}};
+  if (set.receiver == 0) {
+    ++statistics_.dropped_limited;
+    return;
+  }
+  AttachedPacket attached{attach->client_id, set.receiver, {}, {}};
   random_.fill(attached.server_random);
-  encode(attached, set.answer);
-  attached.mac = attached_mac(expected.k, set.client_random, ByteView(set.answer).first(attached_mac_at));
-  encode(attached, set.answer);
-  set.keys = server_traffic_keys(expected.k, set.client_random, attached.server_random);
-  answer(datagram.from, set.answer);
+  encode(attached, set.answer.bytes);
+  attached.mac = attached_mac(expected.k, attach->client_random, ByteView(set.answer.bytes).first(attached_mac_at));
+  encode(attached, set.answer.bytes);
+  set.keys = server_traffic_keys(expected.k, attach->client_random, attached.server_random);
+  answer(datagram.from, set.answer.bytes);
   expected.waiting.push_back(set);
 }
 
@@ -345,10 +377,10 @@ void Endpoint::Impl::open_login(std::uint32_t receiver, std::uint64_t index, con
     return;
   }
   ++login_count_;
-  const std::uint32_t peer =
-      add_peer({}, receiver,
-               Connection(Connection::Role::server, entry.keys, entry.init.client_id, entry.from, config_.timing, now));
-  effects_.push(LoginOpened{peers_[peer]->id, entry.from});
+  const std::uint32_t peer = add_peer({}, receiver,
+                                      Connection(Connection::Role::server, Connection::Use::login, entry.keys,
+                                                 entry.init.client_id, entry.from, config_.timing, now));
+  effects_.push(LoginOpened{peers_[peer]->id, entry.from, entry.handshake_hash});
   half_open_->take(index);
   deliver(peer, datagram, now);
 }
@@ -361,30 +393,36 @@ void Endpoint::Impl::open_attached(std::uint32_t receiver, SessionId session, co
     ++statistics_.dropped_sealed;
     return;
   }
-  KeySet set = *it;
+  const Answered answered = it->answer;
+  const Address from = it->from;
+  Connection connection(Connection::Role::server, Connection::Use::session, it->keys, answered.client_id, from,
+                        config_.timing, now);
   it->receiver = 0;
-  Connection connection(Connection::Role::server, set.keys, set.client_id, set.from, config_.timing, now);
-  wipe(set.keys);
   drop_waiting(expected);
   if (expected.peer == no_peer) {
     expected.peer = add_peer(session, receiver, std::move(connection));
   } else {
     Peer& peer = *peers_[expected.peer];
+    account(peer, 0);
     receivers_.remove(peer.receiver);
     peer.receiver = receiver;
     peer.connection = std::move(connection);
     receivers_.set(receiver, {Kind::live, expected.peer});
   }
-  expected.live = set;
-  effects_.push(Attached{peers_[expected.peer]->id, session, expected.epoch, set.from});
+  expected.live = answered;
+  effects_.push(Attached{peers_[expected.peer]->id, session, expected.epoch, from});
   deliver(expected.peer, datagram, now);
 }
 
 void Endpoint::Impl::deliver(std::uint32_t index, const Datagram& datagram, Instant now) {
   Peer& peer = *peers_[index];
-  switch (peer.connection.on_data(datagram.bytes, datagram.from, now, peer.id, effects_, random_, statistics_)) {
+  const std::size_t room = config_.held_bytes_max > held_bytes_ ? config_.held_bytes_max - held_bytes_ : 0;
+  const auto received =
+      peer.connection.on_data(datagram.bytes, datagram.from, now, peer.id, room, effects_, random_, statistics_);
+  if (received == Connection::Received::dropped) return;
+  account(peer, peer.connection.held_bytes());
+  switch (received) {
     case Connection::Received::dropped:
-      break;
     case Connection::Received::opened:
       make_ready(index);
       break;
@@ -393,10 +431,7 @@ void Endpoint::Impl::deliver(std::uint32_t index, const Datagram& datagram, Inst
       destroy(index);
       break;
     case Connection::Received::violation:
-      effects_.push(Closed{peer.id, peer.session, CloseReason::protocol});
-      peer.connection.close(CloseReason::protocol);
-      make_ready(index);
-      release(index);
+      give_up(index, CloseReason::protocol);
       break;
   }
 }
@@ -412,17 +447,14 @@ void Endpoint::Impl::run_deadlines(Instant now) {
       continue;
     }
     deadlines_.remove(index);
-    if (peer.connection.has_lapsed(now)) {
-      effects_.push(Closed{peer.id, peer.session, CloseReason::lapse});
-      peer.connection.close(CloseReason::lapse);
-      release(index);
-    }
-    make_ready(index);
+    if (const auto reason = peer.connection.expired(now))
+      give_up(index, *reason);
+    else
+      make_ready(index);
   }
 }
 
 bool Endpoint::Impl::poll_transmit(Slot& slot, Instant now) {
-  now_ = now;
   run_deadlines(now);
   if (!answers_.empty()) {
     const Answer& first = answers_.front();
@@ -461,8 +493,8 @@ std::optional<Instant> Endpoint::Impl::next_deadline() const {
 Endpoint::Endpoint(EndpointConfig config, Random& random) : impl_(std::make_unique<Impl>(config, random)) {}
 Endpoint::~Endpoint() = default;
 
-void Endpoint::accept_logins(const Key32& static_key, const std::string& cluster) {
-  impl_->accept_logins(static_key, cluster);
+void Endpoint::accept_logins(std::span<const Key32> static_keys, const std::string& cluster) {
+  impl_->accept_logins(static_keys, cluster);
 }
 void Endpoint::expect(SessionId session, Epoch epoch, ServerId self, const Key32& k) {
   impl_->expect(session, epoch, self, k);
@@ -473,15 +505,26 @@ Status Endpoint::send(ConnectionId connection, Channel channel, Delivery deliver
 }
 void Endpoint::close(ConnectionId connection, CloseReason reason) { impl_->close(connection, reason); }
 void Endpoint::on_datagrams(std::span<const Datagram> batch, Instant now) {
-  impl_->now_ = now;
   impl_->effects_.begin_batch();
-  for (const Datagram& datagram : batch) impl_->on_datagram(datagram, now);
+  for (const Datagram& datagram : batch) impl_->on_datagram(datagram, impl_->advance(now));
 }
-bool Endpoint::poll_transmit(Slot& slot, Instant now) { return impl_->poll_transmit(slot, now); }
+bool Endpoint::poll_transmit(Slot& slot, Instant now) { return impl_->poll_transmit(slot, impl_->advance(now)); }
 bool Endpoint::poll_effect(Effect& effect) { return impl_->effects_.poll(effect); }
 std::optional<Instant> Endpoint::next_deadline() const { return impl_->next_deadline(); }
 const Statistics& Endpoint::statistics() const { return impl_->statistics_; }
 std::size_t Endpoint::connection_count() const { return impl_->owned_count_; }
-std::optional<Duration> Endpoint::rtt(ConnectionId connection) const { return impl_->rtt(connection); }
+std::optional<Duration> Endpoint::rtt(ConnectionId id) const {
+  const Connection* connection = impl_->connection(id);
+  return connection ? connection->rtt() : std::nullopt;
+}
+std::optional<Quality> Endpoint::quality(ConnectionId id) const {
+  const Connection* connection = impl_->connection(id);
+  return connection ? std::optional(connection->quality(impl_->now_)) : std::nullopt;
+}
+std::optional<ConnectionStatistics> Endpoint::connection_statistics(ConnectionId id) const {
+  const Connection* connection = impl_->connection(id);
+  return connection ? std::optional(connection->statistics()) : std::nullopt;
+}
+std::size_t Endpoint::held_bytes() const { return impl_->held_bytes_; }
 
 }  // namespace orrery::wire

@@ -25,6 +25,9 @@ struct EndpointConfig {
   std::uint32_t inits_per_second_max = 200;
   /// Login connections at once: anyone may open one without credentials.
   std::size_t logins_max = 16384;
+  /// Pieces of unfinished messages that all connections hold together: a thousand connections' whole windows twice
+  /// over.
+  std::size_t held_bytes_max = 64 * 1024 * 1024;
 };
 
 class Endpoint {
@@ -35,20 +38,24 @@ class Endpoint {
   Endpoint(const Endpoint&) = delete;
   Endpoint& operator=(const Endpoint&) = delete;
 
-  /// Accepts login handshakes under this X25519 private key, for the cluster that the prologue names.
-  void accept_logins(const Key32& static_key, const std::string& cluster);
+  /// Accepts login handshakes under these X25519 private keys (at most static_keys_max; what is beyond is ignored), for
+  /// the cluster that the prologue names. Again replaces them; what is half open or open stays.
+  void accept_logins(std::span<const Key32> static_keys, const std::string& cluster);
   /// Lets the client of a session attach to this server under K. Again with a higher epoch replaces; with a lower is
   /// ignored.
   void expect(SessionId session, Epoch epoch, ServerId self, const Key32& k);
   /// Ends what `expect` began; closes the session's connection, if any, telling the client why.
   void forget(SessionId session, CloseReason reason);
 
-  /// Queues a message. Fails when the connection is gone, or `bytes` is too long (unreliable: must fit one packet), or
-  /// more than 256 KiB of reliable bytes wait (64 more counted for each piece). `bytes` are copied.
+  /// Queues a message. Fails when the connection is gone (ENOTCONN), or `bytes` is too long (EMSGSIZE; unreliable: must
+  /// fit one packet; reliable: message_bytes_max of its channel), or too much reliable waits (ENOBUFS: 24 KiB on all
+  /// channels together, 16 on game and chat, 80 bytes more counted for each piece). An unreliable one may give way to
+  /// newer ones before it leaves. `bytes` are copied.
   Status send(ConnectionId connection, Channel channel, Delivery delivery, ByteView bytes);
   /// Sends what reliable messages are queued once, then close frames; the connection is gone for the owner at once.
   void close(ConnectionId connection, CloseReason reason);
 
+  /// A `now` before that of an earlier call counts as that one, here and below.
   void on_datagrams(std::span<const Datagram> batch, Instant now);
   /// Fills one datagram to send; false when there is none now. Also runs what next_deadline() was for.
   bool poll_transmit(Slot& slot, Instant now);
@@ -61,6 +68,11 @@ class Endpoint {
   std::size_t connection_count() const;
   /// Smoothed round-trip time; nothing before the first ack.
   std::optional<Duration> rtt(ConnectionId connection) const;
+  /// Nothing when the connection is gone; so for the next.
+  std::optional<Quality> quality(ConnectionId connection) const;
+  std::optional<ConnectionStatistics> connection_statistics(ConnectionId connection) const;
+  /// Held by all connections for messages that are not whole, with 48 bytes for each piece.
+  std::size_t held_bytes() const;
 
  private:
   class Impl;
@@ -71,5 +83,7 @@ class Endpoint {
 Key32 session_key(const Key32& root, SessionId session, ServerId server, Epoch epoch);
 /// X25519 public key of a private one.
 Key32 public_key(const Key32& static_key);
+/// Names a public key in an Init: the first bytes of its BLAKE2b-256.
+KeyId key_id(const Key32& public_key);
 
 }  // namespace orrery::wire

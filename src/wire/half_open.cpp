@@ -6,17 +6,31 @@
 
 namespace orrery::wire {
 
-HalfOpenTable::HalfOpenTable(const EndpointConfig& config, const Key32& static_key, const std::string& cluster,
-                             Random& random)
-    : config_(config),
-      static_key_(static_key),
-      prologue_(login_prologue(cluster)),
-      cookies_(config.cookie_for, random),
-      limit_(config.inits_per_second_max, random) {}
+HalfOpenTable::HalfOpenTable(const EndpointConfig& config, Random& random)
+    : config_(config), cookies_(config.cookie_for, random), limit_(config.inits_per_second_max, random) {
+  entries_.reserve(config_.half_open_max);  // growing would leave copies of keys behind
+}
 
-HalfOpenTable::~HalfOpenTable() {
-  wipe(static_key_);
-  for (Entry& entry : entries_) wipe(entry.keys);
+HalfOpenTable::~HalfOpenTable() { forget_keys(); }
+
+void HalfOpenTable::set_keys(std::span<const Key32> static_keys, const std::string& cluster) {
+  forget_keys();
+  keys_.reserve(static_keys_max);
+  for (const Key32& secret : static_keys.first(std::min(static_keys.size(), static_keys_max))) {
+    const Key32 open = public_key(secret);
+    keys_.push_back({key_id(open), secret, open});
+  }
+  prologue_ = login_prologue(cluster);
+}
+
+void HalfOpenTable::forget_keys() {
+  for (StaticKey& key : keys_) wipe(key.secret);
+  keys_.clear();
+}
+
+const HalfOpenTable::StaticKey* HalfOpenTable::find_key(const KeyId& id) const {
+  const auto found = std::find_if(keys_.begin(), keys_.end(), [&](const StaticKey& key) { return key.id == id; });
+  return found == keys_.end() ? nullptr : &*found;
 }
 
 ByteView HalfOpenTable::on_init(const Init& init, const Address& from, Instant now, ReceiverTable& receivers,
@@ -28,17 +42,22 @@ ByteView HalfOpenTable::on_init(const Init& init, const Address& from, Instant n
   const auto known = by_address_.find(from);
   if (known != by_address_.end()) {
     const Entry& entry = entries_[known->second];
-    if (entry.init.client_id == init.client_id && entry.init.noise == init.noise) return entry.reply;
+    if (entry.init.client_id == init.client_id && entry.init.key_id == init.key_id && entry.init.noise == init.noise)
+      return entry.reply;
+  }
+  const StaticKey* key = find_key(init.key_id);
+  if (!key) {
+    ++statistics.dropped_unknown;
+    return {};
   }
   const bool full = known == by_address_.end() && by_address_.size() >= config_.half_open_max;
-  // Entries that were opened or replaced leave their deadline behind for a while; that too is bounded.
-  if (full || ends_.size() >= ends_max || !limit_.charge(from, now)) {
+  if (full || !limit_.charge(from, now)) {
     ++statistics.dropped_limited;
     return {};
   }
   Key32 ephemeral;
   random.fill(ephemeral);
-  NoiseNk noise = NoiseNk::responder(prologue_, static_key_, ephemeral);
+  NoiseNk noise = NoiseNk::responder(prologue_, key->secret, key->open, ephemeral);
   wipe(ephemeral);
   const auto opened = noise.read_first(init.noise);
   const auto answer = opened ? noise.write_second({}) : std::nullopt;
@@ -50,6 +69,11 @@ ByteView HalfOpenTable::on_init(const Init& init, const Address& from, Instant n
     const std::uint32_t old = known->second;
     receivers.remove(entries_[old].receiver);
     take(old);
+  }
+  const std::uint32_t receiver = receivers.add({}, random);
+  if (receiver == 0) {
+    ++statistics.dropped_limited;
+    return {};
   }
   std::uint32_t index;
   if (free_.empty()) {
@@ -63,38 +87,34 @@ ByteView HalfOpenTable::on_init(const Init& init, const Address& from, Instant n
   entry.from = from;
   entry.init = init;
   entry.keys = noise.split();
-  entry.receiver = receivers.add({ReceiverTable::Kind::half_open, index}, random);
+  entry.handshake_hash = noise.handshake_hash();
+  entry.receiver = receiver;
+  receivers.set(receiver, {ReceiverTable::Kind::half_open, index});
   Reply reply{init.client_id, entry.receiver, {}};
   std::copy(answer->begin(), answer->end(), reply.noise.begin());
   encode(reply, entry.reply);
   by_address_[from] = index;
-  ends_.push_back({now + config_.half_open_for, entry.receiver});
+  ends_.set(index, now + config_.half_open_for);
   return entry.reply;
 }
 
 void HalfOpenTable::take(std::uint64_t index) {
   Entry& entry = entries_[index];
   by_address_.erase(entry.from);
-  wipe(entry.keys);
   entry = {};
   free_.push_back(static_cast<std::uint32_t>(index));
+  ends_.remove(static_cast<std::uint32_t>(index));
 }
 
 void HalfOpenTable::expire(Instant now, ReceiverTable& receivers) {
-  while (!ends_.empty() && ends_.front().at <= now) {
-    const std::uint32_t receiver = ends_.front().receiver;
-    const auto target = receivers.find(receiver);
-    if (target.kind == ReceiverTable::Kind::half_open) {
-      take(target.value);
-      receivers.remove(receiver);
-    }
-    ends_.pop_front();
+  while (!ends_.empty() && ends_.first_at() <= now) {
+    receivers.remove(entries_[ends_.first()].receiver);
+    take(ends_.first());
   }
 }
 
 std::optional<Instant> HalfOpenTable::next_deadline() const {
-  if (ends_.empty()) return std::nullopt;
-  return ends_.front().at;
+  return ends_.empty() ? std::nullopt : std::optional(ends_.first_at());
 }
 
 }  // namespace orrery::wire

@@ -3,14 +3,15 @@
 #pragma once
 
 #include <optional>
+#include <string>
 #include <unordered_map>
 #include <vector>
 
 #include "wire/cookie.h"
+#include "wire/deadline_heap.h"
 #include "wire/endpoint.h"
 #include "wire/rate_limit.h"
 #include "wire/receiver_table.h"
-#include "wire/ring.h"
 
 namespace orrery::wire {
 
@@ -21,14 +22,17 @@ class HalfOpenTable {
     Init init;
     std::array<std::uint8_t, reply_bytes> reply{};
     TrafficKeys keys;
+    Hash64 handshake_hash{};
     std::uint32_t receiver = 0;  // 0: free
   };
 
-  HalfOpenTable(const EndpointConfig& config, const Key32& static_key, const std::string& cluster, Random& random);
-
+  HalfOpenTable(const EndpointConfig& config, Random& random);
   ~HalfOpenTable();
   HalfOpenTable(const HalfOpenTable&) = delete;
   HalfOpenTable& operator=(const HalfOpenTable&) = delete;
+
+  /// The static keys under which Inits are taken from now on; what is half open stays.
+  void set_keys(std::span<const Key32> static_keys, const std::string& cluster);
 
   Cookie bake(const Address& from, Instant now) const { return cookies_.bake(from, now); }
   /// The Reply to an Init, the same again for the same Init; empty when it is dropped, and counted.
@@ -40,24 +44,25 @@ class HalfOpenTable {
   /// Drops those that are older than they may be, with their receiver ids.
   void expire(Instant now, ReceiverTable& receivers);
   std::optional<Instant> next_deadline() const;
-  std::size_t size() const { return by_address_.size(); }
 
  private:
-  struct Ends {
-    Instant at{};
-    std::uint32_t receiver = 0;
+  struct StaticKey {
+    KeyId id{};
+    Key32 secret{};
+    Key32 open{};  // the public half
   };
-  static constexpr std::size_t ends_max = 65536;
+  const StaticKey* find_key(const KeyId& id) const;
+  void forget_keys();
 
   EndpointConfig config_;
-  Key32 static_key_;
+  std::vector<StaticKey> keys_;
   Bytes prologue_;
   CookieJar cookies_;
   RateLimit limit_;
   std::vector<Entry> entries_;
   std::vector<std::uint32_t> free_;
   std::unordered_map<Address, std::uint32_t> by_address_;  // one an address: a newer Init replaces
-  Ring<Ends> ends_;
+  DeadlineHeap ends_;                                      // by index
 };
 
 }  // namespace orrery::wire

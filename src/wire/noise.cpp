@@ -16,6 +16,7 @@ static Hash64 blake2b(ByteView first, ByteView second) {
   crypto_generichash_update(&state, first.data(), first.size());
   crypto_generichash_update(&state, second.data(), second.size());
   crypto_generichash_final(&state, out.data(), out.size());
+  wipe(state);
   return out;
 }
 
@@ -30,7 +31,9 @@ Hash64 hmac_blake2b(ByteView key, ByteView data) {
   std::array<std::uint8_t, block_bytes> outer = inner;
   for (auto& byte : inner) byte ^= 0x36;
   for (auto& byte : outer) byte ^= 0x5c;
-  const Hash64 out = blake2b(outer, blake2b(inner, data));
+  Hash64 within = blake2b(inner, data);
+  const Hash64 out = blake2b(outer, within);
+  wipe(within);
   wipe(inner);
   wipe(outer);
   return out;
@@ -38,16 +41,17 @@ Hash64 hmac_blake2b(ByteView key, ByteView data) {
 
 /// HKDF of the Noise specification with two outputs.
 static std::pair<Hash64, Hash64> hkdf(const Hash64& chaining, ByteView input) {
+  std::pair<Hash64, Hash64> out;
   Hash64 secret = hmac_blake2b(chaining, input);
   const std::uint8_t one = 1;
-  const Hash64 first = hmac_blake2b(secret, {&one, 1});
+  out.first = hmac_blake2b(secret, {&one, 1});
   std::array<std::uint8_t, 65> data;
-  std::copy(first.begin(), first.end(), data.begin());
+  std::copy(out.first.begin(), out.first.end(), data.begin());
   data[64] = 2;
-  const Hash64 second = hmac_blake2b(secret, data);
+  out.second = hmac_blake2b(secret, data);
   wipe(secret);
   wipe(data);
-  return {first, second};
+  return out;
 }
 
 static Key32 public_of(const Key32& private_key) {
@@ -63,7 +67,12 @@ NoiseNk NoiseNk::initiator(ByteView prologue, const Key32& responder_public, con
 }
 
 NoiseNk NoiseNk::responder(ByteView prologue, const Key32& static_private, const Key32& ephemeral_private) {
-  NoiseNk noise(prologue, public_of(static_private), ephemeral_private, false);
+  return responder(prologue, static_private, public_of(static_private), ephemeral_private);
+}
+
+NoiseNk NoiseNk::responder(ByteView prologue, const Key32& static_private, const Key32& static_public,
+                           const Key32& ephemeral_private) {
+  NoiseNk noise(prologue, static_public, ephemeral_private, false);
   noise.static_private_ = static_private;
   return noise;
 }

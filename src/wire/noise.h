@@ -6,10 +6,9 @@
 
 #include "base/bytes.h"
 #include "wire/crypto.h"
+#include "wire/types.h"
 
 namespace orrery::wire {
-
-using Hash64 = std::array<std::uint8_t, 64>;
 
 /// What a Noise message adds to its payload: ephemeral public key and tag.
 inline constexpr std::size_t noise_overhead = 32 + tag_bytes;
@@ -21,6 +20,9 @@ class NoiseNk {
  public:
   static NoiseNk initiator(ByteView prologue, const Key32& responder_public, const Key32& ephemeral_private);
   static NoiseNk responder(ByteView prologue, const Key32& static_private, const Key32& ephemeral_private);
+  /// The same for who knows the public half already.
+  static NoiseNk responder(ByteView prologue, const Key32& static_private, const Key32& static_public,
+                           const Key32& ephemeral_private);
   ~NoiseNk();
   NoiseNk(const NoiseNk&) = default;
   NoiseNk& operator=(const NoiseNk&) = default;

@@ -52,6 +52,7 @@ std::size_t encode(const Init& init, std::span<std::uint8_t> buffer) {
   writer.put(init.client_id);
   writer.put(init.cookie.time_ms);
   writer.put_bytes(init.cookie.mac);
+  writer.put_bytes(init.key_id);
   writer.put_bytes(init.noise);
   return pad(writer, buffer, init_bytes);
 }
@@ -123,6 +124,7 @@ std::optional<Init> decode_init(ByteView datagram) {
   init.client_id = reader.take<std::uint32_t>();
   init.cookie.time_ms = reader.take<std::uint64_t>();
   init.cookie.mac = take_array<16>(reader);
+  init.key_id = take_array<4>(reader);
   init.noise = take_array<noise_overhead>(reader);
   if (init.client_id == 0 || !is_zero(reader.rest())) return std::nullopt;
   return init;

@@ -47,6 +47,7 @@ struct Cookie {
 struct Init {
   std::uint32_t client_id = 0;
   Cookie cookie;
+  KeyId key_id{};
   NoiseMessage noise{};
 };
 struct Reply {

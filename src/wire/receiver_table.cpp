@@ -5,6 +5,7 @@ namespace orrery::wire {
 std::uint32_t ReceiverTable::add(Target target, Random& random) {
   std::uint32_t index;
   if (free_.empty()) {
+    if (entries_.size() > index_mask) return 0;
     index = static_cast<std::uint32_t>(entries_.size());
     entries_.emplace_back();
   } else {

@@ -22,7 +22,7 @@ class ReceiverTable {
     std::uint64_t value = 0;
   };
 
-  /// A new id, never 0.
+  /// A new id; 0 when all 2^20 are given out.
   std::uint32_t add(Target target, Random& random);
   /// Kind::none when the id is not given out.
   Target find(std::uint32_t id) const;

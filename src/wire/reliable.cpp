@@ -4,121 +4,201 @@
 
 namespace orrery::wire {
 
-Status ReliableSender::queue(ByteView message) {
-  if (message.size() > message_bytes_max) return Error{"a message is at most 64 KiB", "EMSGSIZE"};
-  const std::size_t pieces = std::max<std::size_t>(1, (message.size() + piece_bytes_max - 1) / piece_bytes_max);
-  const std::size_t cost = message.size() + pieces * piece_cost;
-  if (cost_ + cost > queued_bytes_max) return Error{"too much waits to be sent", "ENOBUFS"};
-  cost_ += cost;
+ReliableSender::ReliableSender(std::uint8_t window, std::uint32_t first)
+    : first_(first), message_first_(first), window_(window) {}
+
+ReliableSender::ReliableSender(ReliableSender&& other) noexcept
+    : head_(std::move(other.head_)),
+      last_(std::exchange(other.last_, nullptr)),
+      cost_(std::exchange(other.cost_, 0)),
+      first_(other.first_),
+      message_first_(other.message_first_),
+      sent_(std::exchange(other.sent_, std::uint8_t{0})),
+      window_(other.window_) {}
+
+ReliableSender& ReliableSender::operator=(ReliableSender&& other) noexcept {
+  if (this == &other) return *this;
+  clear();
+  head_ = std::move(other.head_);
+  last_ = std::exchange(other.last_, nullptr);
+  cost_ = std::exchange(other.cost_, 0);
+  first_ = other.first_;
+  message_first_ = other.message_first_;
+  sent_ = std::exchange(other.sent_, std::uint8_t{0});
+  window_ = other.window_;
+  return *this;
+}
+
+/// One by one: a chain that destroys itself would need a stack as deep as it is long.
+void ReliableSender::clear() {
+  while (head_) head_ = std::move(head_->next);
+  last_ = nullptr;
+  cost_ = 0;
+  sent_ = 0;
+}
+
+void ReliableSender::queue(ByteView message, std::uint32_t order) {
+  const std::size_t pieces = pieces_of(message.size());
+  cost_ += static_cast<std::uint32_t>(cost_of(message.size()));
   for (std::size_t i = 0; i < pieces; ++i) {
-    const ByteView bytes =
-        message.subspan(i * piece_bytes_max).first(std::min(piece_bytes_max, message.size() - i * piece_bytes_max));
-    Waiting waiting;
-    waiting.bytes.assign(bytes.begin(), bytes.end());
-    waiting.more = i + 1 < pieces;
-    pieces_.push_back(std::move(waiting));
+    const ByteView rest = message.subspan(i * piece_bytes_max);
+    const ByteView bytes = rest.first(std::min(piece_bytes_max, rest.size()));
+    auto waiting = std::make_unique<Waiting>();
+    if (!bytes.empty()) waiting->bytes = std::make_unique_for_overwrite<std::uint8_t[]>(bytes.size());
+    std::copy(bytes.begin(), bytes.end(), waiting->bytes.get());
+    waiting->size = static_cast<std::uint16_t>(bytes.size());
+    waiting->more = i + 1 < pieces;
+    waiting->order = order;
+    Waiting* added = waiting.get();
+    (last_ ? last_->next : head_) = std::move(waiting);
+    last_ = added;
   }
-  return ok();
-}
-
-/// How many of pieces_ the receiver's window surely holds.
-std::uint32_t ReliableSender::admitted() const {
-  const std::uint32_t before = first_ - message_first_;
-  return static_cast<std::uint32_t>(std::min<std::size_t>(pieces_.size(), window - before));
-}
-
-Piece ReliableSender::piece_at(std::size_t i) const {
-  return {first_ + static_cast<std::uint32_t>(i), pieces_[i].more, pieces_[i].bytes};
 }
 
 std::optional<Piece> ReliableSender::due(const RoundTrip& round_trip, Instant now) const {
-  for (std::size_t i = 0; i < sent_; ++i) {
-    const Waiting& piece = pieces_[i];
-    if (piece.state == State::unsent) return piece_at(i);
-    if (piece.state == State::in_flight && piece.sent_at + round_trip.timeout(piece.resends) <= now) return piece_at(i);
+  const auto piece_of = [&](const Waiting& waiting, std::uint32_t i) {
+    return Piece{first_ + i, waiting.more, ByteView(waiting.bytes.get(), waiting.size), waiting.order};
+  };
+  const Waiting* waiting = head_.get();
+  for (std::uint32_t i = 0; i < sent_; ++i, waiting = waiting->next.get()) {
+    if (waiting->state == State::unsent) return piece_of(*waiting, i);
+    if (waiting->state == State::in_flight && waiting->sent_at + round_trip.timeout(waiting->resends) <= now)
+      return piece_of(*waiting, i);
   }
-  if (sent_ < admitted()) return piece_at(sent_);
+  // What the receiver's window surely holds.
+  if (waiting && first_ - message_first_ + sent_ < window_) return piece_of(*waiting, sent_);
   return std::nullopt;
 }
 
 bool ReliableSender::sent(std::uint32_t sequence, std::uint64_t counter, Instant now) {
-  const std::uint32_t i = sequence - first_;
-  Waiting& piece = pieces_[i];
-  const bool again = i < sent_;
+  const std::uint32_t place = sequence - first_;
+  Waiting* piece = head_.get();
+  for (std::uint32_t i = 0; i < place; ++i) piece = piece->next.get();
+  const bool again = place < sent_;
   if (again) {
-    if (piece.resends < UINT8_MAX) ++piece.resends;
+    if (piece->resends < UINT8_MAX) ++piece->resends;
   } else {
-    sent_ = i + 1;
+    sent_ = static_cast<std::uint8_t>(place + 1);
   }
-  piece.state = State::in_flight;
-  piece.sent_at = now;
-  piece.counter = counter;
+  piece->state = State::in_flight;
+  piece->sent_at = now;
+  piece->counter = static_cast<std::uint32_t>(counter);
   return again;
 }
 
 void ReliableSender::on_ack(std::uint64_t largest, std::uint32_t bitmap) {
-  for (std::size_t i = 0; i < sent_; ++i) {
-    Waiting& piece = pieces_[i];
-    if (piece.state != State::in_flight || piece.counter > largest) continue;
-    const std::uint64_t back = largest - piece.counter;
-    if (back == 0 || (back <= 32 && (bitmap >> (back - 1) & 1) != 0)) piece.state = State::acked;
+  Waiting* piece = head_.get();
+  for (std::uint32_t i = 0; i < sent_; ++i, piece = piece->next.get()) {
+    if (piece->state != State::in_flight) continue;
+    const std::uint32_t back = static_cast<std::uint32_t>(largest) - piece->counter;
+    if (back == 0 || (back <= 32 && (bitmap >> (back - 1) & 1) != 0)) piece->state = State::acked;
   }
-  while (sent_ > 0 && pieces_.front().state == State::acked) {
-    cost_ -= pieces_.front().bytes.size() + piece_cost;
-    if (!pieces_.front().more) message_first_ = first_ + 1;
-    pieces_.pop_front();
+  while (sent_ > 0 && head_->state == State::acked) {
+    cost_ -= static_cast<std::uint32_t>(head_->size + piece_cost);
+    if (!head_->more) message_first_ = first_ + 1;
+    head_ = std::move(head_->next);
     ++first_;
     --sent_;
   }
-  if (pieces_.empty()) pieces_.clear();
+  if (!head_) last_ = nullptr;
 }
 
-std::optional<Instant> ReliableSender::resend_at(const RoundTrip& round_trip) const {
+std::optional<Instant> ReliableSender::due_at(const RoundTrip& round_trip) const {
   std::optional<Instant> first;
-  for (std::size_t i = 0; i < sent_; ++i) {
-    const Waiting& piece = pieces_[i];
-    if (piece.state != State::in_flight) continue;
-    const Instant at = piece.sent_at + round_trip.timeout(piece.resends);
+  const Waiting* piece = head_.get();
+  for (std::uint32_t i = 0; i < sent_; ++i, piece = piece->next.get()) {
+    if (piece->state == State::unsent) return Instant::min();
+    if (piece->state != State::in_flight) continue;
+    const Instant at = piece->sent_at + round_trip.timeout(piece->resends);
     if (!first || at < *first) first = at;
   }
+  if (piece && first_ - message_first_ + sent_ < window_) return Instant::min();
   return first;
 }
 
 void ReliableSender::flush() {
-  for (std::size_t i = 0; i < sent_; ++i)
-    if (pieces_[i].state == State::in_flight) pieces_[i].state = State::unsent;
+  Waiting* piece = head_.get();
+  for (std::uint32_t i = 0; i < sent_; ++i, piece = piece->next.get())
+    if (piece->state == State::in_flight) piece->state = State::unsent;
 }
 
-std::size_t ReliableReceiver::held_bytes() const {
-  std::size_t held = partial_.size();
-  for (const Aside& aside : aside_) held += aside.bytes.size();
-  return held;
+const ReliableReceiver::Held* ReliableReceiver::find(std::uint32_t sequence) const {
+  const auto found = std::find_if(held_.begin(), held_.end(), [&](const Held& h) { return h.sequence == sequence; });
+  return found == held_.end() ? nullptr : &*found;
 }
 
-ReliableReceiver::Taken ReliableReceiver::place(const Piece& piece) {
+/// What it is without taking it; nothing when it is new and in the window.
+std::optional<ReliableReceiver::Taken> ReliableReceiver::judge(const Piece& piece) const {
   if (piece.bytes.size() > piece_bytes_max) return Taken::violation;
-  const std::uint32_t ahead = piece.sequence - next_;
-  if (ahead > UINT32_MAX / 2) return Taken::yes;  // behind: taken before
-  if (piece.sequence - message_first_ >= window) return ahead == 0 ? Taken::violation : Taken::refused;
-  if (ahead == 0) return Taken::yes;
-  for (const Aside& aside : aside_)
-    if (aside.sequence == piece.sequence) return Taken::yes;
-  aside_.push_back({piece.sequence, piece.more, Bytes(piece.bytes.begin(), piece.bytes.end())});
+  const std::uint32_t ahead = piece.sequence - message_first_;
+  if (ahead > UINT32_MAX / 2) return Taken::yes;  // taken before
+  if (ahead >= window_) {
+    // The whole window is held and no message is: it has too many pieces.
+    return ahead == window_ && held_.size() == window_ ? Taken::violation : Taken::refused;
+  }
+  if (find(piece.sequence)) return Taken::yes;
+  return std::nullopt;
+}
+
+/// Whether the oldest message is whole with what is held and `fresh`, which may be null.
+bool ReliableReceiver::is_whole(const Piece* fresh) const {
+  for (std::uint32_t sequence = message_first_;; ++sequence) {
+    if (fresh && fresh->sequence == sequence) {
+      if (!fresh->more) return true;
+      continue;
+    }
+    const Held* held = find(sequence);
+    if (!held) return false;
+    if (!held->more) return true;
+  }
+}
+
+/// The parts of the oldest message, which is whole; how many, or 0 when it is too long.
+std::size_t ReliableReceiver::gather(const Piece* fresh, Parts& parts) const {
+  std::size_t count = 0, bytes = 0;
+  for (bool more = true; more;) {
+    const std::uint32_t sequence = message_first_ + static_cast<std::uint32_t>(count);
+    if (fresh && fresh->sequence == sequence) {
+      parts[count] = fresh->bytes;
+      more = fresh->more;
+    } else {
+      const Held* held = find(sequence);
+      parts[count] = ByteView(held->bytes.get(), held->size);
+      more = held->more;
+    }
+    bytes += parts[count++].size();
+  }
+  return bytes <= message_bytes_max_of(window_) ? count : 0;
+}
+
+/// The oldest message, of so many pieces, has been delivered.
+void ReliableReceiver::finish(std::size_t pieces, Instant now) {
+  for (const Held& held : held_)
+    if (held.sequence - message_first_ < pieces) held_bytes_ -= static_cast<std::uint32_t>(held.size + held_cost);
+  std::erase_if(held_, [&](const Held& held) { return held.sequence - message_first_ < pieces; });
+  message_first_ += static_cast<std::uint32_t>(pieces);
+  since_ = now;
+  if (held_.empty()) held_ = std::vector<Held>();
+}
+
+ReliableReceiver::Taken ReliableReceiver::hold(const Piece& piece, Instant now, std::size_t room) {
+  const std::size_t size = piece.bytes.size();
+  if (size + held_cost > room) return Taken::no_room;
+  if (held_.empty()) {
+    held_.reserve(window_);
+    since_ = now;
+  }
+  Held held{piece.sequence, static_cast<std::uint16_t>(size), piece.more, nullptr};
+  if (size > 0) held.bytes = std::make_unique_for_overwrite<std::uint8_t[]>(size);
+  std::copy(piece.bytes.begin(), piece.bytes.end(), held.bytes.get());
+  held_.push_back(std::move(held));
+  held_bytes_ += static_cast<std::uint32_t>(size + held_cost);
   return Taken::yes;
 }
 
-/// The next piece in order, if it was set aside; `held` keeps its bytes.
-bool ReliableReceiver::take_aside(Piece& piece, Bytes& held) {
-  for (Aside& aside : aside_) {
-    if (aside.sequence != next_) continue;
-    held = std::move(aside.bytes);
-    piece = {aside.sequence, aside.more, held};
-    std::swap(aside, aside_.back());
-    aside_.pop_back();
-    if (aside_.empty()) aside_ = {};
-    return true;
-  }
-  return false;
+void ReliableReceiver::clear() {
+  held_ = std::vector<Held>();
+  held_bytes_ = 0;
 }
 
 }  // namespace orrery::wire

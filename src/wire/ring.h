@@ -1,4 +1,4 @@
-// A queue in one block of memory: none while it has never held anything, doubling as it grows.
+// A queue in one block of memory that doubles as it grows; what a burst made it grow to is given back when it is empty.
 #pragma once
 
 #include <cstddef>
@@ -12,29 +12,27 @@ class Ring {
  public:
   bool empty() const { return size_ == 0; }
   std::size_t size() const { return size_; }
-  T& operator[](std::size_t i) { return slots_[(head_ + i) & (slots_.size() - 1)]; }
-  const T& operator[](std::size_t i) const { return slots_[(head_ + i) & (slots_.size() - 1)]; }
   T& front() { return slots_[head_]; }
   const T& front() const { return slots_[head_]; }
 
   void push_back(T value) {
     if (size_ == slots_.size()) grow();
+    slots_[(head_ + size_) & (slots_.size() - 1)] = std::move(value);
     ++size_;
-    (*this)[size_ - 1] = std::move(value);
   }
-  /// Also frees what the element holds.
   void pop_front() {
-    slots_[head_] = T{};
     head_ = (head_ + 1) & (slots_.size() - 1);
     --size_;
+    if (size_ == 0 && slots_.size() > kept_max) *this = Ring{};
   }
-  /// Gives the memory back.
-  void clear() { *this = Ring{}; }
 
  private:
+  /// Slots that an empty queue keeps, so that an even load allocates nothing.
+  static constexpr std::size_t kept_max = 1024;
+
   void grow() {
     std::vector<T> larger(slots_.empty() ? 4 : slots_.size() * 2);
-    for (std::size_t i = 0; i < size_; ++i) larger[i] = std::move((*this)[i]);
+    for (std::size_t i = 0; i < size_; ++i) larger[i] = std::move(slots_[(head_ + i) & (slots_.size() - 1)]);
     slots_ = std::move(larger);
     head_ = 0;
   }

@@ -25,6 +25,14 @@ Key32 public_key(const Key32& static_key) {
   return out;
 }
 
+KeyId key_id(const Key32& public_key) {
+  Key32 hash;
+  crypto_generichash(hash.data(), hash.size(), public_key.data(), public_key.size(), nullptr, 0);
+  KeyId id;
+  std::copy_n(hash.begin(), id.size(), id.begin());
+  return id;
+}
+
 Mac16 attach_mac(const Key32& k, ByteView before_mac) {
   return first16(hmac_sha256(k, {as_bytes("attach"), before_mac}));
 }

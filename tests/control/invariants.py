@@ -54,6 +54,11 @@ SNAPSHOT = {
     "3 an ended session keeps no secret, a live one has one": """
         select n.session_id, n.state from orrery.session n left join orrery.session_secret x using (session_id)
         where (n.state = 'ended') = (x.session_id is not null)""",
+    "3 no account that is banned is in play": """
+        select n.session_id, n.state, a.name, a.banned_until from orrery.session n join orrery.account a using (account_id)
+        where n.state <> 'ended' and a.banned_at is not null and coalesce(a.banned_until > clock_timestamp(), true)""",
+    "3 only a session in play is to be released": """
+        select session_id, state, release_reason from orrery.session where release_at is not null and state not in ('playing', 'ended')""",
     "3 no session is attached after its end": """
         select a.* from orrery.attachment a join orrery.session n using (session_id) where n.state = 'ended' and not a.ended""",
     "4 what an agent is told concerns a living server under its epoch": f"""
@@ -101,6 +106,7 @@ SNAPSHOT = {
         union all select 'command', c.command_id from orrery.command c join orrery.server s using (server_id) where c.cluster <> s.cluster
         union all select 'placement', p.server_id from orrery.placement p join orrery.server s using (server_id) where p.cluster <> s.cluster
         union all select 'secret', x.session_id from orrery.session_secret x join orrery.session n using (session_id) where x.cluster <> n.cluster
+        union all select 'device', d.device_id from orrery.device d join orrery.account a using (account_id) where d.cluster <> a.cluster
         union all select 'character', h.character_id from orrery."character" h join orrery.account a using (account_id) where h.cluster <> a.cluster""",
 }
 

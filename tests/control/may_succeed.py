@@ -43,6 +43,10 @@ ANY_STATE = "state: cluster stopped, state: cluster starting, state: cluster shu
 AGENT_STATE = "state: agent draining, state: agent lost, state: agent stopped"
 ANY_STATE_DOES = "it may be done to a cluster in any state"
 NAMES_NOBODY = Right("what names nobody is answered with null, as a wrong code is, so that names cannot be found out", writes=NOTHING, odd=True)
+NO_ENTRIES = Right("nothing is asked", one_of("[]"), writes=NOTHING)
+REF = Right("it is given back as it is", odd=True)
+COUNTED = Right("what names nobody is answered as a name without a password is, and counted as well", writes=frozenset({"login_limit"}), odd=True)
+ADDRESS = Right("words by which attempts are counted, an address or not", lambda value: isinstance(value, str) and value != MISSING and len(value) <= 100)
 NONE_WAITS = Right("nobody waits for nothing", writes=NOTHING)
 WORDS = Right("words that are shown as they are, up to a length and without control characters")
 CUT = Right("words that are shown: cut, control characters made blanks", odd=True)
@@ -59,8 +63,10 @@ MAY_SUCCEED = {
     "account_active_set": {"p_cluster": ONE_CLUSTER, ANY_STATE: Right(ANY_STATE_DOES)},
     "account_create": {"p_cluster": ONE_CLUSTER, "p_password_hash": Right("a one-time code is made", is_null), "p_name": ODD_NAME,
                        ANY_STATE: Right(ANY_STATE_DOES)},
-    "account_credential": {"p_name": NAMES_NOBODY, "state: server of a cluster shutting_down, state: server of a cluster stopping": READS},
-    "account_password_set": {"p_name, p_one_time_code": NAMES_NOBODY,
+    "account_ban": {"p_cluster": ONE_CLUSTER, "p_reason": WORDS, "p_seconds": Right("for good", is_null), ANY_STATE: Right(ANY_STATE_DOES)},
+    "account_code": {"p_cluster": ONE_CLUSTER, ANY_STATE: Right(ANY_STATE_DOES)},
+    "account_unban": {"p_cluster": ONE_CLUSTER, SHUT: Right(ANY_STATE_DOES)},
+    "account_password_set": {"p_name, p_one_time_code": NAMES_NOBODY._replace(writes=frozenset({"login_limit"})), "p_address": WORDS,
                              "state: server of a cluster shutting_down, state: server of a cluster stopping": Right("the account outlives it")},
     "agent_drain": {"p_seconds": Right("null: until it is empty; 0: now", one_of(None, 0)),
                     AGENT_STATE: Right("nothing is to be placed on it when it is back; a second one replaces the deadline")},
@@ -113,12 +119,20 @@ MAY_SUCCEED = {
         "state: allocation released": Right("said twice it is the same", writes=NOTHING),
         "state: allocation waiting": Right("it waits no more", writes=frozenset({"allocation", "event"})),
         "state: allocation confirmed": Right("that is what it is for")},
+    "ban_words": {"all, p_until, p_reason": Right("makes words of whatever it is given", writes=NOTHING, odd=True)},
     "character_create": {"p_cluster": ONE_CLUSTER, "p_key": Right("of a kind without a world function, whose keys all exist"), "p_name": Right("a player's choice"),
                          ANY_STATE: Right(ANY_STATE_DOES)},
     "cluster_create": {"p_cluster": ODD_NAME},
     "cluster_grant": {"p_cluster": Right("every one", one_of("*"), writes=frozenset({"cluster_login", "event"})),
                       ANY_STATE: Right(ANY_STATE_DOES)},
     "cluster_key_publish": {"state: server of a cluster shutting_down, state: server of a cluster stopping": Right("it may just have started")},
+    "cluster_key_retire": {"p_cluster": ONE_CLUSTER, SHUT: Right(ANY_STATE_DOES)},
+    "cluster_key_rotate": {"all, p_cluster": ONE_CLUSTER, ANY_STATE: Right(ANY_STATE_DOES)},
+    "cluster_keys": {"state: server of a cluster shutting_down, state: server of a cluster stopping": READS},
+    "device_enrol": {"p_name": WORDS, "state: session waiting": Right("who waits has logged in"), "state: server of a cluster shutting_down, "
+                     "state: server of a cluster stopping": Right("the account outlives it")},
+    "device_forget": {"state: server of a cluster shutting_down, state: server of a cluster stopping": Right("the account outlives it")},
+    "device_revoke": {"p_cluster": ONE_CLUSTER, SHUT: Right(ANY_STATE_DOES)},
     "cluster_resolve": {"all, p_cluster, p_stopped": READS._replace(values=is_null), "p_statement": Right("only for a HINT", writes=NOTHING, odd=True),
                         ANY_STATE: READS},
     "cluster_shutdown": {"p_cluster": ONE_CLUSTER, "p_seconds": Right("now", one_of(0)),
@@ -139,6 +153,13 @@ MAY_SUCCEED = {
     "fleet_try": {
         "p_cluster": ONE_CLUSTER, "p_policy": Right("the fleet's own", is_null, writes=NOTHING),
         "p_args": TOLD._replace(values=lambda value: value is None or value[:1] == "{"), "p_args.size": TOLD, SHUT: READS},
+    "login_begin": {
+        "p_attempts": NO_ENTRIES, "p_attempts.ref, p_attempts device.ref": REF, "p_attempts.unknown, p_attempts device.unknown": UNREAD,
+        "p_attempts.name": COUNTED, "p_attempts.address, p_attempts device.address": ADDRESS,
+        "p_attempts device.name": COUNTED._replace(why="of nobody, or the key alone decides"),
+        "p_attempts device.device_key": Right("a password, then", one_of(None, MISSING), writes=frozenset({"login_limit"})),
+        "p_attempts twice, p_attempts device twice": Right("two attempts", writes=frozenset({"login_limit"})),
+        "state: server of a cluster shutting_down, state: server of a cluster stopping": COUNTED},
     "server_allocate": {
         "p_cluster": ONE_CLUSTER, "p_request": Right("the caller's own key", lambda value: len(value) <= 200),
         "p_selector": Right("any", one_of("{}")),
@@ -188,8 +209,25 @@ MAY_SUCCEED = {
         "state: server starting, state: server stopping": STALE,
         "state: server of a cluster shutting_down, state: server of a cluster stopping": Right("that is how they log out")},
     "session_kick": {"p_reason": WORDS, "state: session waiting, state: session playing elsewhere": Right("wherever it is")},
-    "session_open": {"p_client_address": WORDS, "state: server of a cluster shutting_down": Right(PLAYED)},
-    "session_select": {"state: server of a cluster shutting_down": Right(PLAYED)},
+    "session_open": {
+        "p_opens": NO_ENTRIES, "p_opens.ref, p_opens device.ref": REF, "p_opens.unknown, p_opens device.unknown": UNREAD,
+        "p_opens.address, p_opens device.address": Right("words that are shown, or none", lambda value: value in (None, MISSING) or isinstance(value, str) and len(value) <= 100),
+        "p_opens device.device_id": Right("he has shown his password, then", one_of(None, MISSING)),
+        "p_opens twice, p_opens device twice": Right("the second waits for the first"),
+        "state: server of a cluster shutting_down": Right(PLAYED),
+        "state: account in play": Right("it is released first", writes=frozenset({"session", "command", "event"}))},
+    "session_renew": {
+        "p_renewals": STALE._replace(odd=True), "p_renewals.session_id, p_renewals.epoch": STALE._replace(odd=True), "p_renewals.unknown": UNREAD,
+        "p_renewals twice": Right("said twice it is the same"),
+        "state: session ended, state: session playing elsewhere, state: server starting, state: server stopping": STALE,
+        "state: session waiting, state: server of a cluster shutting_down, state: server of a cluster stopping": Right("who is here goes on")},
+    "session_resolve": {
+        "p_resolves": NO_ENTRIES, "p_resolves.ref": REF, "p_resolves.unknown": UNREAD, "p_resolves.address": ADDRESS,
+        "p_resolves.session_id": COUNTED._replace(values=one_of(-1, 2 ** 31)), "p_resolves.again": Right("what is not true is false", writes=frozenset({"login_limit"}), odd=True),
+        "p_resolves twice": Right("asked twice it is answered twice"),
+        "state: server of a cluster shutting_down, state: server of a cluster stopping": Right(PLAYED)},
+    "session_select": {"p_selects": NO_ENTRIES, "p_selects.ref": REF, "p_selects.unknown": UNREAD, "p_selects twice": Right("once"),
+                       "state: server of a cluster shutting_down": Right(PLAYED)},
     "skill_train": {"p_cluster": ONE_CLUSTER, ANY_STATE: Right(ANY_STATE_DOES)},
     "tick": {"all, p_continuous_since": Right("since now", is_null)},
     "timer_cancel": {"p_cluster": ONE_CLUSTER, "p_key, p_kind": Right("there is none", writes=NOTHING, odd=True),

@@ -107,11 +107,12 @@ class Trial:
     def call(self, routine, case, again=False):
         """(code or None, tables written)"""
         self.calls += 1
-        code, wrote = None, set()
+        code, wrote, entry = None, set(), None
         before = self.written()
         began = time.monotonic()
         try:
             self.cursor.execute(routine.statement(), routine.values(case.arguments))
+            entry = self.entries(routine, case)
         except psycopg2.Error as error:
             code = error.pgcode or "none"
             self.judge(routine, case, error)
@@ -119,6 +120,7 @@ class Trial:
         if code is None:
             wrote = {table for table, then, now in zip(self.tables, before, self.written()) if then != now}
             wrote = {"event" if table.startswith("event_2") else table for table in wrote}
+            code, wrote = entry or code, wrote if not entry else self.spoilt(routine, case, wrote)
         self.connection.rollback()
         del self.connection.notices[:]
         if took > CALL_S_MAX and not again:
@@ -126,6 +128,23 @@ class Trial:
         if took > CALL_S_MAX:
             self.wrong.append(f"{routine.name}({case}) took {took:.1f} s")
         return code, wrote
+
+    def entries(self, routine, case):
+        """The code with which a batched call refused all of its entries; None when it did not."""
+        answers = self.cursor.fetchone()[0] if routine.returns == "jsonb" and self.cursor.rowcount == 1 else None
+        if not isinstance(answers, list) or not answers or not all(isinstance(a, dict) and "error" in a for a in answers):
+            return None
+        for error in (a["error"] for a in answers):
+            if not error["code"].startswith("OR") or error["code"] == BUG or not (error["message"] and error["hint"]):
+                self.wrong.append(f"{routine.name}({case}): {str(error)[:200]}")
+            elif max(len(error["message"]), len(error["hint"])) > SAID_MAX:
+                self.wrong.append(f"{routine.name}({case}): {error['code']} says {len(error['message'])}, {len(error['hint'])} characters")
+        return answers[0]["error"]["code"]
+
+    def spoilt(self, routine, case, wrote):
+        if wrote:
+            self.wrong.append(f"{routine.name}({case}): its entries are refused, and it writes {sorted(wrote)}")
+        return set()
 
     def judge(self, routine, case, error):
         diag, code = error.diag, error.pgcode or ""
@@ -186,8 +205,11 @@ class Wrong:
         for state in ("waiting", "released", "confirmed"):
             self.state(f"allocation {state}", world, {"p_request": world.requests[state]})
         world.dba("select orrery.account_active_set(%s, false, 'w')", "wrongabsent")
-        self.state("account not active", world, {"p_account_id": world.accounts["absent"]["account_id"]})
-        self.state("account in play", world, {"p_account_id": world.accounts["player"]["account_id"]})
+        for what, who in (("not active", "absent"), ("in play", "player"), ("banned", "banned")):
+            self.state(f"account {what}", world, {"p_opens": [{"ref": 1, "account_id": world.accounts[who]["account_id"], "address": "192.0.2.7:7"}]})
+        for what, who in (("ended", "leaver"), ("waiting", "waiter"), ("playing elsewhere", "player")):
+            self.state(f"session {what}", world, {"p_selects": [{**world.selects("player"), **dict(zip(("session_id", "epoch"), world.session(who)))}]})
+            self.state(f"session {what}", world, {"p_renewals": [dict(zip(("session_id", "epoch"), world.session(who)))]})
 
     def state(self, what, world, values):
         self.states.append((what, world, values))
@@ -289,6 +311,13 @@ def documents(world, routine):
             " exited": [{"server_id": server_id, "epoch": epoch, "state": "exited", "exit_code": 1, "signal": None, "reason": "x", "by_agent": False,
                           "by_lease": False}],
             " stopping": [{"state": "stopping"}]},
+        "p_attempts": {"": [{"ref": 1, "name": f"{world.mark}player", "address": "192.0.2.7:7"}],
+                       " device": [{"ref": 1, "name": f"{world.mark}leaver", "address": "192.0.2.7:7", "device_key": world.device_key}]},
+        "p_opens": {"": [{"ref": 1, "account_id": world.accounts["absent"]["account_id"], "address": "192.0.2.7:7"}],
+                    " device": [{"ref": 1, "account_id": world.accounts["leaver"]["account_id"], "address": "192.0.2.7:7", "device_id": world.device_id}]},
+        "p_selects": {"": [world.selects("open")]},
+        "p_renewals": {"": [{"session_id": world.session("open")[0], "epoch": world.session("open")[1]}]},
+        "p_resolves": {"": [world.resolves("player")]},
         "p_taken": {"": [{"session_id": world.session("player")[0], "epoch": world.session("player")[1], "role": "owner"}]},
         "p_ends": {"": [{"session_id": world.session("open")[0], "epoch": world.session("open")[1], "reason": "logout", "detail": "x", "state": {"x": 1}}]},
         "p_spec": fleet if routine.name == "fleet_set" else kind,
@@ -312,6 +341,8 @@ def right(world, routine):
         arguments["p_cluster"] = f"{world.mark}made"
     elif routine.name == "account_password_set":
         arguments["p_name"] = f"{world.mark}newcomer"
+    elif routine.name == "account_ban":
+        arguments["p_seconds"] = 60
     for parameter, document in documents(world, routine).items():
         if parameter in arguments:
             arguments[parameter] = next(iter(document.values()))

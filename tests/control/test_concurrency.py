@@ -13,6 +13,7 @@ goes on, and at a barrier every 2,000 operations. In the end all heals without h
 import argparse
 import collections
 import contextlib
+import hmac
 import json
 import multiprocessing
 import random
@@ -40,6 +41,7 @@ SETTINGS = {
     "tell_ttl_ms": 1000, "start_slack_ms": 300, "start_backoff_ms": 10, "start_backoff_max_ms": 200, "server_stable_ms": 500,
     "place_retry_ms": 50, "lapse_ms": 500, "login_timeout_ms": 1000, "login_stale_ms": 1500, "ready_wait_ms": 1000, "orphan_ms": 3000,
     "port_rest_ms": PORT_REST_S * 1000, "allocation_confirm_ms": 700, "policy_retry_ms": 500,
+    "release_ms": 1000, "token_ms": 8000,
 }
 FLEETS = {"solo": "arena", "party": "arena", "lobby": "lobby", "hall": "lobby"}
 SIZE_MAX = 5
@@ -48,8 +50,8 @@ MAPS = ("mill", "quay")
 CONFLICTS = {"40001", "55P03", "57014"}
 # The nine that are promised, and the others; each must have succeeded, conflicted and been refused, but for CANNOT.
 NAMED = ("start", "request", "stop", "drain", "lose", "return", "kill", "shutdown", "cancel")
-OPERATIONS = (*NAMED, "allocate", "confirm", "counters", "drop", "end", "fence", "fleet", "heartbeat", "kick", "open", "register", "release", "report", "resume", "select", "sync", "tick",
-              "unpause", "version", "why")
+OPERATIONS = (*NAMED, "allocate", "ban", "begin", "confirm", "counters", "device", "drop", "end", "fence", "fleet", "heartbeat", "kick", "open", "register", "release", "renew", "report",
+              "resolve", "resume", "rotate", "select", "sync", "tick", "unpause", "version", "why")
 # What each operation can be refused for is asked for now and then, and each meets somebody who holds what it needs (MEETS).
 # A machine is lost (`lose`) when the database has judged its agent; that is in conflict with who holds the agent, which the tick
 # does not wait for, and refused to one that was not silent for lease and margin. Not so these, each for its reason.
@@ -71,7 +73,10 @@ MEETS = {
     "confirm": (0.03, "orrery.cluster where cluster = %s", 1), "release": (0.03, "orrery.cluster where cluster = %s", 2),
     "counters": (0.2, "orrery.server where server_id = %s", 0), "fleet": (0.1, "orrery.cluster where cluster = %s", 2),
     "drop": (0.15, "orrery.cluster where cluster = %s", 1), "unpause": (0.05, "orrery.cluster where cluster = %s", 1),
-    "version": (0.15, "orrery.server_kind where kind = %s", 0),
+    "version": (0.15, "orrery.server_kind where kind = %s", 0), "ban": (0.1, "orrery.account where name = %s", 0),
+    "begin": (0.2, "orrery.login_limit where scope = 'address' and %s > 0", 0), "resolve": (0.3, "orrery.login_limit where scope = 'address' and %s > 0", 0),
+    "renew": (0.3, "orrery.session where server_id = %s and state <> 'ended'", 0), "rotate": (0.2, "orrery.cluster where cluster = %s", -1),
+    "device": (0.3, "orrery.account where %s > 0", 0),
 }
 
 
@@ -100,9 +105,10 @@ class Caller:
             self.connections[key] = connection
         return self.connections[key]
 
-    def call(self, operation, login, statement, *params, expected=None, number=0, fault=None, hold=0.01):
+    def call(self, operation, login, statement, *params, expected=None, number=0, fault=None, hold=0.01, batch=False):
         """(ok, value), (refused, code), (conflict, None) or (aborted, None). expected: the only codes it may be refused with;
-        hold: it stays open for so many seconds at most before it commits, when it does that."""
+        hold: it stays open for so many seconds at most before it commits, when it does that; batch: it answers one entry, which may
+        be refused."""
         fault = self.rng.random() if fault is None and self.faults else fault or 1
         connection = self.connection(login, number)
         rival = self.rival(operation, params) if number == 0 else None
@@ -140,6 +146,14 @@ class Caller:
         finally:
             if rival:
                 rival.rollback()
+        if batch:
+            value = value[0]
+            error = value.get("error")
+            if error:
+                if not error["code"].startswith("OR") or error["code"] == "OR009" or expected is not None and error["code"] not in expected:
+                    self.journal("violation", "what is right is not refused", f"{operation}: {statement} {params}: {error}"[:1500])
+                self.stats[operation]["refused"] += 1
+                return "refused", error["code"]
         self.stats[operation]["succeeded"] += 1
         return "ok", value
 
@@ -174,7 +188,7 @@ class Caller:
 
         def run():
             sent = time.monotonic()
-            result.append((sent, self.call(operation, login, statement, *params, number=1, fault=self.rng.uniform(0.02, 0.2))))
+            result.append((sent, self.call(operation, login, statement, *params, number=1, fault=self.rng.uniform(0.02, 0.2), batch=operation == "select")))
 
         thread = threading.Thread(target=run)
         thread.start()
@@ -202,11 +216,12 @@ class Worker:
         self.known = collections.deque(maxlen=30)
         self.stale_sessions = collections.deque(maxlen=40)
         self.sessions_seen = collections.deque(maxlen=20)
+        self.roots = {}            # session -> its root secret
         self.lost = None           # since when it is silent, for how long, and what holds its agent meanwhile
         weights = {
             "request": 16, "stop": 3, "start": 1.5, "shutdown": 0.3, "cancel": 0.8, "kill": 5, "lose": 0.4, "crash": 0.5, "halt": 0.12,
             "open": 30, "select": 60, "end": 16, "sync": 12, "tick": 0.4, "drain": 0.3, "resume": 1.2, "fence": 0.3, "kick": 2.5, "why": 2,
-            "forged": 1.5, "over": 2, "allocate": 9, "confirm": 6, "release": 4, "counters": 4, "fleet": 1, "drop": 0.25, "version": 0.6, "unpause": 1.5,
+            "forged": 1.5, "over": 2, "ban": 2, "begin": 7, "renew": 14, "resolve": 6, "device": 12, "rotate": 0.8, "allocate": 9, "confirm": 6, "release": 4, "counters": 4, "fleet": 1, "drop": 0.25, "version": 0.6, "unpause": 1.5,
         }
         needs = {"drain": "agent_drain", "resume": "agent_resume", "fence": "agent_fence", "kick": "session_kick", "why": "server_why"}
         self.operations = [name for name in weights if needs.get(name, "tick") in routines]
@@ -433,9 +448,10 @@ class Worker:
         servers = self.servers("login")
         for process in self.rng.sample(servers, min(1, len(servers))):
             account = 10 ** 12 if self.odd(0.03) else self.rng.choice(self.accounts[process.cluster])
-            outcome, answer = self.caller.call("open", f"session_{process.cluster}", "select orrery.session_open(%s, %s, %s, %s, %s)",
-                                               *process.me(), account, "192.0.2.9:9")
-            if outcome == "ok":
+            outcome, answer = self.caller.call("open", f"session_{process.cluster}", "select orrery.session_open(%s, %s, %s, %s)",
+                                               *process.me(), json.dumps([{"account_id": account, "address": "192.0.2.9:9"}]), batch=True)
+            if outcome == "ok" and "session_id" in answer:
+                self.roots[answer["session_id"]] = answer["root"]
                 process.sessions[answer["session_id"]] = (answer["epoch"], [c["character_id"] for c in answer["characters"]])
                 self.sessions_seen.append(answer["session_id"])
                 self.caller.journal("target", answer["session_id"], answer["epoch"], "owner", process.server_id)
@@ -444,10 +460,10 @@ class Worker:
         for process in [p for p in self.servers("login") if p.sessions][:2]:
             session, (epoch, characters) = self.rng.choice(list(process.sessions.items()))
             character = 10 ** 12 if self.odd(0.03) or not characters else characters[0]
-            login, statement = f"session_{process.cluster}", "select orrery.session_select(%s, %s, %s, %s, %s, %s)"
-            params = [*process.me(), session, epoch, character]
+            login, statement = f"session_{process.cluster}", "select orrery.session_select(%s, %s, %s, %s)"
+            params = [*process.me(), json.dumps([{"session_id": session, "epoch": epoch, "character_id": character}])]
             twice = self.caller.both("select", login, statement, params) if self.odd(0.2) else None
-            outcome, answer = self.caller.call("select", login, statement, *params)
+            outcome, answer = self.caller.call("select", login, statement, *params, batch=True)
             second = twice() if twice else None
             if outcome == "ok" and second and answer["status"] == second[0]["status"] == "ready" and answer["owner"] != second[0]["owner"]:
                 self.caller.journal("violation", "3 asked twice, a hand-off is one", f"{answer} and {second[0]}")
@@ -490,6 +506,65 @@ class Worker:
                         process.sessions[arrival["session_id"]] = (arrival["epoch"], [])
                 for ended in answer["ended"]:
                     process.sessions.pop(ended["session_id"], None)
+                # some do not, and are overruled
+                ends = [{"session_id": r["session_id"], "epoch": r["epoch"], "reason": r["reason"], "state": {"n": 2}} for r in answer["release"] if not self.odd(0.3)]
+                if ends and self.caller.call("end", f"session_{process.cluster}", "select orrery.session_end(%s, %s, %s, %s)",
+                                             *process.me(), json.dumps(ends))[0] == "ok":
+                    for end in ends:
+                        process.sessions.pop(end["session_id"], None)
+
+    def begin(self):
+        for process in self.servers("login")[:1]:
+            attempts = [{"ref": n, "name": self.rng.choice(("player1", "player2", "nobody")), "address": f"192.0.2.{self.rng.randrange(9)}:1",
+                         **({"device_key": f"{self.rng.randrange(40):064x}"} if self.odd(0.5) else {})} for n in range(self.rng.randrange(1, 5))]
+            self.caller.call("begin", f"session_{process.cluster}", "select orrery.login_begin(%s, %s, %s, %s)", *process.me(),
+                             json.dumps(attempts if not self.odd() else {}))
+
+    def renew(self):
+        for process in [p for p in self.servers("login", "zone") if p.sessions][:1]:
+            renewals = [{"session_id": session, "epoch": value[0]} for session, value in process.sessions.items()]
+            self.caller.call("renew", f"session_{process.cluster}", "select orrery.session_renew(%s, %s, %s, %s)", *process.me(),
+                             json.dumps(renewals if not self.odd() else {}))
+
+    def resolve(self):
+        """Clients that lost their servers ask any login server of their cluster."""
+        for process in self.servers("login")[:1]:
+            asks = [{"ref": session, "address": "192.0.2.9:9", "session_id": session, "handshake_hash": "5a" * 64,
+                     "proof": hmac.new(bytes.fromhex(root), b"orrery/1 resolve" + b"\x5a" * 64, "sha256").hexdigest()}
+                    for session, root in self.rng.sample(list(self.roots.items()), min(3, len(self.roots)))]
+            outcome, answers = self.caller.call("resolve", f"session_{process.cluster}", "select orrery.session_resolve(%s, %s, %s, %s)", *process.me(),
+                                                json.dumps(asks if not self.odd() else {}))
+            for answer in answers if outcome == "ok" else ():
+                if answer.get("status") == "ready":
+                    self.caller.journal("target", answer["ref"], answer["owner"]["epoch"], "owner", answer["owner"]["server_id"])
+
+    def device(self):
+        """A player enrols a device, or gives it up."""
+        for process in [p for p in self.servers("login") if p.sessions][:1]:
+            session, (epoch, _) = self.rng.choice(list(process.sessions.items()))
+            key = f"{self.rng.randrange(40):064x}"
+            if self.odd(0.6):
+                self.caller.call("device", f"session_{process.cluster}", "select orrery.device_enrol(%s, %s, %s, %s, %s, %s, 'phone')", *process.me(), session, epoch, key)
+            else:
+                self.caller.call("device", f"session_{process.cluster}", "select orrery.device_forget(%s, %s, %s, %s, %s, %s)::text", *process.me(), session, epoch, key)
+
+    def ban(self):
+        """Open for a while, so that it meets what the player is just doing."""
+        name, cluster = "nobody" if self.odd() else f"player{self.rng.randrange(ACCOUNTS)}", self.cluster()
+        outcome, _ = self.caller.call("ban", "dba", "select orrery.account_ban(%s, 'why', %s, %s)", name, self.rng.choice((1, 1, None)), cluster, hold=0.03)
+        if outcome == "ok" and not self.odd(0.2):
+            self.caller.call("ban", "dba", "select orrery.account_unban(%s, %s)::text", name, cluster)
+
+    def rotate(self):
+        cluster = self.cluster()
+        outcome, _ = self.caller.call("rotate", "dba", "select orrery.cluster_key_rotate(%s)", cluster)
+        for process in [p for p in self.servers("login") if p.cluster == cluster][:1]:
+            with self.caller.connection("postgres", 2) as connection, connection.cursor() as cursor:
+                cursor.execute("select encode(public_key, 'hex') from orrery.cluster_key where cluster = %s order by made_at", (cluster,))
+                keys = [row[0] for row in cursor.fetchall()]
+            self.caller.call("rotate", f"session_{cluster}", "select orrery.cluster_key_publish(%s, %s, %s, %s)::text", *process.me(), json.dumps(keys), number=3)
+            if len(keys) > 2:
+                self.caller.call("rotate", "dba", "select orrery.cluster_key_retire(%s, %s)::text", keys[0], cluster)
 
     def counters(self):
         servers = self.servers("other")
@@ -506,7 +581,7 @@ class Worker:
         if not token:
             return
         operation, statement, params = self.rng.choice((
-            ("open", "select orrery.session_open(%s, %s, %s, %s, %s)", (self.rng.choice(self.accounts["a"]), None)),
+            ("open", "select orrery.session_open(%s, %s, %s, %s)", (json.dumps([{"account_id": self.rng.choice(self.accounts["a"])}]),)),
             ("sync", "select orrery.server_sync(%s, %s, %s, %s)", ("[]",)),
             ("counters", "select orrery.server_counters_set(%s, %s, %s, %s)", ("{}",)),
             ("end", "select orrery.session_end(%s, %s, %s, %s)", ("[]",))))

@@ -59,7 +59,8 @@ class World:
 
     def __init__(self, database, name):
         self.database, self.cluster = database, name
-        database.sql("select orrery.cluster_create(%s)", name, user="dba")
+        if not database.value("select exists (select from orrery.cluster where cluster = %s)", name):
+            database.sql("select orrery.cluster_create(%s)", name, user="dba")
         database.login(f"servers_{name}", "orrery_session", name)
         self.machine = json.dumps(machine([name]))
         answer = self.register()
@@ -72,8 +73,8 @@ class World:
         database.sql("select orrery.character_create('pat', %s, 'grid', 'aldra-1', %s)", f"Pat {name}", name, user="dba")
         row = database.sql("select account_id, character_id from orrery.character where cluster = %s", name)[0]
         self.account, self.character = row["account_id"], row["character_id"]
-        opened = self.server_call("login", "session_open", self.account, "192.0.2.9:1")
-        self.session = (opened["session_id"], opened["epoch"])
+        self.opened = self.open()[0]
+        self.session = (self.opened["session_id"], self.opened["epoch"])
 
     def register(self):
         return self.database.value("select orrery.agent_register(%s, %s, %s)", f"agent-{self.cluster}", self.cluster.encode().hex().ljust(64, "0"),
@@ -101,6 +102,17 @@ class World:
                 reports.append({"server_id": command["server_id"], "epoch": command["epoch"], "state": "ready", "pid": 1})
         self.database.sql("select orrery.agent_report(%s, %s, %s)", *self.agent, json.dumps(reports), user="agents")
 
+    def open_statement(self, login="login", account=None, **more):
+        return self.server_statement(login, "session_open", json.dumps([{"account_id": account or self.account, "address": "192.0.2.9:1", **more}]))
+
+    def open(self, login="login", account=None):
+        return self.database.value(*self.open_statement(login, account), user=f"servers_{self.cluster}")
+
+    def select_statement(self, session=None, character=None, login="login"):
+        session = session or self.session
+        return self.server_statement(login, "session_select", json.dumps(
+            [{"session_id": session[0], "epoch": session[1], "character_id": character or self.character}]))
+
     def server_statement(self, kind, function, *more):
         params = [*self.servers[kind], *more]
         return f"select orrery.{function}({', '.join(['%s'] * len(params))})", *params
@@ -126,7 +138,7 @@ def login_at_a_dead_server(database):
     with held(database, "select from orrery.session_secret where session_id = %s for update", world.session[0]):
         report = Call(database, "agents", *world.exited("login"))
         check("the report waits", report.waits(database))
-        opens = Call(database, "servers_dead", *world.server_statement("login", "session_open", world.account, "192.0.2.9:2"))
+        opens = Call(database, "servers_dead", *world.open_statement())
         check("the login waits for the report", opens.waits(database))
     check("the report is taken", report.end() is None, str(report.code))
     check("the login is refused: its server is over", opens.end() == "OR007", str(opens.code))
@@ -145,10 +157,10 @@ def hand_off_at_the_deadline(database):
     with held(database, "select from orrery.command where command_id = %s for update", command_id):
         report = Call(database, "agents", *world.exited("login"))
         check("the report waits", report.waits(database))
-        select = Call(database, "servers_deadline", *world.server_statement("login", "session_select", *world.session, world.character))
+        select = Call(database, "servers_deadline", *world.select_statement())
         check("the hand-off holds its target and waits for the session", select.waits(database))
     check("the report is taken", report.end() is None, str(report.code))
-    check("the hand-off is refused: its session is over", select.end() == "OR007", str(select.code))
+    check("the hand-off is refused: its session is over", select.end() is None and select.value[0]["error"]["code"] == "OR007", f"{select.code} {select.value}")
     database.sql("select orrery.tick_step('clusters', null)")
     check("the tick stops what is left", world.state(world.servers["grid"][0]) == "stopping" and database.value(
         "select epoch from orrery.server where server_id = %s", world.servers["grid"][0]) == grid_epoch)
@@ -382,12 +394,12 @@ def ready_while_a_login_waits(database):
         asks.join(5)
         check("who asks again for a server that starts waits for nobody", asks.end() is None and asks.value["state"] == "starting", str(asks.code))
     with held(database, "select from orrery.session where session_id = %s for no key update", world.session[0]):
-        select = Call(database, "servers_awaited", *world.server_statement("login", "session_select", *world.session, character))
+        select = Call(database, "servers_awaited", *world.select_statement(character=character))
         check("the login waits for the session", select.waits(database))
         ready = Call(database, "agents", "select orrery.agent_report(%s, %s, %s)", *world.agent, json.dumps(
             [{"server_id": start["server_id"], "epoch": start["epoch"], "state": "ready", "pid": 1}]))
         ready.waits(database)
-    check("the player is to wait", select.end() is None and select.value["status"] == "waiting", f"{select.value} {select.code}")
+    check("the player is to wait", select.end() is None and select.value[0]["status"] == "waiting", f"{select.value} {select.code}")
     check("the report is taken", ready.end() is None and world.state(start["server_id"]) == "ready", str(ready.code))
     check("and the login server is told that it is ready", database.value(
         "select count(*) from orrery.command where server_id = %s and payload ->> 'tell' = 'ready'", world.servers["login"][0]) == 1)
@@ -467,6 +479,210 @@ def allocated_while_both_are_locked(database):
     check("no deadlock", (locks.end(), second.end()) == (None, None), f"{locks.code} {second.code}")
 
 
+LIVE = "select array_agg(n.session_id order by n.session_id) from orrery.session n where n.account_id = %s and n.state <> 'ended'"
+
+
+class Logins(World):
+    """The same with two login servers, and the player in play."""
+
+    def __init__(self, database, name, plays=True):
+        database.sql("select orrery.cluster_create(%s)", name, user="dba")
+        database.sql("select orrery.server_kind_set('login2', '{\"role\":\"login\",\"command\":\"x\",\"always_on_key\":\"main\"}', %s)", name, user="dba")
+        super().__init__(database, name)
+        if plays:
+            self.database.value(*self.select_statement(), user=f"servers_{name}")
+            self.session = (self.session[0], self.epoch())
+
+    def epoch(self):
+        return self.database.value("select epoch from orrery.session where session_id = %s", self.session[0])
+
+    def live(self):
+        return self.database.value(LIVE, self.account) or []
+
+    def end_statement(self, reason, kind="grid", state=None):
+        return self.server_statement(kind, "session_end", json.dumps(
+            [{"session_id": self.session[0], "epoch": self.session[1], "reason": reason, "state": state}]))
+
+    def call(self, statement, user=None):
+        return Call(self.database, user or f"servers_{self.cluster}", *statement)
+
+    def tells(self, kind, tell):
+        return self.database.value("select count(*) from orrery.command where server_id = %s and payload ->> 'tell' = %s", self.servers[kind][0], tell)
+
+
+def two_logins_at_once(database):
+    """Two login servers open a session of one account at the same moment: one session, of who came last, and the other hears that it is over."""
+    world = Logins(database, "twice-in", plays=False)
+    database.sql("select orrery.session_kick(%s)", world.session[0], user="dba")
+    with contextlib.closing(database.connect("servers_twice-in")) as first:
+        cursor = first.cursor()
+        statement, *params = world.open_statement("login")
+        cursor.execute(statement, params)
+        mine = cursor.fetchone()[0][0]["session_id"]
+        second = world.call(world.open_statement("login2"))
+        check("who opens a session of an account that is just being opened waits", second.waits(database))
+        first.commit()
+    check("and takes its place", second.end() is None and world.live() == [second.value[0].get("session_id")], f"{second.code} {second.value} {world.live()}")
+    ended = world.server_call("login", "server_sync")["ended"]
+    check("the first hears that it is over", [(e["session_id"], e["reason"]) for e in ended if e["session_id"] == mine] == [(mine, "superseded")], str(ended))
+    # the answer of a call is lost, which is still under way when it is made again
+    with contextlib.closing(database.connect("servers_twice-in")) as lost:
+        statement, *params = world.open_statement("login")
+        lost.cursor().execute(statement, params)
+        again = world.call(world.open_statement("login"))
+        check("asked again while the call whose answer was lost goes on, it waits", again.waits(database))
+        lost.commit()
+    check("one session is left, which the caller knows", again.end() is None and world.live() == [again.value[0].get("session_id")], f"{again.code} {again.value}")
+
+
+def two_batches_crossed(database):
+    """Two login servers open many accounts at once, in opposite orders."""
+    world = Logins(database, "crossed", plays=False)
+    accounts = [world.account]
+    for number in range(3):
+        database.sql("select orrery.account_create(%s, '$argon2id$x', 'crossed')", f"p{number}", user="dba")
+    accounts = [row["account_id"] for row in database.sql("select account_id from orrery.account where cluster = 'crossed' order by 1")]
+
+    def opens(kind, ids):
+        return world.server_statement(kind, "session_open", json.dumps([{"ref": a, "account_id": a} for a in ids]))
+
+    with held(database, "select from orrery.account where account_id = %s for no key update", accounts[1]):
+        first = world.call(opens("login", accounts))
+        check("the one waits for an account", first.waits(database))
+        second = world.call(opens("login2", accounts[::-1]))
+        check("the other too", second.waits(database))
+    check("neither for the other", (first.end(), second.end()) == (None, None), f"{first.code} {second.code}")
+    live = [(database.value(LIVE, a) or []) for a in accounts]
+    check("each account has one session", all(len(l) == 1 for l in live), str(live))
+
+
+def superseded_in_a_hand_off(database):
+    """A player logs in elsewhere while his first session is just handed to its server: either it is ended before, or released after."""
+    for select_first in (True, False):
+        world = Logins(database, f"handed-{select_first}".lower(), plays=False)
+        calls = {"select": (world.select_statement(), "servers_" + world.cluster), "open": (world.open_statement("login2"), "servers_" + world.cluster)}
+        one, other = ("select", "open") if select_first else ("open", "select")
+        with contextlib.closing(database.connect(calls[one][1])) as first:
+            cursor = first.cursor()
+            statement, *params = calls[one][0]
+            cursor.execute(statement, params)
+            answer = {one: cursor.fetchone()[0][0]}
+            second = world.call(calls[other][0])
+            check(f"{other} waits for the {one}", second.waits(database))
+            first.commit()
+        check("no error", second.end() is None, str(second.code))
+        answer[other] = second.value[0]
+        if select_first:
+            check("it is in play, and to be released", answer["select"]["status"] == "ready" and answer["open"].get("status") == "superseding", str(answer))
+            news = world.server_call("grid", "server_sync")
+            check("as its new server finds", [r["session_id"] for r in news["release"]] == [world.session[0]] and news["arrivals"] == [], str(news))
+        else:
+            check("it is over, and not handed to anybody", "session_id" in answer["open"] and answer["select"]["error"]["code"] == "OR007", str(answer))
+            check("nor does it arrive", world.server_call("grid", "server_sync")["arrivals"] == [])
+        check("one session of the account lives", len(world.live()) == 1, str(world.live()))
+
+
+def banned_while_he_logs_in(database):
+    """A ban meets a login that is under way: whoever is first, nobody who is banned is in play afterwards."""
+    for ban_first in (True, False):
+        world = Logins(database, f"banned-{ban_first}".lower(), plays=False)
+        database.sql("select orrery.session_kick(%s)", world.session[0], user="dba")
+        ban = ("select orrery.account_ban('pat', 'why', null, %s)", world.cluster)
+        one, other = ((ban, "dba"), (world.open_statement(), f"servers_{world.cluster}"))[:: 1 if ban_first else -1]
+        with contextlib.closing(database.connect(one[1])) as first:
+            cursor = first.cursor()
+            cursor.execute(one[0][0], one[0][1:])
+            opened = cursor.fetchone()[0]
+            second = world.call(*other)
+            check("who comes second waits", second.waits(database))
+            first.commit()
+        check("no error", second.end() is None, str(second.code))
+        check("nobody who is banned is in play", world.live() == [], str(world.live()))
+        if ban_first:
+            check("he is told that he is banned", second.value[0]["error"].get("banned") is True, str(second.value))
+        else:
+            ended = world.server_call("login", "server_sync")["ended"]
+            check("his login server is told that he is", any(e["session_id"] == opened[0]["session_id"] and "banned" in e["reason"] for e in ended), str(ended))
+            check("at once", world.tells("login", "sync") >= 1)
+
+
+def banned_in_a_hand_off(database):
+    """A ban that meets a hand-off reaches the server that has him in the end."""
+    world = Logins(database, "ban-moves", plays=False)
+    with contextlib.closing(database.connect("servers_ban-moves")) as first:
+        statement, *params = world.select_statement()
+        first.cursor().execute(statement, params)
+        ban = world.call(("select orrery.account_ban('pat', 'why', null, 'ban-moves')",), "dba")
+        check("the ban waits for the hand-off", ban.waits(database))
+        first.commit()
+    check("and ends what it made", ban.end() is None and world.live() == [], f"{ban.code} {world.live()}")
+    check("as its server is told", [e["session_id"] for e in world.server_call("grid", "server_sync")["ended"]] == [world.session[0]])
+    check("at once", world.tells("grid", "sync") >= 1)
+
+
+def released_and_lapsed(database):
+    """The server releases a superseded session while its client lapses, or its process dies: it ends once, and who waits hears of it once."""
+    for what in ("lapse", "exit"):
+        world = Logins(database, f"release-{what}")
+        check("it is superseded", database.value(*world.open_statement("login2"), user=f"servers_{world.cluster}")[0]["status"] == "superseding")
+        other = (world.end_statement("lapse", state={"x": 2}), None) if what == "lapse" else (world.exited("grid"), "agents")
+        with contextlib.closing(database.connect(f"servers_{world.cluster}")) as first:
+            statement, *params = world.end_statement("superseded", state={"x": 1})
+            first.cursor().execute(statement, params)
+            second = world.call(*other)
+            check(f"the {what} waits for the release", second.waits(database))
+            first.commit()
+        check("and finds nothing to end", second.end() is None, str(second.code))
+        check("it ended once, by the release", database.value("select count(*) from orrery.event where noun = 'session' and noun_id = %s and to_state = 'ended' and reason = 'superseded'",
+                                                            str(world.session[0])) == 1)
+        check("what was saved is what was released", database.value("select state from orrery.character where character_id = %s", world.character) == {"x": 1})
+        check("who waits is told once", world.tells("login2", "released") == 1, str(world.tells("login2", "released")))
+        check("and lets him in", "session_id" in database.value(*world.open_statement("login2"), user=f"servers_{world.cluster}")[0])
+
+
+def owner_that_never_answers(database):
+    """A server goes on without releasing, its machine is heard of: it is overruled, and what it says afterwards changes nothing. While the
+    machine is silent the lease ends first."""
+    world = Logins(database, "mute")
+
+    def ask():
+        return database.value(*world.open_statement("login2"), user="servers_mute")[0]
+
+    check("superseding", ask().get("status") == "superseding")
+    database.sql("update orrery.session set release_at = orrery.clock() - interval '1 hour' where session_id = %s", world.session[0])
+    database.sql("update orrery.agent_heartbeat set beat_at = orrery.clock() - interval '10 s' where agent_id = %s", world.agent[0])
+    check("a silent machine's lease ends first", ask().get("status") == "superseding")
+    database.sql("update orrery.agent_heartbeat set beat_at = orrery.clock() where agent_id = %s", world.agent[0])
+    with contextlib.closing(database.connect("servers_mute")) as late:
+        statement, *params = world.end_statement("superseded", state={"late": True})
+        late.cursor().execute(statement, params)
+        opens = world.call(world.open_statement("login2"))
+        check("one that releases just then is waited for", opens.waits(database))
+        late.rollback()
+    check("one that does not is overruled", opens.end() is None and "session_id" in opens.value[0], f"{opens.code} {opens.value}")
+    database.sql(*world.end_statement("superseded", state={"late": True}), user="servers_mute")
+    check("what it says afterwards changes nothing", database.value("select state from orrery.character where character_id = %s", world.character) == {})
+    check("one session lives", world.live() == [opens.value[0]["session_id"]], str(world.live()))
+
+
+def charged_at_once(database):
+    """Two login servers count the attempts of one name at once: none is lost."""
+    world = Logins(database, "charged", plays=False)
+    attempts = json.dumps([{"ref": n, "name": "pat", "address": f"192.0.2.{n}:1"} for n in range(7)])
+    with contextlib.closing(database.connect("servers_charged")) as first:
+        cursor = first.cursor()
+        statement, *params = world.server_statement("login", "login_begin", attempts)
+        cursor.execute(statement, params)
+        in_first = sum("wait_ms" not in a for a in cursor.fetchone()[0])
+        second = world.call(world.server_statement("login2", "login_begin", attempts))
+        check("who counts the same name waits", second.waits(database))
+        # a login that was right does not wait for it, while it holds what others wait for
+        opens = world.call(world.open_statement())
+        check("a login that was right does not", opens.end() is None and "session_id" in opens.value[0], f"{opens.code} {opens.value}")
+        first.commit()
+    check("ten are let in, whoever asks", second.end() is None and in_first + sum("wait_ms" not in a for a in second.value) == 10, f"{in_first} {second.value}")
+
+
 def main():
     database = Database()
     database.login("agents", "orrery_agent", "*")
@@ -485,6 +701,14 @@ def main():
     fleets_that_are_looked_at(database)
     a_kind_set_twice_at_once(database)
     allocated_while_both_are_locked(database)
+    two_logins_at_once(database)
+    two_batches_crossed(database)
+    superseded_in_a_hand_off(database)
+    banned_while_he_logs_in(database)
+    banned_in_a_hand_off(database)
+    released_and_lapsed(database)
+    owner_that_never_answers(database)
+    charged_at_once(database)
     finish()
 
 

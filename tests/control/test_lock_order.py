@@ -131,6 +131,12 @@ class Caller:
         rows = self.rows(statement, *params, ask=ask)
         return rows[0][0] if rows else None
 
+    def one(self, statement, *me, ask=False):
+        """What a batched call answers its one entry; {} when it was refused."""
+        *me, entry = me
+        answers = self.value(statement, *me, json.dumps([entry]), ask=ask) or [{}]
+        return {} if "error" in answers[0] else answers[0]
+
     def close(self):
         self.connection.close()
         self.asks.close()
@@ -210,8 +216,8 @@ def login(world, caller, rng):
         time.sleep(0.01)
         return
     account = rng.choice(world.accounts)
-    opened = caller.value("select orrery.session_open(%s, %s, %s, %s, '192.0.2.9:1')", *me, account)
-    if not opened:
+    opened = caller.one("select orrery.session_open(%s, %s, %s, %s)", *me, {"account_id": account, "address": "192.0.2.9:1"})
+    if "session_id" not in opened:
         ended = caller.rows("select s.session_id, s.epoch, s.server_id, v.epoch from orrery.session s join orrery.server v using (server_id)"
                             " where s.account_id = %s and s.state <> 'ended'", account, ask=True)
         for session_id, epoch, server_id, server_epoch in ended:
@@ -221,7 +227,40 @@ def login(world, caller, rng):
                     [{"session_id": session_id, "epoch": epoch, "reason": "logout", "state": {"x": 1}}]))
         return
     for _ in range(2):
-        caller.rows("select orrery.session_select(%s, %s, %s, %s, %s, %s)", *me, opened["session_id"], opened["epoch"], world.characters[account])
+        caller.one("select orrery.session_select(%s, %s, %s, %s)", *me, {**opened, "character_id": world.characters[account]})
+
+
+def logins(world, caller, rng):
+    """A login server asks for many at once, in any order, some twice: to begin, to open, to hand over, to renew, to find again."""
+    me = world.server(caller, rng, "login")
+    if not me:
+        time.sleep(0.01)
+        return
+    accounts = rng.choices(world.accounts, k=rng.randrange(2, 9))
+    caller.rows("select orrery.login_begin(%s, %s, %s, %s)", *me, json.dumps(
+        [{"ref": n, "name": f"p{rng.randrange(8)}", "address": f"192.0.2.{rng.randrange(5)}:1"} for n in range(5)]))
+    opened = caller.value("select orrery.session_open(%s, %s, %s, %s)", *me, json.dumps([{"ref": a, "account_id": a} for a in accounts])) or []
+    selects = [{**o, "character_id": world.characters[o["ref"]]} for o in opened if "session_id" in o]
+    rng.shuffle(selects)
+    caller.rows("select orrery.session_select(%s, %s, %s, %s)", *me, json.dumps(selects))
+    rows = caller.rows("select session_id, epoch, encode(orrery.hmac_sha256('orrery/1 resolve' || decode(repeat('5a', 64), 'hex'), root), 'hex') from orrery.session "
+                       "join orrery.session_secret using (session_id) order by random() limit 9", ask=True)
+    caller.rows("select orrery.session_resolve(%s, %s, %s, %s)", *me, json.dumps(
+        [{"session_id": s, "address": "192.0.2.9:1", "handshake_hash": "5a" * 64, "proof": proof} for s, _, proof in rows]))
+    caller.rows("select orrery.session_renew(%s, %s, %s, %s)", *me, json.dumps([{"session_id": s, "epoch": epoch} for s, epoch, _ in rows]))
+
+
+def ban(world, caller, rng):
+    """A player is thrown out, and let in again; his devices are; the keys of the cluster change."""
+    name = f"p{rng.randrange(8)}"
+    caller.rows("select orrery.account_ban(%s, 'why', null, 't')", name)
+    caller.rows("select orrery.account_unban(%s, 't')", name)
+    caller.rows("select orrery.device_revoke(%s, %s, 't')", name, rng.randrange(20))
+    key = caller.value("select orrery.cluster_key_rotate('t')")
+    caller.rows("update orrery.cluster_key set held_at = orrery.clock() where cluster = 't'", ask=True)
+    keys = caller.rows("select encode(public_key, 'hex') from orrery.cluster_key where cluster = 't' order by made_at limit 1", ask=True)
+    if key or keys:
+        caller.rows("select orrery.cluster_key_retire(%s, 't')", key or keys[0][0])
 
 
 def sync(world, caller, rng):
@@ -245,8 +284,8 @@ def kick(world, caller, rng):
     session_id = caller.value("select session_id from orrery.session where state <> 'ended' order by random() limit 1", ask=True)
     if session_id is None:
         me = world.server(caller, rng, "login")
-        opened = caller.value("select orrery.session_open(%s, %s, %s, %s, null)", *me, rng.choice(world.accounts), ask=True) if me else None
-        session_id = opened["session_id"] if opened else 0
+        opened = caller.one("select orrery.session_open(%s, %s, %s, %s)", *me, {"account_id": rng.choice(world.accounts)}, ask=True) if me else {}
+        session_id = opened.get("session_id", 0)
     caller.rows("select orrery.session_kick(%s)", session_id)
 
 
@@ -325,7 +364,7 @@ def counters(world, caller, rng):
 OPERATIONS = {"report": ("agents", report), "inventory": ("agents", inventory), "register": ("agents", register),
               "request": ("dba", request), "stop": ("dba", stop), "shutdown": ("dba", shutdown), "restart": ("dba", restart),
               "drain": ("dba", drain), "fence": ("postgres", fence), "login": ("servers", login), "sync": ("servers", sync),
-              "kick": ("dba", kick), "tick": ("orrery_cron", tick), "fleets": ("dba", fleets), "drop": ("dba", drop), "kinds": ("dba", kinds),
+              "kick": ("dba", kick), "logins": ("servers", logins), "ban": ("dba", ban), "tick": ("orrery_cron", tick), "fleets": ("dba", fleets), "drop": ("dba", drop), "kinds": ("dba", kinds),
               "allocate": ("dba", allocate), "release": ("dba", release), "counters": ("servers", counters)}
 
 

@@ -4,12 +4,13 @@ Every text of such a cluster begins with its marks, and its numbers are high, so
 """
 
 import datetime
+import hmac
 import json
 
 from database import machine
 
 ID_BASE = 7007000000
-IDENTITY_TABLES = ("agent", "allocation", "server", "command", "account", "character", "session", "timer")
+IDENTITY_TABLES = ("agent", "allocation", "server", "command", "account", "character", "device", "session", "timer")
 SCHEMAS = ("orrery", "space")
 
 
@@ -56,7 +57,9 @@ class World:
         self._fleets()
         self._carry_out()
         self._allocate()
-        self.call("cluster_key_publish", "login", "cd" * 32)
+        self.keys = [row["key"] for row in self.database.sql("select encode(public_key, 'hex') as key from orrery.cluster_key where cluster = %s", cluster)]
+        self.keys.append(dba("select orrery.cluster_key_rotate(%s)", cluster))
+        self.call("cluster_key_publish", "login", json.dumps(self.keys))
         self.one_time_code = dba("select orrery.account_create(%s, null, %s)", f"{mark}newcomer", cluster)
         self.accounts = {}
         for who in ("player", "waiter", "leaver", "absent"):
@@ -66,17 +69,24 @@ class World:
             self.accounts[who] = self.database.sql("select a.account_id, c.character_id, c.name from orrery.account a join orrery.character c "
                                                    "using (account_id) where a.cluster = %s and a.name = %s", cluster, mark + who)[0]
         dba("select space.skill_train(%s, 'navigation', %s)", f"{mark}hero player", cluster)
-        self.sessions = {}
+        self.sessions, self.roots = {}, {}
         for who in ("player", "waiter", "leaver"):
-            self.sessions[who] = self.call("session_open", "login", self.accounts[who]["account_id"], f"{mark}.address:1")
+            self.sessions[who] = self.open(who)
         for who in ("player", "waiter"):
-            answer = self.call("session_select", "login", *self.session(who), self.accounts[who]["character_id"])
+            self.roots[who] = self.sessions[who]["root"]
+            answer = self.call("session_select", "login", json.dumps([self.selects(who)]))[0]
             if answer["status"] == "ready":
                 self.sessions[who]["epoch"] = answer["owner"]["epoch"]
         self.call("server_sync", self.kind, "[]")
         self.call("session_end", "login", json.dumps([{"session_id": self.sessions["leaver"]["session_id"], "epoch": self.sessions["leaver"]["epoch"],
                                                        "reason": "logout", "detail": f"{mark}detail", "state": {"at": f"{mark}state"}}]))
-        self.sessions["open"] = self.call("session_open", "login", self.accounts["leaver"]["account_id"], f"{mark}.address:2")
+        self.sessions["open"] = self.open("leaver")
+        self.device_key = (mark.encode().hex() + "1" * 64)[:64]
+        self.device_id = self.call("device_enrol", "login", *self.session("open"), self.device_key, f"{mark}device")["device_id"]
+        dba("select orrery.account_create(%s, %s, %s)", f"{mark}banned", f"$argon2id${mark}hash", cluster)
+        dba("select orrery.account_ban(%s, %s, null, %s)", f"{mark}banned", f"{mark}reason", cluster)
+        self.accounts["banned"] = self.database.sql("select account_id, null::bigint as character_id from orrery.account where cluster = %s and name = %s",
+                                                    cluster, f"{mark}banned")[0]
         self.timer_key = f"{mark}timer"
         dba("select orrery.timer_schedule('skill_training', %s, '2100-01-01', %s, %s)", self.timer_key, json.dumps({"word": f"{mark}payload"}), cluster)
         self.database.sql("insert into orrery.timer_parked values (%s, %s, 'skill_training', %s, now(), '{}', 5, %s, now())",
@@ -130,6 +140,16 @@ class World:
         me = [*self.servers[kind], *more]
         return self.database.value(f"select orrery.{function}({', '.join(['%s'] * len(me))})", *me, user=f"session_{self.cluster}")
 
+    def open(self, who):
+        return self.call("session_open", "login", json.dumps([{"ref": 1, "account_id": self.accounts[who]["account_id"], "address": f"{self.mark}.address:1"}]))[0]
+
+    def selects(self, who):
+        return {"ref": 1, "session_id": self.session(who)[0], "epoch": self.session(who)[1], "character_id": self.accounts["leaver" if who == "open" else who]["character_id"]}
+
+    def resolves(self, who):
+        proof = hmac.new(bytes.fromhex(self.roots[who]), b"orrery/1 resolve" + b"\x5a" * 64, "sha256").hexdigest()
+        return {"ref": 1, "address": f"{self.mark}.address:1", "session_id": self.session(who)[0], "handshake_hash": "5a" * 64, "proof": proof, "again": False}
+
     def session(self, who):
         return self.sessions[who]["session_id"], self.sessions[who]["epoch"]
 
@@ -147,7 +167,7 @@ class World:
         soon = datetime.datetime(2099, 1, 1, tzinfo=datetime.timezone.utc)
         refs = [{"session_id": s["session_id"], "epoch": s["epoch"], "role": "owner", "reason": "logout", "detail": "x", "state": {}} for s in self.sessions.values()]
         running = [{"server_id": s, "epoch": e, "state": "ready"} for s, e, _ in self.servers.values()]
-        name = {"agent_register": self.agent, "setting": "lease_ms", "setting_set": "lease_ms",
+        name = {"device_revoke": f"{mark}leaver", "account_unban": f"{mark}banned", "device_enrol": f"{mark}phone", "agent_register": self.agent, "setting": "lease_ms", "setting_set": "lease_ms",
                 "character_create": f"{mark}new hero", "account_create": f"{mark}new"}.get(function)
         names = [name] if name else [f"{mark}player", f"{mark}newcomer", self.agent, f"{mark}hero player"]
         kinds = ["skill_training"] if function.startswith("timer_") else [self.kind, "grid"]
@@ -168,11 +188,17 @@ class World:
             "p_machine": [self.machine, {**self.machine, "host": "elsewhere"}, *({**self.machine, "clusters": list(c)} for c in ("b", "ab"))], "p_load": [{"cpu": 0.2}], "p_digest": ["11"],
             "p_inventory": [[], running, None],
             "p_reports": [[{"command_id": self.command_id, "ok": True}], [{**running[0], "state": "exited", "reason": "x"}], [{"state": "stopping"}]],
-            "p_account_id": [self.accounts["absent"]["account_id"], self.accounts["player"]["account_id"]],
+            "p_attempts": [[{"ref": 1, "name": f"{mark}player", "address": f"{mark}.address:3"}, {"ref": 2, "name": f"{mark}leaver", "address": "192.0.2.7:7", "device_key": self.device_key}]],
+            "p_opens": [[{"ref": 1, "account_id": self.accounts[who]["account_id"], "address": f"{mark}.address:3"}] for who in ("absent", "player", "banned")],
+            "p_selects": [[self.selects(who)] for who in ("open", "waiter", "player")],
+            "p_renewals": [refs], "p_resolves": [[self.resolves(who)] for who in ("player", "waiter")],
+            "p_account_id": [self.accounts["absent"]["account_id"], self.accounts["player"]["account_id"]], "p_device_id": [self.device_id],
             "p_character_id": [self.accounts[who]["character_id"] for who in ("leaver", "waiter", "player")],
+            "p_character_ids": [[self.accounts[who]["character_id"] for who in ("leaver", "waiter", "player")]],
             "p_taken": [refs], "p_ends": [refs, refs[:1]], "p_kind": kinds, "p_key": keys,
             "p_spec": specs, "p_password_hash": ["$argon2id$changed"],
-            "p_one_time_code": [self.one_time_code], "p_public_key": ["ab" * 32], "p_client_address": ["192.0.2.7:7"],
+            "p_one_time_code": [self.one_time_code], "p_public_key": [self.device_key if function == "device_forget" else self.keys[0] if function == "cluster_key_retire" else "ab" * 32],
+            "p_public_keys": [self.keys], "p_address": ["192.0.2.7:7"], "p_until": [soon], "p_scope": ["address"], "p_subjects": [["192.0.2.7"]],
             "p_seconds": [0, 60], "p_active": [False], "p_account_name": [f"{mark}player"], "p_character": [f"{mark}hero player", f"{mark}hero waiter"],
             "p_skill": ["navigation", "mining"], "p_due_at": [soon], "p_payload": [{"changed": True}], "p_reason": ["changed"],
             "p_login": [f"agent_{self.cluster}", f"bare_{self.cluster}"], "p_value": [20000], "p_hook": ["character_details"],

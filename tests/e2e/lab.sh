@@ -1,14 +1,12 @@
 #!/usr/bin/env bash
-# Network namespaces for test_interfaces.py: run under `unshare --user --map-root-user --net --fork --kill-child`.
-# This namespace is the switch: bridges pub (192.0.2.0/24) and priv (10.77.0.0/24). a1 and a2 have an interface on each, the
-# client only on pub. Prints "name pid" a line for each, then "ready", and lasts until its standard input ends.
+# lab.sh HOST…: network namespaces for lab.py; run under `unshare --user --map-root-user --net --fork --kill-child`.
+# A HOST is "name network interface address[,address…] [network interface address…]…". This namespace is the switch: a bridge
+# br-NETWORK a network, whose ports are called NETWORK.name. Prints "name pid" a line for each, the switch too, then "ready", and
+# lasts until its standard input ends.
 set -euo pipefail
 
 ip link set lo up
-for bridge in pub priv; do
-  ip link add "br-$bridge" type bridge
-  ip link set "br-$bridge" up
-done
+echo "switch $$"
 
 host() { # name: a namespace held by a process of its own
   unshare --net sleep infinity &
@@ -19,20 +17,30 @@ host() { # name: a namespace held by a process of its own
   nsenter --target $! --net ip link set lo up
   last=$!
 }
-plug() { # pid bridge interface address
-  ip link add "v$3$1" type veth peer name "$3" netns "$1"
-  ip link set "v$3$1" master "br-$2" up
-  nsenter --target "$1" --net ip addr add "$4" dev "$3"
-  nsenter --target "$1" --net ip link set "$3" up
+plug() { # pid name network interface addresses
+  local address
+  if ! ip link show "br-$3" >/dev/null 2>&1; then
+    ip link add "br-$3" type bridge mcast_snooping 0
+    ip link set "br-$3" up
+  fi
+  ip link add "$3.$2" type veth peer name "$4" netns "$1"
+  ip link set "$3.$2" master "br-$3" up
+  for address in ${5//,/ }; do
+    case $address in
+      *:*) nsenter --target "$1" --net ip addr add "$address" dev "$4" nodad ;;
+      *) nsenter --target "$1" --net ip addr add "$address" dev "$4" ;;
+    esac
+  done
+  nsenter --target "$1" --net ip link set "$4" up
 }
 
-for number in 1 2; do
-  host "a$number"
-  plug "$last" pub public0 "192.0.2.1$number/24"
-  plug "$last" priv private0 "10.77.0.1$number/24"
+for described in "$@"; do
+  read -ra words <<<"$described"
+  host "${words[0]}"
+  for ((i = 1; i + 2 < ${#words[@]}; i += 3)); do
+    plug "$last" "${words[0]}" "${words[@]:i:3}"
+  done
 done
-host client
-plug "$last" pub public0 192.0.2.100/24
 echo ready
 cat >/dev/null
 kill $(jobs -p)

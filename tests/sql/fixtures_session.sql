@@ -66,7 +66,7 @@ language sql as $$
   select format('%s, %s, %L', s.server_id, s.epoch, orrery_test.token_of(s.server_id)) from orrery.server s where s.server_id = p_server_id;
 $$;
 
--- The jsonb that a call of a server answers: answer(server, 'session_open', '7, null').
+-- The jsonb that a call of a server answers: answer(server, 'server_sync', '''[]''').
 create or replace function orrery_test.answer(p_server_id bigint, p_function text, p_arguments text default null) returns jsonb
 language plpgsql as $$
 declare
@@ -75,6 +75,31 @@ begin
   execute format('select orrery.%s(%s)', p_function, concat_ws(', ', orrery_test.me(p_server_id), p_arguments)) into v_answer;
   return nullif(v_answer, '')::jsonb;
 end
+$$;
+
+-- What a batched call answers to one entry, without its ref; an entry's error is raised as such: one(server, 'session_open', entry).
+create or replace function orrery_test.one(p_server_id bigint, p_function text, p_entry jsonb) returns jsonb
+language plpgsql as $$
+declare
+  v_answer jsonb;
+begin
+  execute format('select orrery.%s(%s, %L)', p_function, orrery_test.me(p_server_id), jsonb_build_array('{"ref":1}' || p_entry)) into v_answer;
+  v_answer := v_answer -> 0;
+  if v_answer ? 'error' then
+    raise exception using errcode = v_answer #>> '{error,code}', message = v_answer #>> '{error,message}', hint = v_answer #>> '{error,hint}';
+  end if;
+  return v_answer - 'ref';
+end
+$$;
+
+create or replace function orrery_test.opened(p_server_id bigint, p_account_id bigint, p_address text default null, p_device_id bigint default null) returns jsonb
+language sql as $$
+  select orrery_test.one(p_server_id, 'session_open', jsonb_build_object('account_id', p_account_id, 'address', p_address, 'device_id', p_device_id));
+$$;
+
+create or replace function orrery_test.selected(p_server_id bigint, p_session_id bigint, p_session_epoch bigint, p_character_id bigint) returns jsonb
+language sql as $$
+  select orrery_test.one(p_server_id, 'session_select', jsonb_build_object('session_id', p_session_id, 'epoch', p_session_epoch, 'character_id', p_character_id));
 $$;
 
 create or replace function orrery_test.account_made(p_cluster text, p_name text) returns bigint

@@ -1,4 +1,5 @@
-// A client and real wire endpoints as its servers, on virtual time and a network without loss but with latency.
+// A client and real wire endpoints as its servers, on virtual time and a network with latency, and loss where a test
+// wants it.
 #pragma once
 
 #include <gtest/gtest.h>
@@ -6,6 +7,7 @@
 #include <array>
 #include <deque>
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <random>
@@ -42,8 +44,14 @@ inline Key32 key_of(std::uint8_t fill) {
 
 // One server: an endpoint at an address, with what it has heard.
 struct Server {
-  Server(Address at, Random& random)
-      : address(at), endpoint(std::make_unique<wire::Endpoint>(wire::EndpointConfig{}, random)) {}
+  Server(Address at, Random& random) : address(at), endpoint(std::make_unique<wire::Endpoint>(config(), random)) {}
+
+  // One that floods its clients is not held back by what their paths carry.
+  static wire::EndpointConfig config() {
+    wire::EndpointConfig config;
+    config.timing.client_rate_bytes_s = 1'000'000;
+    return config;
+  }
 
   void say(const proto::ServerControl& message) {
     const auto bytes = message.SerializeAsString();
@@ -70,6 +78,7 @@ struct Server {
     message.mutable_ended()->set_reason(reason);
     say(message);
   }
+  const wire::Hash64& handshake_hash() { return handshakes[connection]; }
   void say_game(ByteView bytes) {
     EXPECT_TRUE(endpoint->send(connection, wire::Channel::game, wire::Delivery::unreliable, bytes));
   }
@@ -77,8 +86,9 @@ struct Server {
   Address address;
   std::unique_ptr<wire::Endpoint> endpoint;
   bool is_down = false;           // neither receives nor sends
-  wire::ConnectionId connection;  // the last that opened
+  wire::ConnectionId connection;  // the last that opened or spoke
   int opened = 0;
+  std::map<wire::ConnectionId, wire::Hash64> handshakes;
   std::vector<proto::ClientControl> controls;
   std::vector<std::string> chats;
   std::vector<Bytes> games;
@@ -92,10 +102,15 @@ class ClientTest : public ::testing::Test {
   static constexpr std::uint64_t session = 77;
 
   ClientTest() {
-    login.endpoint->accept_logins(key_of(7), "dev");
+    for (Server* server : {&login, &other_login}) accept_logins(*server);
     login.on_control = [this](const proto::ClientControl& message) {
       if (message.has_credentials()) login.say(login_result());
     };
+  }
+
+  static void accept_logins(Server& server) {
+    const Key32 static_key = key_of(7);
+    server.endpoint->accept_logins({&static_key, 1}, "dev");
   }
 
   proto::ServerControl login_result() const {
@@ -137,14 +152,28 @@ class ClientTest : public ::testing::Test {
     return message;
   }
 
-  void start(std::vector<Address> login_servers, Credentials credentials = {"bot0001", "secret"}) {
-    ConnectString connect{"dev", std::move(login_servers), {wire::public_key(key_of(7))}};
-    client.emplace(std::move(connect), std::move(credentials), random, now);
+  static ConnectString connect_to(std::vector<Address> login_servers) {
+    return {"dev", std::move(login_servers), {wire::public_key(key_of(7))}};
+  }
+  void start(std::vector<Address> login_servers, Credentials credentials = {"bot0001", "secret"},
+             Options options = {}) {
+    client.emplace(connect_to(std::move(login_servers)), std::move(credentials), random, now, options);
+  }
+
+  // Lets a login server answer the next questions for the session, when their proof is right.
+  void answer_resolve(Server& server, std::function<void()> answer) {
+    server.on_control = [this, &server, answer = std::move(answer)](const proto::ClientControl& message) {
+      if (message.has_credentials()) server.say(login_result());
+      if (!message.has_resolve()) return;
+      EXPECT_EQ(message.resolve().session_id(), session);
+      EXPECT_EQ(message.resolve().proof(), as_text(resolve_proof(root, server.handshake_hash())));
+      answer();
+    };
   }
 
   // Logs in and goes into play at zone (server 3) and chat (server 4).
-  void play() {
-    start({login.address});
+  void play(std::vector<Address> login_servers, Options options = {}) {
+    start(std::move(login_servers), {"bot0001", "secret"}, options);
     ASSERT_TRUE(run_until([&] { return has<LoggedIn>(); }));
     expect_at(zone, 3, 10);
     expect_at(chat, 4, 11);
@@ -152,6 +181,8 @@ class ClientTest : public ::testing::Test {
         redirect_to({target_of(zone, 3, 10, "owner", "grid", "42"), target_of(chat, 4, 11, "chat", "chat", "main")}));
     ASSERT_TRUE(run_until([&] { return count<Entered>() == 2 && zone.opened == 1 && chat.opened == 1; }, 2s));
   }
+
+  void play() { play({login.address}); }
 
   // Runs for `time` of virtual time, or until `done`; false when it never was.
   bool run_until(const std::function<bool()>& done, Duration time = 30s) {
@@ -166,12 +197,23 @@ class ClientTest : public ::testing::Test {
     run_until([] { return false; }, time);
   }
 
+  // As run_for, while nobody takes the events.
+  void run_unseen(Duration time) {
+    is_unseen = true;
+    run_for(time);
+    is_unseen = false;
+  }
+
   void step() {
     now += 5ms;
     std::array<std::uint8_t, wire::datagram_bytes_max> buffer;
     wire::Slot slot{{}, buffer, 0};
-    while (client->poll_transmit(slot, now)) post(client_address, slot);
+    while (client->poll_transmit(slot, now)) {
+      ++sent_to[slot.to];
+      post(client_address, slot);
+    }
     take_events();
+    if (client->poll_rebind() && ++rebinds > 0 && rebinds_move) ++client_address.port;
     for (Server* server : servers) {
       if (server->is_down) continue;
       while (server->endpoint->poll_transmit(slot, now)) post(server->address, slot);
@@ -212,7 +254,13 @@ class ClientTest : public ::testing::Test {
   Server zone{address_of("203.0.113.1:20001"), random};
   Server chat{address_of("203.0.113.2:20002"), random};
   Server other_zone{address_of("[2001:db8::5]:20003"), random};
-  std::vector<Server*> servers{&login, &zone, &chat, &other_zone};
+  Server other_login{address_of("203.0.113.3:7777"), random};
+  std::vector<Server*> servers{&login, &zone, &chat, &other_zone, &other_login};
+  double loss = 0;                                                               // of datagrams, in either direction
+  std::function<bool(const Address& from, const Address& to, ByteView)> is_cut;  // lost for a reason
+  bool rebinds_move = false;                                                     // another port when the client says so
+  int rebinds = 0;
+  std::map<Address, int> sent_to;  // datagrams of the client
   std::optional<Client> client;
   std::vector<Event> events;
 
@@ -224,6 +272,8 @@ class ClientTest : public ::testing::Test {
   };
 
   void post(const Address& from, const wire::Slot& slot) {
+    if (loss > 0 && static_cast<double>(weather.next<std::uint32_t>()) < loss * 4294967296.0) return;
+    if (is_cut && is_cut(from, slot.to, slot.buffer.first(slot.size))) return;
     in_flight.push_back({now + latency, from, slot.to,
                          Bytes(slot.buffer.begin(), slot.buffer.begin() + static_cast<std::ptrdiff_t>(slot.size))});
   }
@@ -247,6 +297,7 @@ class ClientTest : public ::testing::Test {
     while (server.endpoint->poll_effect(effect)) {
       if (const auto* opened = std::get_if<wire::LoginOpened>(&effect)) {
         server.connection = opened->connection;
+        server.handshakes[opened->connection] = opened->handshake_hash;
         ++server.opened;
       } else if (const auto* attached = std::get_if<wire::Attached>(&effect)) {
         server.connection = attached->connection;
@@ -260,6 +311,7 @@ class ClientTest : public ::testing::Test {
   }
 
   static void hear(Server& server, const wire::Message& message) {
+    server.connection = message.connection;  // who asks is answered
     if (message.channel == wire::Channel::game) {
       server.games.emplace_back(message.bytes.begin(), message.bytes.end());
     } else if (message.channel == wire::Channel::chat) {
@@ -275,11 +327,14 @@ class ClientTest : public ::testing::Test {
   }
 
   void take_events() {
+    if (is_unseen) return;
     Event event;
     while (client->poll_event(event)) events.push_back(std::move(event));
   }
 
   std::deque<Flight> in_flight;
+  SeededRandom weather{2};
+  bool is_unseen = false;
 };
 
 }  // namespace orrery::client::testing

@@ -2,6 +2,7 @@
 #include "client/udp_client.h"
 
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "client/harness.h"
@@ -22,7 +23,8 @@ class UdpClientTest : public ::testing::TestWithParam<const char*> {};
 
 }  // namespace
 
-// Catches a socket that reaches only one address family, and a loop that neither sends in time nor ends.
+// Catches a socket that reaches only one address family, a loop that neither sends in time nor ends, and a connection
+// that does not outlive its socket.
 TEST_P(UdpClientTest, LogsInAndOut) {
   SystemRandom random;
   auto socket = UdpSocket::open();
@@ -30,7 +32,8 @@ TEST_P(UdpClientTest, LogsInAndOut) {
   auto server = Address::parse(GetParam(), port_of(*socket));
   ASSERT_TRUE(server);
   wire::Endpoint endpoint({}, random);
-  endpoint.accept_logins(key_of(7), "dev");
+  const Key32 static_key = key_of(7);
+  endpoint.accept_logins({&static_key, 1}, "dev");
 
   auto client = UdpClient::open({"dev", {*server}, {wire::public_key(key_of(7))}}, {"bot0001", "secret"});
   ASSERT_TRUE(client) << client.error().message;
@@ -41,9 +44,10 @@ TEST_P(UdpClientTest, LogsInAndOut) {
   const auto on_event = [&](const Event& event) {
     if (std::holds_alternative<LoggedIn>(event)) {
       has_logged_in = true;
+      EXPECT_TRUE(moved.rebind());
       moved.client().logout();
     }
-    if (const auto* out = std::get_if<LoggedOut>(&event)) ended = out->reason;
+    if (const auto* out = std::get_if<LoggedOut>(&event)) ended = out->reason + out->text;
     return true;
   };
   std::array<std::uint8_t, 1500> buffer;
@@ -72,8 +76,28 @@ TEST_P(UdpClientTest, LogsInAndOut) {
     while (endpoint.poll_transmit(slot, BootClock::now())) socket->send(slot);
   }
   EXPECT_TRUE(has_logged_in);
-  EXPECT_EQ(ended, "logout");
+  EXPECT_EQ(ended, "logout") << "confirmed by the server";
+  EXPECT_EQ(moved.rebinds(), 1u);
   EXPECT_FALSE(is_running);
+}
+
+// Catches a socket whose errors end the client or keep it busy, and names that it does not look up.
+TEST(UdpClient, BearsAddressesThatTheSystemCannotReach) {
+  const auto connect =
+      ConnectString::parse("dev@[ff02::1]:1,localhost:1,255.255.255.255:1,[::ffff:0.0.0.0]:1#" + std::string(64, 'a'));
+  ASSERT_TRUE(connect) << connect.error().message;
+  auto client = UdpClient::open(*connect, {"bot0001", "secret"});
+  ASSERT_TRUE(client) << client.error().message;
+  int told = 0;
+  const auto on_event = [&](const Event&) { return ++told > 0; };
+  timespec before{}, after{};
+  ::clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &before);
+  EXPECT_TRUE(client->run_for(1s, on_event) || told > 0);
+  ::clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &after);
+  EXPECT_LT((after.tv_sec - before.tv_sec) * 1000 + (after.tv_nsec - before.tv_nsec) / 1'000'000, 300) << "it spins";
+  client->client().logout();
+  while (client->run_for(100ms, on_event)) continue;
+  EXPECT_EQ(told, 1);
 }
 
 namespace {

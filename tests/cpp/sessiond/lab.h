@@ -42,6 +42,7 @@ struct Client {
   Address address;
   wire::Dialer dialer;
   bool silent = false;  // its datagrams are lost, both ways
+  std::array<std::uint8_t, 64> handshake_hash{};
   std::vector<proto::ServerControl> control{};
   std::vector<proto::ServerChat> chat{};
   std::vector<Bytes> game{};
@@ -84,7 +85,8 @@ class Lab {
                   {"zone_visible", 400},
                   {"zone_view_m", 1000}}},
                 {"link_root", to_hex(key_of(9))},
-                {"static_key", to_hex(key_of(5))},
+                {"static_keys", {to_hex(key_of(5))}},
+                {"keys_version", 1},
                 {"world", {{"size_m", 2000}}}};
     database = [](const DatabaseRequest&) { return std::nullopt; };
   }
@@ -98,9 +100,11 @@ class Lab {
   std::size_t attach(SessionId session, Epoch epoch, const Key32& key) {
     return add(wire::Dialer(wire::AttachTarget{server, session, self, epoch, key}, {}, seconds{20}, random, now));
   }
-  std::size_t login() {
+  /// From 198.51.100.1 unless it is said otherwise, under the server's first static key.
+  std::size_t login(const char* from = "198.51.100.1", const Key32& static_key = key_of(5)) {
     return add(
-        wire::Dialer(wire::LoginTarget{server, "dev", {wire::public_key(key_of(5))}}, {}, seconds{20}, random, now));
+        wire::Dialer(wire::LoginTarget{server, "dev", {wire::public_key(static_key)}}, {}, seconds{20}, random, now),
+        from);
   }
   Client& client(std::size_t i) { return *clients[i]; }
 
@@ -153,7 +157,9 @@ class Lab {
   SessionHost host;
   RoleType role_core;
   Json info;
-  Json arrivals = Json::array(), ended = Json::array();  // given by the next server_sync
+  // Given by the next server_sync.
+  Json arrivals = Json::array(), ended = Json::array(), release = Json::array();
+  Json keys_version;  // by every one, once there is one
   Database database;
   std::vector<DatabaseRequest> asked;
   std::vector<DatabaseCall> pending;
@@ -201,10 +207,10 @@ class Lab {
  private:
   static constexpr Duration hours_of_boot = std::chrono::hours{5};
 
-  std::size_t add(wire::Dialer dialer) {
+  std::size_t add(wire::Dialer dialer, const char* from = "198.51.100.1") {
     const auto n = clients.size();
     clients.push_back(std::make_unique<Client>(
-        Client{*Address::parse("198.51.100.1", static_cast<std::uint16_t>(1000 + n)), std::move(dialer)}));
+        Client{*Address::parse(from, static_cast<std::uint16_t>(1000 + n)), std::move(dialer)}));
     return n;
   }
 
@@ -212,6 +218,7 @@ class Lab {
     wire::Effect effect;
     while (c.dialer.poll_effect(effect)) {
       if (const auto* closed = std::get_if<wire::Closed>(&effect)) c.closed = closed->reason;
+      if (const auto* opened = std::get_if<wire::LoginOpened>(&effect)) c.handshake_hash = opened->handshake_hash;
       const auto* message = std::get_if<wire::Message>(&effect);
       if (message == nullptr) continue;
       const auto size = static_cast<int>(message->bytes.size());
@@ -229,10 +236,11 @@ class Lab {
       asked.push_back(call->request);
       std::optional<Result<Json>> result = database(call->request);
       if (!result && std::holds_alternative<GetStartInfo>(call->request)) result = info;
-      if (!result && std::holds_alternative<PublishKey>(call->request)) result = Json();
+      if (!result && std::holds_alternative<PublishKeys>(call->request)) result = Json();
       if (!result && std::holds_alternative<Sync>(call->request)) {
-        result = Json{{"arrivals", arrivals}, {"ended", ended}};
-        arrivals = ended = Json::array();
+        result = Json{{"arrivals", arrivals}, {"ended", ended}, {"release", release}};
+        if (!keys_version.is_null()) (**result)["keys_version"] = keys_version;
+        arrivals = ended = release = Json::array();
       }
       if (result)
         host.on_database_answer(call->id, std::move(*result), now);
@@ -256,6 +264,22 @@ class Lab {
     }
   }
 };
+
+/// The answer to a call with many entries, each answered by `one`.
+inline Json each(const Json& entries, const std::function<Result<Json>(const Json&)>& one) {
+  Json out = Json::array();
+  for (const auto& entry : entries) {
+    Result<Json> answer = one(entry);
+    Json row = answer ? std::move(*answer) : Json::object();
+    if (!answer) {
+      const Error& error = answer.error();
+      row["error"] = {{"code", error.code}, {"message", error.message}, {"hint", error.hint}};
+    }
+    row["ref"] = entry.at("ref");
+    out.push_back(std::move(row));
+  }
+  return out;
+}
 
 /// A row of server_sync's arrivals.
 inline Json arrival(std::uint64_t session, std::uint64_t epoch, const char* role, const Key32& key,

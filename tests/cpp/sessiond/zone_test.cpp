@@ -77,6 +77,31 @@ TEST_F(ZoneTest, TwentySnapshotsASecondOfWhatIsNear) {
   EXPECT_EQ(last(2).entities.size(), 1u);
 }
 
+// Catches snapshots that wait for a slow path, and arrive when they are long out of date.
+TEST_F(ZoneTest, ASlowPathGetsFewerSnapshotsAndNoneThatWaited) {
+  lab.info["settings"]["client_rate_bytes_s"] = 1000;
+  enter(1, 1000, 1000);
+  begin(1);
+  std::size_t heard = 0;
+  std::optional<std::int64_t> ahead;
+  for (std::int64_t step = 0; step < 1200; ++step) {
+    lab.run(milliseconds{50});
+    const auto& game = lab.client(0).game;
+    // The burst is spent by then.
+    if (step < 900) {
+      heard = game.size();
+      continue;
+    }
+    for (; heard < game.size(); ++heard) {
+      const std::int64_t lead = decode(game[heard]).tick - step;
+      if (!ahead) ahead = lead;
+      EXPECT_NEAR(static_cast<double>(lead), static_cast<double>(*ahead), 1);
+    }
+  }
+  EXPECT_GT(lab.client(0).game.size(), 100u);
+  EXPECT_LT(lab.client(0).game.size(), 1100u);
+}
+
 TEST_F(ZoneTest, AnInputMovesOnceHoweverOftenItComes) {
   enter(1, 100, 100);
   begin(1);

@@ -5,11 +5,11 @@
 
 #include <algorithm>
 #include <atomic>
-#include <cstdlib>
 #include <mutex>
 #include <thread>
 
 #include "sim/database.h"
+#include "sim/seeds.h"
 #include "sim/simulation.h"
 
 namespace orrery::sim {
@@ -18,17 +18,6 @@ namespace {
 // So many have each kind of trouble among them.
 constexpr std::uint64_t seeds_default = 20;
 constexpr unsigned at_once = 2;
-
-std::uint64_t number_of(const char* variable, std::uint64_t otherwise) {
-  const char* text = std::getenv(variable);
-  return text && *text ? std::stoull(text) : otherwise;
-}
-
-std::string lines_of(const Outcome& outcome) {
-  std::string text;
-  for (const std::string& line : outcome.last) text += "  " + line + "\n";
-  return text;
-}
 
 std::string report(std::uint64_t seed, const Outcome& outcome) {
   return fmt::format("seed {}: {}\nits last steps:\n{}again: ORRERY_SIM_SEED={} test_sim --gtest_filter=Simulation.*\n",

@@ -18,6 +18,11 @@ namespace orrery::sim {
 /// True time since the beginning of the simulation. Nobody in it can read it.
 using Time = Duration;
 
+/// The simulation was broken: an invariant does not hold, or something failed that must not.
+struct Broken {
+  std::string what;
+};
+
 /// splitmix64; its own distributions, since those of the standard library differ between implementations.
 class Chance {
  public:
@@ -108,6 +113,8 @@ class Trace {
     lines_.push_back(std::move(line));
     if (lines_.size() > keep) lines_.pop_front();
   }
+  /// What is part of the hash but no line.
+  void mix(std::uint64_t word) { hash_ = ((hash_ ^ word) * 0x100000001b3u) ^ (hash_ >> 29); }
   std::uint64_t hash() const { return hash_; }
   const std::deque<std::string>& last_lines() const { return lines_; }
 

@@ -17,11 +17,6 @@ namespace orrery::sim {
 
 using agents::ServerRef;
 
-/// The simulation was broken: an invariant does not hold, or something failed that must not.
-struct Broken {
-  std::string what;
-};
-
 struct Process {
   ServerRef ref;
   std::size_t machine;

@@ -22,6 +22,11 @@ static std::vector<Bytes> make_messages(SeededRandom& random, std::uint64_t seed
   return out;
 }
 
+/// The first two clients are on login connections, on which they may say less.
+static std::size_t up_bytes_max(std::size_t client, Channel channel) {
+  return client < 2 ? login_message_bytes_max : message_bytes_max(channel);
+}
+
 struct Result {
   Statistics server;
   std::vector<Bytes> first_received;
@@ -56,12 +61,15 @@ static Result run_seed(std::uint64_t seed, Weather weather) {
   std::vector<std::array<Stream, channel_count>> up(clients), down(clients);
   for (std::size_t i = 0; i < clients; ++i) {
     for (std::size_t channel = 0; channel < channel_count; ++channel) {
-      up[i][channel].to_send = make_messages(net.random, seed * 1000 + i * 10 + channel, message_bytes_max);
-      down[i][channel].to_send = make_messages(net.random, seed * 2000 + i * 10 + channel, message_bytes_max);
+      up[i][channel].to_send =
+          make_messages(net.random, seed * 1000 + i * 10 + channel, up_bytes_max(i, static_cast<Channel>(channel)));
+      down[i][channel].to_send =
+          make_messages(net.random, seed * 2000 + i * 10 + channel, message_bytes_max(static_cast<Channel>(channel)));
     }
   }
   // The longest and the shortest in every run.
-  up[0][0].to_send.push_back(pattern(message_bytes_max, seed));
+  up[0][0].to_send.push_back(pattern(login_message_bytes_max, seed));
+  down[0][1].to_send.push_back(pattern(message_bytes_max(Channel::game), seed));
   down[0][0].to_send.insert(down[0][0].to_send.begin(), pattern(1, seed));
 
   std::uint64_t unreliable_sent = 0;
@@ -164,7 +172,11 @@ TEST(Channels, WhatIsTooLongIsRefused) {
   const ConnectionId id = all<LoginOpened>(net.server_seen)[0].connection;
   EXPECT_TRUE(net.endpoint.send(id, Channel::game, Delivery::unreliable, Bytes(1156)));
   EXPECT_FALSE(net.endpoint.send(id, Channel::game, Delivery::unreliable, Bytes(1157)));
-  EXPECT_FALSE(net.endpoint.send(id, Channel::game, Delivery::reliable, Bytes(message_bytes_max + 1)));
+  EXPECT_FALSE(net.endpoint.send(id, Channel::game, Delivery::reliable, Bytes(message_bytes_max(Channel::game) + 1)));
+  EXPECT_FALSE(net.endpoint.send(id, Channel::chat, Delivery::reliable, Bytes(message_bytes_max(Channel::chat) + 1)));
+  EXPECT_TRUE(net.dialer(0).send(Channel::control, Delivery::reliable, Bytes(login_message_bytes_max)));
+  EXPECT_FALSE(net.dialer(0).send(Channel::control, Delivery::reliable, Bytes(login_message_bytes_max + 1)))
+      << "a login connection takes less";
   EXPECT_FALSE(net.endpoint.send(ConnectionId{12345}, Channel::game, Delivery::unreliable, Bytes(1)));
   net.run(milliseconds{100});
   EXPECT_EQ(messages(net.seen(0), Channel::game, Delivery::unreliable).at(0).size(), 1156u);

@@ -92,13 +92,43 @@ TEST(Handshake, AnAnswerOfAnotherVersionClosesAndOneOfOursDoesNot) {
   net.cut = true;
   net.add_login(home);
   net.run(milliseconds{1});
-  std::array<std::uint8_t, 3> ours{7, 1, 2}, other{7, 2, 3};
+  const std::array<std::uint8_t, 3> ours{7, 1, 2}, other{7, 2, 3}, none{7, 3, 2};
   net.dialer(0).on_datagram(ours, net.now);
+  net.dialer(0).on_datagram(none, net.now);
+  net.run(seconds{2});
   EXPECT_FALSE(net.dialer(0).is_closed());
   net.dialer(0).on_datagram(other, net.now);
+  net.run(milliseconds{900});
+  EXPECT_FALSE(net.dialer(0).is_closed());
+  net.run(milliseconds{200});
   EXPECT_TRUE(net.dialer(0).is_closed());
-  net.collect();
   EXPECT_EQ(all<Closed>(net.seen(0)).at(0).reason, CloseReason::protocol);
+}
+
+// Catches a client that anyone ends who can forge three bytes.
+TEST(Handshake, AForgedVersionEndsNothingWhereACookieComes) {
+  Network net;
+  net.cut = true;
+  net.add_login(home);
+  net.run(milliseconds{1});
+  const std::array<std::uint8_t, 3> other{7, 2, 3};
+  net.dialer(0).on_datagram(other, net.now);
+  net.cut = false;
+  net.run(seconds{2});
+  EXPECT_TRUE(net.dialer(0).is_open());
+}
+
+// Catches a client that believes a forged Cookie for as long as cookies last.
+TEST(Handshake, AForgedCookieCostsLessThanASecond) {
+  Network net;
+  net.cut = true;
+  net.add_login(home);
+  net.run(milliseconds{1});
+  std::array<std::uint8_t, cookie_bytes> forged{2, 1};
+  net.dialer(0).on_datagram(forged, net.now);
+  net.cut = false;
+  net.run(milliseconds{1000});
+  EXPECT_TRUE(net.dialer(0).is_open());
 }
 
 TEST(Handshake, OnlyAWholeHelloOfAnotherVersionIsAnsweredByVersion) {
@@ -155,8 +185,8 @@ TEST(Alive, KeepAliveHoldsAnIdleConnectionAndCostsLittle) {
   EXPECT_TRUE(all<Closed>(net.server_seen).empty());
   EXPECT_TRUE(net.dialer(0).is_open());
   EXPECT_TRUE(net.endpoint.rtt(id));
-  // Each side pings or acknowledges about every 2.5 s.
-  EXPECT_LE(net.endpoint.statistics().datagrams_sent - sent, 60u);
+  // The server acknowledges a ping each second, and pings each 2.5 s.
+  EXPECT_LE(net.endpoint.statistics().datagrams_sent - sent, 60u + 24u);
   EXPECT_LE(net.dialer(0).silence(net.now), seconds{3});
 }
 
@@ -182,7 +212,7 @@ TEST(Alive, SilenceLapsesOnBothSidesOnceAndInTime) {
 TEST(Close, TheServerSaysWhatItHadQueuedThenWhy) {
   Network net(1, {.loss_permille = 0});
   const ConnectionId id = open_login(net);
-  const Bytes last = pattern(20000, 1);
+  const Bytes last = pattern(message_bytes_max(Channel::control), 1);
   ASSERT_TRUE(net.endpoint.send(id, Channel::control, Delivery::reliable, last));
   net.endpoint.close(id, CloseReason::shutdown);
   EXPECT_FALSE(net.endpoint.send(id, Channel::control, Delivery::reliable, last));
@@ -337,7 +367,9 @@ TEST(Migration, AClientMayChangeItsAddressAndIsSentNoMoreThanItSentUntilItProves
 }
 
 TEST(Migration, ACopiedPacketFromElsewhereDoesNotTakeTheConnection) {
-  Network net;
+  EndpointConfig config;
+  config.timing.client_rate_bytes_s = 1'000'000;  // as much as is sent here
+  Network net(1, {}, config);
   const ConnectionId id = open_login(net);
   net.run(seconds{1});
   const Address thief = address("203.0.113.66:6666");

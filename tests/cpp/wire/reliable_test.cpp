@@ -9,49 +9,92 @@ namespace orrery::wire::test {
 
 using Taken = ReliableReceiver::Taken;
 
+constexpr std::uint8_t window = window_pieces_max;
+constexpr std::size_t message_max = message_bytes_max_of(window);
+constexpr std::size_t any_room = SIZE_MAX;
+const Instant start{seconds{1000}};
+
 struct Inbox {
   std::vector<Bytes> messages;
-  void operator()(ByteView bytes) { messages.emplace_back(bytes.begin(), bytes.end()); }
+  void operator()(std::span<const ByteView> parts) {
+    Bytes& message = messages.emplace_back();
+    for (const ByteView part : parts) message.insert(message.end(), part.begin(), part.end());
+  }
+};
+
+/// A message's pieces as they would travel, the first with this sequence.
+struct Cut {
+  ReliableSender sender;
+  std::vector<Piece> pieces;
+  explicit Cut(const Bytes& message, std::uint32_t first = 0) : sender(window, first) {
+    sender.queue(message);
+    while (const auto piece = sender.due({}, start)) {
+      pieces.push_back(*piece);
+      sender.sent(piece->sequence, pieces.size(), start);
+    }
+  }
 };
 
 TEST(Reliable, PiecesInAnyOrderMakeTheMessageOnce) {
-  const RoundTrip round_trip;
-  const Instant now{};
-  for (std::uint64_t seed = 0; seed < 20; ++seed) {
-    ReliableSender sender;
-    const Bytes message = pattern(message_bytes_max, seed);
-    ASSERT_TRUE(sender.queue(message));
-    std::vector<Piece> pieces;
-    while (const auto piece = sender.due(round_trip, now)) {
-      pieces.push_back(*piece);
-      sender.sent(piece->sequence, pieces.size(), now);
+  // Also across the end of the sequences.
+  for (const std::uint32_t first : {0u, UINT32_MAX - 3, UINT32_MAX / 2 - 3}) {
+    for (std::uint64_t seed = 0; seed < 20; ++seed) {
+      const Bytes message = pattern(message_max, seed);
+      Cut cut(message, first);
+      ASSERT_EQ(cut.pieces.size(), pieces_of(message_max));
+      SeededRandom random(seed);
+      for (std::size_t i = cut.pieces.size(); i > 1; --i) std::swap(cut.pieces[i - 1], cut.pieces[random.below(i)]);
+      ReliableReceiver receiver(window, first);
+      Inbox inbox;
+      for (const Piece& piece : cut.pieces) {
+        EXPECT_EQ(receiver.take(piece, start, any_room, inbox), Taken::yes);
+        EXPECT_EQ(receiver.take(piece, start, any_room, inbox), Taken::yes) << "a duplicate is acknowledged again";
+        EXPECT_LE(receiver.held_bytes(), message_max + window * held_cost);
+      }
+      ASSERT_EQ(inbox.messages.size(), 1u);
+      EXPECT_EQ(inbox.messages[0], message);
+      EXPECT_EQ(receiver.held_bytes(), 0u);
     }
-    ASSERT_EQ(pieces.size(), window);
-    SeededRandom random(seed);
-    for (std::size_t i = pieces.size(); i > 1; --i) std::swap(pieces[i - 1], pieces[random.below(i)]);
-    ReliableReceiver receiver;
-    Inbox inbox;
-    for (const Piece& piece : pieces) {
-      EXPECT_EQ(receiver.take(piece, inbox), Taken::yes);
-      EXPECT_EQ(receiver.take(piece, inbox), Taken::yes) << "a duplicate is acknowledged again";
-      EXPECT_LE(receiver.held_bytes(), message_bytes_max);
-    }
-    ASSERT_EQ(inbox.messages.size(), 1u);
-    EXPECT_EQ(inbox.messages[0], message);
-    EXPECT_EQ(receiver.held_bytes(), 0u);
   }
+}
+
+// Catches an order of messages, or a place within the window, that does not survive the end of the sequences.
+TEST(Reliable, MessagesGoOnPastTheLastSequence) {
+  constexpr std::uint32_t first = UINT32_MAX - 20;
+  ReliableSender sender(window, first);
+  ReliableReceiver receiver(window, first);
+  Inbox inbox;
+  std::vector<Bytes> said;
+  std::uint64_t counter = 0;
+  for (int i = 0; i < 40; ++i) {
+    said.push_back(pattern(1 + static_cast<std::size_t>(i) * 97 % 4000, static_cast<std::uint64_t>(i)));
+    sender.queue(said.back());
+    std::vector<Piece> pieces;
+    while (const auto piece = sender.due({}, start)) {
+      sender.sent(piece->sequence, counter++, start);
+      pieces.push_back(*piece);
+    }
+    for (std::size_t at = pieces.size(); at-- > 0;)
+      EXPECT_EQ(receiver.take(pieces[at], start, any_room, inbox), Taken::yes);
+    EXPECT_EQ(receiver.take({first - 1 - static_cast<std::uint32_t>(i), false, {}}, start, any_room, inbox), Taken::yes)
+        << "long taken";
+    sender.on_ack(counter - 1, UINT32_MAX);
+    EXPECT_TRUE(sender.empty());
+    EXPECT_EQ(sender.cost(), 0u);
+  }
+  EXPECT_EQ(inbox.messages, said);
 }
 
 TEST(Reliable, NoSequenceMakesTheReceiverHoldMoreThanItsWindow) {
   SeededRandom random(5);
-  ReliableReceiver receiver;
+  ReliableReceiver receiver(window);
   Inbox inbox;
   const Bytes full = pattern(piece_bytes_max, 1);
   for (int i = 0; i < 100000; ++i) {
     const auto sequence =
         random.chance(500) ? static_cast<std::uint32_t>(random.below(200) + 1) : random.next<std::uint32_t>() | 1;
-    receiver.take({sequence, true, full}, inbox);
-    ASSERT_LE(receiver.held_bytes(), window * piece_bytes_max);
+    receiver.take({sequence, true, full}, start, any_room, inbox);
+    ASSERT_LE(receiver.held_bytes(), window * (piece_bytes_max + held_cost));
   }
   EXPECT_TRUE(inbox.messages.empty());
   EXPECT_GT(receiver.held_bytes(), 0u);
@@ -59,43 +102,67 @@ TEST(Reliable, NoSequenceMakesTheReceiverHoldMoreThanItsWindow) {
 
 TEST(Reliable, WhatNoHonestPeerSendsIsAViolation) {
   Inbox inbox;
+  const auto take = [&](ReliableReceiver& receiver, const Piece& piece) {
+    return receiver.take(piece, start, any_room, inbox);
+  };
   {
-    ReliableReceiver receiver;
-    EXPECT_EQ(receiver.take({0, false, Bytes(piece_bytes_max + 1)}, inbox), Taken::violation);
+    ReliableReceiver receiver(window);
+    EXPECT_EQ(take(receiver, {0, false, Bytes(piece_bytes_max + 1)}), Taken::violation);
   }
   {
-    ReliableReceiver receiver;
-    EXPECT_EQ(receiver.take({window, false, {}}, inbox), Taken::refused);
-    for (std::uint32_t i = 0; i < window; ++i) EXPECT_EQ(receiver.take({i, true, {}}, inbox), Taken::yes);
-    EXPECT_EQ(receiver.take({window, false, {}}, inbox), Taken::violation) << "a message of too many pieces";
+    ReliableReceiver receiver(window);
+    EXPECT_EQ(take(receiver, {window, false, {}}), Taken::refused);
+    for (std::uint32_t i = 0; i < window; ++i) EXPECT_EQ(take(receiver, {i, true, {}}), Taken::yes);
+    EXPECT_EQ(take(receiver, {window, false, {}}), Taken::violation) << "a message of too many pieces";
   }
   {
-    ReliableReceiver receiver;
+    ReliableReceiver receiver(window);
     const Bytes full(piece_bytes_max);
-    for (std::uint32_t i = 0; i + 1 < window; ++i) EXPECT_EQ(receiver.take({i, true, full}, inbox), Taken::yes);
-    EXPECT_EQ(receiver.take({window - 1, false, full}, inbox), Taken::violation) << "a message over 64 KiB";
+    for (std::uint32_t i = 0; i + 1 < window; ++i) EXPECT_EQ(take(receiver, {i, true, full}), Taken::yes);
+    EXPECT_EQ(take(receiver, {window - 1, false, full}), Taken::violation) << "a message over 12 KiB";
   }
   EXPECT_TRUE(inbox.messages.empty());
 }
 
-TEST(Reliable, TheQueueIsBoundedForLongAndTinyMessages) {
-  ReliableSender longs;
-  EXPECT_FALSE(longs.queue(Bytes(message_bytes_max + 1)));
-  std::size_t bytes = 0;
-  while (longs.queue(Bytes(message_bytes_max))) bytes += message_bytes_max;
-  EXPECT_GE(bytes, 3 * message_bytes_max);
-  EXPECT_LE(bytes, queued_bytes_max);
-  ReliableSender tiny;
-  std::size_t count = 0;
-  while (tiny.queue(Bytes(1))) ++count;
-  EXPECT_GE(count, 4000u);
-  EXPECT_LE(count, queued_bytes_max / piece_cost);
+TEST(Reliable, WhereThereIsNoRoomOnlyWhatCompletesIsTaken) {
+  const Bytes message = pattern(3000, 1);
+  Cut cut(message);
+  ASSERT_EQ(cut.pieces.size(), 3u);
+  ReliableReceiver receiver(window);
+  Inbox inbox;
+  const std::size_t room_for_two = 2 * (piece_bytes_max + held_cost);
+  EXPECT_EQ(receiver.take(cut.pieces[1], start, room_for_two, inbox), Taken::yes);
+  EXPECT_EQ(receiver.take(cut.pieces[2], start, room_for_two - receiver.held_bytes(), inbox), Taken::yes);
+  EXPECT_EQ(receiver.take({3, false, as_bytes("next")}, start, 0, inbox), Taken::no_room);
+  EXPECT_EQ(receiver.take(cut.pieces[1], start, 0, inbox), Taken::yes) << "held already";
+  EXPECT_EQ(receiver.take(cut.pieces[0], start, 0, inbox), Taken::yes) << "it completes the message";
+  EXPECT_EQ(receiver.take({3, false, as_bytes("next")}, start, 0, inbox), Taken::yes);
+  EXPECT_EQ(receiver.take({4, true, as_bytes("x")}, start, held_cost, inbox), Taken::no_room);
+  ASSERT_EQ(inbox.messages.size(), 2u);
+  EXPECT_EQ(inbox.messages[0], message);
+  EXPECT_EQ(receiver.held_bytes(), 0u);
+}
+
+TEST(Reliable, WhatIsNotWholeIsOverdueInTime) {
+  ReliableReceiver receiver(window);
+  Inbox inbox;
+  EXPECT_FALSE(receiver.overdue_at());
+  receiver.take({0, false, as_bytes("whole")}, start, any_room, inbox);
+  EXPECT_FALSE(receiver.overdue_at());
+  receiver.take({1, true, as_bytes("a")}, start + seconds{1}, any_room, inbox);
+  receiver.take({3, false, as_bytes("c")}, start + seconds{2}, any_room, inbox);
+  EXPECT_EQ(receiver.overdue_at(), start + seconds{1} + unfinished_for);
+  receiver.take({2, false, as_bytes("b")}, start + seconds{9}, any_room, inbox);
+  EXPECT_EQ(inbox.messages.size(), 3u);
+  EXPECT_FALSE(receiver.overdue_at());
+  receiver.take({4, true, {}}, start + seconds{9}, any_room, inbox);
+  EXPECT_EQ(receiver.overdue_at(), start + seconds{9} + unfinished_for) << "a piece without bytes waits as well";
 }
 
 TEST(Reliable, ResendsDoubleToTwoSecondsAndEndWithTheAck) {
   const RoundTrip round_trip;  // nothing measured: 200 ms and the peer's ack delay
-  ReliableSender sender;
-  ASSERT_TRUE(sender.queue(Bytes(10)));
+  ReliableSender sender(window);
+  sender.queue(Bytes(10));
   Instant now{seconds{1}};
   std::vector<milliseconds> gaps;
   for (std::uint64_t counter = 0; counter < 7; ++counter) {
@@ -103,8 +170,8 @@ TEST(Reliable, ResendsDoubleToTwoSecondsAndEndWithTheAck) {
     ASSERT_TRUE(piece);
     EXPECT_EQ(sender.sent(piece->sequence, counter, now), counter > 0);
     EXPECT_FALSE(sender.due(round_trip, now));
-    gaps.push_back(std::chrono::duration_cast<milliseconds>(*sender.resend_at(round_trip) - now));
-    now = *sender.resend_at(round_trip);
+    gaps.push_back(std::chrono::duration_cast<milliseconds>(*sender.due_at(round_trip) - now));
+    now = *sender.due_at(round_trip);
   }
   EXPECT_EQ(gaps,
             (std::vector<milliseconds>{milliseconds{225}, milliseconds{450}, milliseconds{900}, milliseconds{1800},
@@ -113,7 +180,7 @@ TEST(Reliable, ResendsDoubleToTwoSecondsAndEndWithTheAck) {
   EXPECT_FALSE(sender.empty());
   sender.on_ack(7, 1);  // bit 0: packet 6, the last that carried it
   EXPECT_TRUE(sender.empty());
-  EXPECT_FALSE(sender.resend_at(round_trip));
+  EXPECT_FALSE(sender.due_at(round_trip));
 }
 
 TEST(Acks, EveryPacketThatAsksIsNamedByAnAckThatLeaves) {

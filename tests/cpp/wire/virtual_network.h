@@ -78,7 +78,7 @@ class Network {
   explicit Network(std::uint64_t seed = 1, Weather weather = {}, EndpointConfig config = {})
       : random(seed), weather_(weather), endpoint(config, random) {
     random.fill(static_key);
-    endpoint.accept_logins(static_key, cluster);
+    endpoint.accept_logins({&static_key, 1}, cluster);
   }
 
   std::size_t add_login(const char* from, std::vector<Key32> keys = {}) {
@@ -177,7 +177,7 @@ class Network {
   ServerId server_id{77};
   std::string cluster = "dev";
   Key32 static_key{};
-  Timing timing;
+  Timing timing = client_timing;
   Duration give_up_after = seconds{30};
   Endpoint endpoint;
   std::vector<std::unique_ptr<Client>> clients;

@@ -5,9 +5,17 @@ select orrery_test.cluster_running('t');
 select orrery_test.account_made('t', 'pat');
 select orrery.character_create('pat', 'Ann', 'grid', 'aldra-1', 't') as ann \gset
 insert into space.character_skill values ('t', :ann, 'mining', 2);
-select is(orrery.character_details('t', :ann), '{"skills":{"mining":2},"training":null}'::jsonb, 'what the game says');
-select is(orrery.character_details('t', -1), '{"skills":{},"training":null}'::jsonb, 'of nobody');
+select orrery.character_create('pat', 'Bea', 'grid', 'aldra-1', 't') as bea \gset
+select is(orrery.character_details('t', array[:ann, :bea]), jsonb_build_object(:ann, '{"skills":{"mining":2},"training":null}'::jsonb, :bea, '{"skills":{},"training":null}'::jsonb), 'what the game says, of each');
+select is(orrery.character_details('t', array[-1]) -> '-1', '{"skills":{},"training":null}'::jsonb, 'of nobody');
+select is(orrery.character_details('t', '{}'), '{}', 'of none');
+create function orrery_test.tells(p_cluster text, p_character_id bigint) returns jsonb language plpgsql as $$ begin
+  return jsonb_build_object('inverse', 1 / (p_character_id + (select -c.character_id from orrery.character c where c.name = 'Bea'))); end $$;
+insert into orrery.hook values ('character_details', 'orrery_test.tells');
+set local client_min_messages = error;
+select is(orrery.character_details('t', array[:ann, :bea]) -> :'bea', '{"skills":{},"training":null}', 'a game that fails for one leaves what others say');
+select isnt(orrery.character_details('t', array[:ann, :bea]) -> :'ann' -> 'inverse', null, 'and is heard of the other');
 delete from orrery.hook where hook = 'character_details';
-select is(orrery.character_details('t', :ann), '{}'::jsonb, 'without a game, nothing');
+select is(orrery.character_details('t', array[:ann]), jsonb_build_object(:ann, '{}'::jsonb), 'without a game, nothing');
 select * from finish();
 rollback;

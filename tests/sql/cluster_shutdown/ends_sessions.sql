@@ -4,12 +4,12 @@ set local client_min_messages = warning;
 select no_plan();
 select orrery_test.cluster_running('t');
 select orrery_test.server_made('t', 'login', 'main') as login, orrery_test.server_made('t', 'grid', 'aldra-1') as grid, orrery_test.account_made('t', 'pat') as pat \gset
-select orrery_test.answer(:login, 'session_open', format('%s, ''192.0.2.9:1''', :pat)) ->> 'session_id' as s \gset
+select orrery_test.opened(:login, :pat, '192.0.2.9:1') ->> 'session_id' as s \gset
 -- one whose server is dead and does not come back
 select orrery_test.server_made('t', 'grid', 'velo-2') as dead, orrery_test.account_made('t', 'kim') as kim \gset
 select orrery.character_create('kim', 'Kim One', 'grid', 'velo-2', 't') as one \gset
-select a ->> 'session_id' as k, a ->> 'epoch' as e from orrery_test.answer(:login, 'session_open', format('%s, null', :kim)) a \gset
-select is(orrery_test.answer(:login, 'session_select', format('%s, %s, %s', :k, :e, :one)) ->> 'status', 'ready', 'in play');
+select a ->> 'session_id' as k, a ->> 'epoch' as e from orrery_test.opened(:login, :kim) a \gset
+select is(orrery_test.selected(:login, :k, :e, :one) ->> 'status', 'ready', 'in play');
 select orrery.server_exited(s.server_id, s.epoch, 'agent_report', 'signal 9') from orrery.server s where s.server_id = :dead;
 select is((select n.state from orrery.session n where n.session_id = :k), 'orphaned', 'its server dies');
 select orrery.cluster_shutdown(0, 't');

@@ -34,9 +34,9 @@ select is(orrery_test.as_login('orrery_test_staging', format('select orrery.serv
   'a server of another cluster is unknown, its token right or not');
 select is(orrery_test.as_login('orrery_test_nobody', format('select orrery.server_start_info(%s)', :'me_staging')), 'OR004',
   'a login without a grant has no server');
-select is(orrery_test.as_login('orrery_test_staging', format('select orrery.account_credential(%s, ''pat'')', :'me_staging')), null,
+select is(orrery_test.as_login('orrery_test_staging', format('select orrery.login_begin(%s, %L) #>> ''{0,account_id}''', :'me_staging', '[{"name":"pat","address":"192.0.2.9:1"}]')), null,
   'an account of another cluster is unknown');
-select is(orrery_test.as_login('orrery_test_staging', format('select orrery.session_open(%s, %s, null)', :'me_staging', :pat)), 'OR001',
+select is(orrery_test.as_login('orrery_test_staging', format('select orrery.session_open(%s, %L) #>> ''{0,error,code}''', :'me_staging', jsonb_build_array(jsonb_build_object('account_id', :pat)))), 'OR001',
   'no session for an account of another cluster');
 select is(orrery_test.as_login('orrery_test_staging', 'select orrery.account_create(''x'', null, ''tproduction'')'), 'OR010', 'a verb on another cluster');
 select is(orrery_test.as_login('orrery_test_nobody', 'select orrery.account_create(''x'')'), 'OR010', 'a verb without a grant');

@@ -19,24 +19,24 @@ select is(orrery_test.as_login('orrery_test_viewer', 'select character || skill 
 select is(orrery_test.as_login('orrery_test_viewer', 'select count(*) from space.place_list'), '16', 'and the places of its cluster');
 
 select is(orrery_test.as_login('orrery_test_server', format('select orrery.server_start_info(%s) #>> ''{world,name}''', :'grid_me')), 'Aldra 1', 'a grid starts');
-select is(orrery_test.as_login('orrery_test_server', format('select orrery.cluster_key_publish(%s, %L)', :'login_me', repeat('0b', 32))), '', 'login publishes its key');
-select alike(orrery_test.as_login('orrery_test_server', format('select orrery.account_password_set(%s, ''pat'', %L, ''$argon2id$1'')', :'login_me', :'code')), '{%', 'the player sets a password');
-select alike(orrery_test.as_login('orrery_test_server', format('select orrery.account_credential(%s, ''pat'')', :'login_me')), '%argon2id%', 'and logs in');
-select orrery_test.as_login('orrery_test_server', format('select orrery.session_open(%s, (select account_id from orrery.account), null)', :'login_me')) as denied \gset
+select is(orrery_test.as_login('orrery_test_server', format('select orrery.cluster_key_publish(%s, %L)', :'login_me', (select jsonb_build_array(encode(public_key, 'hex')) from orrery.cluster_key where cluster = 't'))), '', 'login publishes its key');
+select alike(orrery_test.as_login('orrery_test_server', format('select orrery.account_password_set(%s, ''pat'', %L, ''$argon2id$1'', ''192.0.2.9:1'')', :'login_me', :'code')), '{%', 'the player sets a password');
+select alike(orrery_test.as_login('orrery_test_server', format('select orrery.login_begin(%s, %L)', :'login_me', '[{"name":"pat","address":"192.0.2.9:1"}]')), '%argon2id%', 'and logs in');
+select orrery_test.as_login('orrery_test_server', format('select orrery.session_open(%s, (select to_jsonb(array_agg(account_id)) from orrery.account))', :'login_me')) as denied \gset
 select is(:'denied'::text, '42501', 'no table can be read');
-select orrery_test.as_login('orrery_test_server', format('select orrery.session_open(%s, %s, null)', :'login_me', (select account_id from orrery.account where name = 'pat'))) as opened \gset
+select orrery_test.as_login('orrery_test_server', format('select orrery.session_open(%s, %L) -> 0', :'login_me', (select jsonb_build_array(jsonb_build_object('account_id', account_id)) from orrery.account where name = 'pat'))) as opened \gset
 select is(:'opened'::jsonb #>> '{characters,0,details,training,skill}', 'mining', 'a session, with what the game says');
-select orrery_test.as_login('orrery_test_server', format('select orrery.session_select(%s, %s, %s, %s)', :'login_me',
-  :'opened'::jsonb ->> 'session_id', :'opened'::jsonb ->> 'epoch', :'ann')) as selected \gset
+select orrery_test.as_login('orrery_test_server', format('select orrery.session_select(%s, %L) -> 0', :'login_me',
+  jsonb_build_array(:'opened'::jsonb || jsonb_build_object('character_id', :ann)))) as selected \gset
 select is(:'selected'::jsonb ->> 'status', 'ready', 'handed over');
 select is(orrery_test.as_login('orrery_test_server', format('select orrery.server_sync(%s) #>> ''{arrivals,0,name}''', :'grid_me')), 'Ann', 'the grid is told');
 select is(orrery_test.as_login('orrery_test_server', format('select orrery.session_end(%s, %L)', :'grid_me', jsonb_build_array(jsonb_build_object(
   'session_id', :'opened'::jsonb -> 'session_id', 'epoch', :'selected'::jsonb #> '{owner,epoch}', 'reason', 'logout')))), '', 'and ends it');
 select is((select state from orrery.session where cluster = 't'), 'ended', 'ended');
 select orrery.character_create('pat', 'Bea', 'grid', 'velo-3', 't') as bea \gset
-select orrery_test.as_login('orrery_test_server', format('select orrery.session_open(%s, %s, null)', :'login_me', (select account_id from orrery.account where name = 'pat'))) as opened \gset
-select is(orrery_test.as_login('orrery_test_server', format('select orrery.session_select(%s, %s, %s, %s) ->> ''status''', :'login_me',
-  :'opened'::jsonb ->> 'session_id', :'opened'::jsonb ->> 'epoch', :'bea')), 'waiting', 'a place that is not up is asked for');
+select orrery_test.as_login('orrery_test_server', format('select orrery.session_open(%s, %L) -> 0', :'login_me', (select jsonb_build_array(jsonb_build_object('account_id', account_id)) from orrery.account where name = 'pat'))) as opened \gset
+select is(orrery_test.as_login('orrery_test_server', format('select orrery.session_select(%s, %L) #>> ''{0,status}''', :'login_me',
+  jsonb_build_array(:'opened'::jsonb || jsonb_build_object('character_id', :bea)))), 'waiting', 'a place that is not up is asked for');
 select is((select count(*)::int from orrery.server where cluster = 't' and key = 'velo-3'), 1, 'by that request');
 
 select orrery.timer_schedule('skill_training', :'ann', orrery.clock() - interval '1 second', '{}', 't');

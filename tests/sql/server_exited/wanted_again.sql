@@ -69,8 +69,8 @@ select is((pg_temp.server(:stable)).failures, 0, 'one that was ready for an hour
 -- players
 select orrery_test.server_made('t', 'login', 'main') as login, orrery_test.server_made('t', 'grid', 'aldra-1') as grid, orrery_test.account_made('t', 'pat') as pat \gset
 select orrery.character_create('pat', 'Pat One', 'grid', 'aldra-1', 't') as one \gset
-select a ->> 'session_id' as s, a ->> 'epoch' as e from orrery_test.answer(:login, 'session_open', format('%s, ''192.0.2.9:1''', :pat)) a \gset
-select is(orrery_test.answer(:login, 'session_select', format('%s, %s, %s', :s, :e, :one)) ->> 'status', 'ready', 'in play');
+select a ->> 'session_id' as s, a ->> 'epoch' as e from orrery_test.opened(:login, :pat, '192.0.2.9:1') a \gset
+select is(orrery_test.selected(:login, :s, :e, :one) ->> 'status', 'ready', 'in play');
 update orrery.server s set state = 'stopping', rule = 'test' where s.server_id = :grid;
 select pg_temp.exits(:grid, 'agent_report');
 select is((select n.state from orrery.session n where n.session_id = :s), 'ended', 'who played on a server that was told to stop is logged out');

@@ -8,8 +8,8 @@ select orrery_test.server_made('t', 'login', 'main') as login, orrery_test.serve
 select epoch as e from orrery.server where server_id = :grid \gset
 update orrery.server set token = 'secret', deadline_at = now() where server_id = :grid;
 select orrery.character_create('pat', 'One', 'grid', 'aldra-1', 't') as one \gset
-select a ->> 'session_id' as s, a ->> 'epoch' as se from orrery_test.answer(:login, 'session_open', format('%s, null', :pat)) a \gset
-select orrery_test.answer(:login, 'session_select', format('%s, %s, %s', :s, :se, :one)) ->> 'status' as status \gset
+select a ->> 'session_id' as s, a ->> 'epoch' as se from orrery_test.opened(:login, :pat) a \gset
+select orrery_test.selected(:login, :s, :se, :one) ->> 'status' as status \gset
 select is(orrery.server_ready(:grid, :e - 1, 7), false, 'an epoch that is over');
 select is(orrery.server_ready(:grid, :e + 1, 7), false, 'one that never was');
 select is(orrery.server_ready(:grid, null, 7), false, 'none');

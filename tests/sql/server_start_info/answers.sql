@@ -6,12 +6,13 @@ select orrery_test.server_made('t', 'grid', 'aldra-1', 'starting') as grid, orre
   orrery_test.server_made('t', 'station', 'nowhere', 'starting') as lost \gset
 select orrery_test.answer(:grid, 'server_start_info') as i \gset
 select is(:'i'::jsonb - array['settings', 'link_root'],
-  '{"cluster":"t","kind":"grid","key":"aldra-1","role":"zone","static_key":null,"world":{"name":"Aldra 1","size_m":2000}}'::jsonb, 'who it is and its world');
+  '{"cluster":"t","kind":"grid","key":"aldra-1","role":"zone","world":{"name":"Aldra 1","size_m":2000}}'::jsonb, 'who it is and its world');
 select is((:'i'::jsonb -> 'settings' ->> 'zone_tick_hz')::numeric, orrery.setting('zone_tick_hz'), 'settings by name');
 select is(:'i'::jsonb ->> 'link_root', (select encode(orrery.link_root(c.link_secret, s.server_id, s.epoch), 'hex')
   from orrery.server s join orrery.cluster_secret c using (cluster) where s.server_id = :grid), 'the root of its senders'' keys');
-select is(orrery_test.answer(:login, 'server_start_info') ->> 'static_key', (select encode(static_key, 'hex') from orrery.cluster_secret where cluster = 't'),
-  'the login server alone gets the static key');
+select is(orrery_test.answer(:login, 'server_start_info') -> 'static_keys', (select jsonb_build_array(encode(static_key, 'hex')) from orrery.cluster_key where cluster = 't'),
+  'the login server alone gets the static keys');
+select is(orrery_test.answer(:login, 'server_start_info') -> 'keys_version', '1', 'and which they are');
 select is(orrery_test.answer(:login, 'server_start_info') -> 'world', '{}'::jsonb, 'no world for a kind without a world function');
 select throws_ok(format('select orrery.server_start_info(%s)', orrery_test.me(:lost)), 'OR001', null, 'a key that does not exist');
 select * from finish();

@@ -5,13 +5,13 @@ select orrery_test.cluster_running('t');
 select orrery_test.server_made('t', 'login', 'main') as login, orrery_test.server_made('t', 'chat', 'main') as chat,
   orrery_test.server_made('t', 'grid', 'aldra-1') as grid, orrery_test.account_made('t', 'pat') as pat \gset
 select orrery.character_create('pat', 'Pat One', 'grid', 'aldra-1', 't') as one, orrery.character_create('pat', 'Pat Two', 'grid', 'velo-2', 't') as two \gset
-select a ->> 'session_id' as s, a ->> 'epoch' as e, a as opened from orrery_test.answer(:login, 'session_open', format('%s, ''192.0.2.9:1''', :pat)) a \gset
-select orrery_test.answer(:login, 'session_select', format('%s, %s, %s', :s, :e, :one)) #>> '{owner,epoch}' as e2 \gset
+select a ->> 'session_id' as s, a ->> 'epoch' as e, a as opened from orrery_test.opened(:login, :pat, '192.0.2.9:1') a \gset
+select orrery_test.selected(:login, :s, :e, :one) #>> '{owner,epoch}' as e2 \gset
 select format('%L', jsonb_build_array(jsonb_build_object('session_id', :s, 'epoch', :e2, 'role', 'owner'))) as taken \gset
 select orrery_test.answer(:grid, 'server_sync');
 update orrery.session set state = 'ended', rule = 'test', reason = 'kicked', taken = false where session_id = :s;
 select orrery_test.answer(:grid, 'server_sync', :'taken') as a \gset
-select is(:'a'::jsonb, jsonb_build_object('arrivals', '[]'::jsonb, 'ended',
+select is(:'a'::jsonb, jsonb_build_object('arrivals', '[]'::jsonb, 'release', '[]'::jsonb, 'ended',
   jsonb_build_array(jsonb_build_object('session_id', :s, 'epoch', :e2, 'role', 'owner', 'reason', 'kicked'))), 'told although the arrival was reported as taken');
 select is(jsonb_array_length(orrery_test.answer(:grid, 'server_sync') -> 'ended'), 1, 'until it is reported');
 select is(orrery_test.answer(:grid, 'server_sync', :'taken') -> 'ended', '[]', 'and then no more');

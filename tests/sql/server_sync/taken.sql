@@ -5,8 +5,8 @@ select orrery_test.cluster_running('t');
 select orrery_test.server_made('t', 'login', 'main') as login, orrery_test.server_made('t', 'chat', 'main') as chat,
   orrery_test.server_made('t', 'grid', 'aldra-1') as grid, orrery_test.account_made('t', 'pat') as pat \gset
 select orrery.character_create('pat', 'Pat One', 'grid', 'aldra-1', 't') as one, orrery.character_create('pat', 'Pat Two', 'grid', 'velo-2', 't') as two \gset
-select a ->> 'session_id' as s, a ->> 'epoch' as e, a as opened from orrery_test.answer(:login, 'session_open', format('%s, ''192.0.2.9:1''', :pat)) a \gset
-select orrery_test.answer(:login, 'session_select', format('%s, %s, %s', :s, :e, :one)) #>> '{owner,epoch}' as e2 \gset
+select a ->> 'session_id' as s, a ->> 'epoch' as e, a as opened from orrery_test.opened(:login, :pat, '192.0.2.9:1') a \gset
+select orrery_test.selected(:login, :s, :e, :one) #>> '{owner,epoch}' as e2 \gset
 select is(jsonb_array_length(orrery_test.answer(:grid, 'server_sync') -> 'arrivals'), 1, 'told');
 select is(jsonb_array_length(orrery_test.answer(:grid, 'server_sync', format('%L', jsonb_build_array(jsonb_build_object('session_id', :s, 'epoch', :e, 'role', 'owner')))) -> 'arrivals'),
   1, 'told again: what was taken is of another epoch');

@@ -9,9 +9,9 @@ create function pg_temp.waits(p_login bigint, p_name text, p_key text) returns b
 declare
   v_account bigint := orrery_test.account_made('t', p_name);
   v_character bigint := orrery.character_create(p_name, p_name, 'grid', p_key, 't');
-  v_open jsonb := orrery_test.answer(p_login, 'session_open', format('%s, null', v_account));
+  v_open jsonb := orrery_test.opened(p_login, v_account);
 begin
-  perform orrery_test.answer(p_login, 'session_select', format('%s, %s, %s', v_open -> 'session_id', v_open -> 'epoch', v_character));
+  perform orrery_test.selected(p_login, (v_open ->> 'session_id')::bigint, (v_open ->> 'epoch')::bigint, v_character);
   return v_open -> 'session_id';
 end
 $$;

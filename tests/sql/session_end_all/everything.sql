@@ -6,10 +6,10 @@ select orrery_test.cluster_running('t');
 select orrery_test.server_made('t', 'login', 'main') as login, orrery_test.server_made('t', 'chat', 'main') as chat, orrery_test.server_made('t', 'grid', 'aldra-1') as grid \gset
 select orrery_test.account_made('t', 'ann') as ann, orrery_test.account_made('t', 'bob') as bob \gset
 select orrery.character_create('ann', 'Ann', 'grid', 'aldra-1', 't') as c_ann, orrery.character_create('bob', 'Bob', 'grid', 'aldra-1', 't') as c_bob \gset
-select a ->> 'session_id' as s_ann, a ->> 'epoch' as e_ann from orrery_test.answer(:login, 'session_open', format('%s, null', :ann)) a \gset
-select a ->> 'session_id' as s_bob, a ->> 'epoch' as e_bob from orrery_test.answer(:login, 'session_open', format('%s, null', :bob)) a \gset
-select orrery_test.answer(:login, 'session_select', format('%s, %s, %s', :s_ann, :e_ann, :c_ann)) #>> '{chat,epoch}' as chat_epoch \gset
-select orrery_test.answer(:login, 'session_select', format('%s, %s, %s', :s_bob, :e_bob, :c_bob)) ->> 'status' as status \gset
+select a ->> 'session_id' as s_ann, a ->> 'epoch' as e_ann from orrery_test.opened(:login, :ann) a \gset
+select a ->> 'session_id' as s_bob, a ->> 'epoch' as e_bob from orrery_test.opened(:login, :bob) a \gset
+select orrery_test.selected(:login, :s_ann, :e_ann, :c_ann) #>> '{chat,epoch}' as chat_epoch \gset
+select orrery_test.selected(:login, :s_bob, :e_bob, :c_bob) ->> 'status' as status \gset
 select orrery_test.answer(:chat, 'server_sync', format('%L', jsonb_build_array(jsonb_build_object('session_id', :s_ann, 'epoch', :chat_epoch, 'role', 'chat')))) ->> 'x' as taken \gset
 select is((select taken from orrery.attachment where session_id = :s_ann), true, 'chat has it');
 select orrery.session_end_all(array[:s_ann, -1], 'test_rule', 'because');
@@ -25,7 +25,7 @@ select is((select ended from orrery.attachment where session_id = :s_bob), false
 select orrery.session_end_all(array[:s_ann], 'late', 'again');
 select is((select reason from orrery.session where session_id = :s_ann), 'because', 'ended once');
 select is((select count(*) from orrery.event where noun = 'session' and noun_id = :'s_ann' and to_state = 'ended'), 1::bigint, 'with one event');
-select lives_ok(format('select orrery.session_open(%s, %s, null)', orrery_test.me(:login), :ann), 'the account may log in again');
+select lives_ok(format('select orrery_test.opened(%s, %s)', :login, :ann), 'the account may log in again');
 select lives_ok($$select orrery.session_end_all('{}', 'test', 'none'), orrery.session_end_all(null, 'test', 'none')$$, 'none is nothing');
 select * from finish();
 rollback;

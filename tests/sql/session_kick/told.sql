@@ -6,8 +6,8 @@ select orrery_test.cluster_running('t');
 select orrery_test.server_made('t', 'login', 'main') as login, orrery_test.server_made('t', 'chat', 'main') as chat, orrery_test.server_made('t', 'grid', 'aldra-1') as grid \gset
 select orrery_test.account_made('t', 'ann') as ann \gset
 select orrery.character_create('ann', 'Ann', 'grid', 'aldra-1', 't') as c_ann \gset
-select a ->> 'session_id' as s, a ->> 'epoch' as e from orrery_test.answer(:login, 'session_open', format('%s, null', :ann)) a \gset
-select orrery_test.answer(:login, 'session_select', format('%s, %s, %s', :s, :e, :c_ann)) as selected \gset
+select a ->> 'session_id' as s, a ->> 'epoch' as e from orrery_test.opened(:login, :ann) a \gset
+select orrery_test.selected(:login, :s, :e, :c_ann) as selected \gset
 select orrery_test.answer(:grid, 'server_sync', format('%L', jsonb_build_array(jsonb_build_object('session_id', :s, 'epoch', :'selected'::jsonb #> '{owner,epoch}', 'role', 'owner')))) ->> 'x' as taken \gset
 select is((select state || taken from orrery.session where session_id = :s), 'playingtrue', 'in play');
 select to_jsonb(n) as before from orrery.session n where n.session_id = :s \gset
@@ -32,7 +32,7 @@ select is(orrery_test.answer(:chat, 'server_sync') #>> '{ended,0,session_id}', :
 select orrery_test.answer(:grid, 'server_sync', format('%L', jsonb_build_array(jsonb_build_object('session_id', :s, 'epoch', :'selected'::jsonb #> '{owner,epoch}', 'role', 'owner')))) -> 'ended' as again \gset
 select is(:'again'::jsonb, '[]', 'until they have taken note');
 select is(orrery_test.refusal(format('select orrery.session_kick(%s)', :s)) ->> 'code', 'OR002', 'once');
-select a ->> 'session_id' as s2 from orrery_test.answer(:login, 'session_open', format('%s, null', :ann)) a \gset
+select a ->> 'session_id' as s2 from orrery_test.opened(:login, :ann) a \gset
 select lives_ok(format('select orrery.session_kick(%s)', :s2), 'it may log in again, and one that is logging in is ended too');
 select is(orrery_test.answer(:login, 'server_sync') #>> '{ended,0,session_id}', :'s2', 'its login server is told');
 select * from finish();

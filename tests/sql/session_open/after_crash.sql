@@ -4,11 +4,11 @@ select no_plan();
 select orrery_test.cluster_running('t');
 select orrery_test.server_made('t', 'login', 'main') as login, orrery_test.server_made('t', 'grid', 'aldra-1') as grid, orrery_test.account_made('t', 'pat') as pat \gset
 select orrery.character_create('pat', 'Ann', 'grid', 'aldra-1', 't') as ann \gset
-select a ->> 'session_id' as s, a ->> 'epoch' as e from orrery_test.answer(:login, 'session_open', format('%s, null', :pat)) a \gset
-select orrery_test.answer(:login, 'session_select', format('%s, %s, %s', :s, :e, :ann));
-select throws_ok(format('select orrery.session_open(%s, %s, null)', orrery_test.me(:login), :pat), 'OR008', null, 'in play');
+select a ->> 'session_id' as s, a ->> 'epoch' as e from orrery_test.opened(:login, :pat) a \gset
+select orrery_test.selected(:login, :s, :e, :ann);
+select is((select state from orrery.session where session_id = :s), 'playing', 'in play');
 select orrery.server_exited(:grid, (select epoch from orrery.server where server_id = :grid), 'test', 'signal 9');
-select lives_ok(format('select orrery.session_open(%s, %s, null)', orrery_test.me(:login), :pat), 'again, its server dead');
+select lives_ok(format('select orrery_test.opened(%s, %s)', :login, :pat), 'again, its server dead');
 select is((select state || ': ' || reason from orrery.session where session_id = :s), 'ended: logged in again after its server died', 'the old one is over');
 select is((select count(*)::int from orrery.session where account_id = :pat and state <> 'ended'), 1, 'one is left');
 select is((select count(*)::int from orrery.session_secret where session_id = :s), 0, 'and its secret is gone');

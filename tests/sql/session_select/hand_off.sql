@@ -5,9 +5,9 @@ select orrery_test.cluster_running('t');
 select orrery_test.server_made('t', 'login', 'main') as login, orrery_test.server_made('t', 'chat', 'main') as chat,
   orrery_test.server_made('t', 'grid', 'aldra-1') as grid, orrery_test.account_made('t', 'pat') as pat \gset
 select orrery.character_create('pat', 'Pat One', 'grid', 'aldra-1', 't') as one, orrery.character_create('pat', 'Pat Two', 'grid', 'velo-2', 't') as two \gset
-select a ->> 'session_id' as s, a ->> 'epoch' as e, a as opened from orrery_test.answer(:login, 'session_open', format('%s, ''192.0.2.9:1''', :pat)) a \gset
+select a ->> 'session_id' as s, a ->> 'epoch' as e, a as opened from orrery_test.opened(:login, :pat, '192.0.2.9:1') a \gset
 update orrery.character set state = '{"x":5}' where character_id = :one;
-select orrery_test.answer(:login, 'session_select', format('%s, %s, %s', :s, :e, :one)) as a \gset
+select orrery_test.selected(:login, :s, :e, :one) as a \gset
 select is(:'a'::jsonb ->> 'status', 'ready', 'ready');
 select is((select (server_id, state, character_id, taken)::text from orrery.session where session_id = :s), format('(%s,playing,%s,f)', :grid, :one), 'its owner is the grid');
 select ok((select epoch > :e from orrery.session where session_id = :s), 'under a new epoch');
@@ -23,8 +23,8 @@ select is(orrery_test.answer(:grid, 'server_sync') -> 'arrivals', (select jsonb_
   'the grid is told of the arrival, with its key and what was saved');
 select is(orrery_test.answer(:chat, 'server_sync') #>> '{arrivals,0,role}', 'chat', 'chat is told too');
 select isnt(orrery_test.answer(:chat, 'server_sync') #>> '{arrivals,0,key}', orrery_test.answer(:grid, 'server_sync') #>> '{arrivals,0,key}', 'with another key');
-select is(orrery_test.answer(:login, 'session_select', format('%s, %s, %s', :s, :e, :one)), :'a'::jsonb, 'asked again, the same answer');
+select is(orrery_test.selected(:login, :s, :e, :one), :'a'::jsonb, 'asked again, the same answer');
 select is((select count(*)::int from orrery.event where noun = 'session' and noun_id = :'s' and to_state = 'playing'), 1, 'and one hand-off');
-select throws_ok(format('select orrery.session_select(%s, %s, %s, %s)', orrery_test.me(:login), :s, :e, :two), 'OR007', null, 'no second one, to another place');
+select throws_ok(format('select orrery_test.selected(%s, %s, %s, %s)', :login, :s, :e, :two), 'OR007', null, 'no second one, to another place');
 select * from finish();
 rollback;

@@ -5,9 +5,9 @@ select plan(6);
 select orrery_test.cluster_running('t');
 select orrery_test.server_made('t', 'login', 'main') as login, orrery_test.server_made('t', 'chat', 'main') as chat, orrery_test.server_made('t', 'grid', 'aldra-1') as grid, orrery_test.account_made('t', 'pat') as pat \gset
 select orrery.character_create('pat', 'One', 'grid', 'aldra-1', 't') as one \gset
-select a ->> 'session_id' as s, a ->> 'epoch' as e from orrery_test.answer(:login, 'session_open', format('%s, null', :pat)) a \gset
-select orrery_test.answer(:login, 'session_select', format('%s, %s, %s', :s, :e, :one)) as selected \gset
-create function pg_temp.targets(p_source bigint, p_session bigint) returns jsonb language sql as $$ select orrery.session_targets(v, p_session) from orrery.server v where v.server_id = p_source $$;
+select a ->> 'session_id' as s, a ->> 'epoch' as e from orrery_test.opened(:login, :pat) a \gset
+select orrery_test.selected(:login, :s, :e, :one) as selected \gset
+create function pg_temp.targets(p_source bigint, p_session bigint) returns jsonb language sql as $$ select orrery.session_targets(v, array[p_session]) -> p_session::text from orrery.server v where v.server_id = p_source $$;
 select is(pg_temp.targets(:login, :s), :'selected', 'what session_select answered');
 select is(pg_temp.targets(:login, :s) - 'status', (select jsonb_build_object('owner', orrery.server_target(v, :grid, n.epoch), 'chat', orrery.server_target(v, :chat, a.epoch))
   from orrery.server v, orrery.session n join orrery.attachment a using (session_id) where v.server_id = :login and n.session_id = :s), 'each with its own epoch of the session');

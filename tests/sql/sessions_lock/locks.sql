@@ -6,9 +6,9 @@ select orrery_test.cluster_running('t');
 select orrery_test.server_made('t', 'login', 'main') as login, orrery_test.server_made('t', 'chat', 'main') as chat,
   orrery_test.server_made('t', 'grid', 'aldra-1') as grid, orrery_test.account_made('t', 'pat') as pat, orrery_test.account_made('t', 'kim') as kim \gset
 select orrery.character_create('pat', 'One', 'grid', 'aldra-1', 't') as one \gset
-select a ->> 'session_id' as s, a ->> 'epoch' as e from orrery_test.answer(:login, 'session_open', format('%s, null', :pat)) a \gset
-select a ->> 'session_id' as k, a ->> 'epoch' as ke from orrery_test.answer(:login, 'session_open', format('%s, null', :kim)) a \gset
-select orrery_test.answer(:login, 'session_select', format('%s, %s, %s', :s, :e, :one)) ->> 'status' as status \gset
+select a ->> 'session_id' as s, a ->> 'epoch' as e from orrery_test.opened(:login, :pat) a \gset
+select a ->> 'session_id' as k, a ->> 'epoch' as ke from orrery_test.opened(:login, :kim) a \gset
+select orrery_test.selected(:login, :s, :e, :one) ->> 'status' as status \gset
 update orrery.attachment set taken = true;
 create temp view rows as
   select session_id::text as id, state as what, xmax::text as held_by from orrery.session union all select session_id || ' ' || role, role, xmax::text from orrery.attachment;

@@ -6,11 +6,11 @@ select no_plan();
 select orrery_test.cluster_running('t');
 select orrery_test.server_made('t', 'login', 'main') as login, orrery_test.account_made('t', 'pat') as pat, orrery_test.account_made('t', 'kim') as kim \gset
 select orrery.character_create('kim', 'Kim One', 'grid', 'aldra-1', 't') as one \gset
-select orrery_test.answer(:login, 'session_open', format('%s, null', :pat)) ->> 'session_id' as s \gset
-select a ->> 'session_id' as w, a ->> 'epoch' as e from orrery_test.answer(:login, 'session_open', format('%s, null', :kim)) a \gset
+select orrery_test.opened(:login, :pat) ->> 'session_id' as s \gset
+select a ->> 'session_id' as w, a ->> 'epoch' as e from orrery_test.opened(:login, :kim) a \gset
 create function pg_temp.state_of(p_session bigint) returns text language sql as $$ select state from orrery.session where session_id = p_session $$;
 select orrery_test.clock_advance('59 s');
-select is(orrery_test.answer(:login, 'session_select', format('%s, %s, %s', :w, :e, :one)) ->> 'status', 'waiting', 'selected late');
+select is(orrery_test.selected(:login, :w, :e, :one) ->> 'status', 'waiting', 'selected late');
 select orrery_test.clock_advance('30 s');
 select orrery.tick_idle();
 select is(pg_temp.state_of(:s), 'selecting', 'not before login_stale_ms');
@@ -23,8 +23,8 @@ select is(orrery_test.answer(:login, 'server_sync') #>> '{ended,0,reason}', 'log
 select orrery_test.clock_advance('60 s');
 select orrery.tick();
 select is(pg_temp.state_of(:w), 'ended', 'one that waits is ended too, by the tick');
-select is(orrery_test.refusal(format('select orrery.session_select(%s, %s, %s, %s)', orrery_test.me(:login), :w, :e, :one)) ->> 'code', 'OR007', 'and goes no further');
-select lives_ok(format('select orrery.session_open(%s, %s, null)', orrery_test.me(:login), :pat), 'the account may log in again');
+select is(orrery_test.refusal(format('select orrery_test.selected(%s, %s, %s, %s)', :login, :w, :e, :one)) ->> 'code', 'OR007', 'and goes no further');
+select lives_ok(format('select orrery_test.opened(%s, %s)', :login, :pat), 'the account may log in again');
 select is((select orrery.server_is_empty(s) from orrery.server s where s.cluster = 't' and s.kind = 'grid'), true, 'and nobody holds the grid');
 select orrery.setting_set('login_timeout_ms', 300000);
 select orrery_test.clock_advance('120 s');

@@ -1,0 +1,98 @@
+-- session_resolve: where the sessions of clients are that lost their servers. Who proves that he knows the root of one is told; whoever
+-- else, and of a session that is not or has ended, that it is unknown. One whose server died is given to its replacement, once that is ready.
+-- p_resolves: [{"ref","address","session_id","handshake_hash":hex of 64 bytes,"proof":hex32,"again"?}] → {"ref","wait_ms"}; {"ref","status":"ready",
+-- "owner":TARGET,"chat":TARGET|null}; {"ref","status":"waiting","reason"}, ask again each second;
+-- {"ref","status":"ended","reason"}; {"ref","error"}. A right proof is not counted, nor one with "again":true.
+-- Writes: login_limit, session; what session_tell writes.   Locks: those of login_charge; server, then session, each in key order, of those that
+-- are given to replacements.
+-- Errors: those of server_identity and batch_check; of an entry: OR003.
+-- Called by: src/pg/control_api (role login).
+create or replace function orrery.session_resolve(p_server_id bigint, p_epoch bigint, p_token text, p_resolves jsonb) returns jsonb
+language plpgsql security definer
+set search_path = pg_catalog, pg_temp
+set enable_seqscan = off
+set jit = off
+set plan_cache_mode = force_generic_plan
+as $$
+declare
+  v_now     timestamptz := orrery.clock();
+  v_me      orrery.server := orrery.server_identity(p_server_id, p_epoch, p_token, 'login');
+  v_refs    jsonb[];
+  v_ids     bigint[];
+  v_faults  jsonb[];
+  v_subjects text[];
+  v_waits   bigint[];
+  v_proved  boolean[];
+  v_adopt   bigint[];
+  v_servers bigint[];
+  v_hands   jsonb;
+begin
+  perform orrery.batch_check('p_resolves', p_resolves);
+  select array_agg(e.ref order by e.n), array_agg(e.session_id order by e.n),
+    array_agg(case
+      when e.subject is null then orrery.entry_error(e.ref, 'OR003', 'address is host:port, of 1 to 100 characters', 'Pass the client''s.')
+      when e.session_id is null or e.hash is null or e.proof is null
+        then orrery.entry_error(e.ref, 'OR003', 'session_id is a number, handshake_hash and proof are 128 and 64 hex digits', 'Pass what the client sent.') end order by e.n),
+    array_agg(case when e.again is distinct from 'true' and e.session_id is not null and e.hash is not null and e.proof is not null then e.subject end order by e.n),
+    array_agg(coalesce(e.proof = orrery.hmac_sha256(convert_to('orrery/1 resolve', 'UTF8') || e.hash, x.root), false) order by e.n)
+  into v_refs, v_ids, v_faults, v_subjects, v_proved
+  from (
+    select a.n, a.value -> 'ref' as ref, case when (a.value -> 'session_id')::text ~ '^-?[0-9]{1,18}$' then (a.value ->> 'session_id')::bigint end as session_id, a.value -> 'again' as again,
+      case when jsonb_typeof(a.value -> 'address') = 'string' then orrery.login_subject(a.value ->> 'address') end as subject,
+      case when a.value ->> 'handshake_hash' ~ '^[0-9a-f]{128}$' then decode(a.value ->> 'handshake_hash', 'hex') end as hash,
+      case when a.value ->> 'proof' ~ '^[0-9a-f]{64}$' then decode(a.value ->> 'proof', 'hex') end as proof
+    from jsonb_array_elements(p_resolves) with ordinality a (value, n) offset 0
+  ) e
+  left join orrery.session_secret x on x.session_id = e.session_id and x.cluster = v_me.cluster;
+  if v_refs is null then
+    return '[]'::jsonb;
+  end if;
+  -- Only who guesses is counted: the players of a house come back together when their server died.
+  select array_agg(case when not u.proved then u.subject end order by u.n) into v_subjects
+  from unnest(v_subjects, v_proved) with ordinality u (subject, proved, n);
+  v_waits := orrery.login_charge(v_me.cluster, 'address', v_subjects);
+
+  select array_agg(s.session_id), array_agg(distinct t.server_id) into v_adopt, v_servers
+  from unnest(v_ids, v_proved, v_waits, v_faults) u (id, proved, wait, fault)
+  join orrery.session s on s.session_id = u.id and s.state = 'orphaned' and s.token_expires_at > v_now
+  join orrery."character" c on c.character_id = s.character_id
+  join orrery.placement p on p.cluster = c.cluster and p.kind = c.kind and p.key = c.key
+  join orrery.server t on t.server_id = p.server_id and t.state = 'ready'
+  where u.proved and u.wait = 0 and u.fault is null;
+  if v_adopt is not null then
+    perform from orrery.server s where s.server_id = any(v_servers) order by s.server_id for no key update;
+    perform from orrery.session s where s.session_id = any(v_adopt) order by s.session_id for no key update;
+    with seated as (
+      select s.session_id, t.server_id, t.kind, t.key, c.name, c.state, row_number() over (partition by t.server_id order by s.session_id) as seat,
+        k.sessions_max - (select count(*) from orrery.session o where o.server_id = t.server_id and o.state not in ('ended', 'orphaned')) as room
+      from orrery.session s
+      join orrery."character" c on c.character_id = s.character_id
+      join orrery.placement p on p.cluster = c.cluster and p.kind = c.kind and p.key = c.key
+      join orrery.server t on t.server_id = p.server_id and t.state = 'ready' and t.server_id = any(v_servers)
+      join orrery.server_kind k on k.cluster = t.cluster and k.kind = t.kind
+      where s.session_id = any(v_adopt) and s.state = 'orphaned'
+    )
+    update orrery.session s
+    set server_id = a.server_id, epoch = orrery.epoch_next(), state = 'playing', rule = 'session_resolve',
+        reason = format('%s came back to server %s, %s %s', a.name, a.server_id, a.kind, a.key), payload = jsonb_build_object('state', a.state), taken = false
+    from seated a where s.session_id = a.session_id and a.seat <= a.room;
+    perform orrery.session_tell(v_servers, 'session_resolve');
+  end if;
+
+  v_hands := orrery.session_targets(v_me, array(
+    select s.session_id from unnest(v_ids, v_proved) u (id, proved) join orrery.session s on s.session_id = u.id and s.state = 'playing' where u.proved));
+  return (
+    select jsonb_agg(coalesce(u.fault, jsonb_build_object('ref', u.ref) || case
+      when u.wait > 0 then jsonb_build_object('wait_ms', u.wait)
+      when not u.proved or s.session_id is null or s.state = 'ended' then '{"status":"ended","reason":"unknown"}'
+      when s.release_at is not null then jsonb_build_object('status', 'ended', 'reason', s.release_reason)
+      when s.token_expires_at <= v_now then '{"status":"ended","reason":"token expired"}'
+      when s.state = 'playing' then v_hands -> u.id::text
+      when s.state = 'selecting' then '{"status":"ended","reason":"login not finished"}'
+      else jsonb_build_object('status', 'waiting', 'reason', coalesce(s.reason, s.state)) end) order by u.n)
+    from unnest(v_refs, v_ids, v_proved, v_waits, v_faults) with ordinality u (ref, id, proved, wait, fault, n)
+    left join orrery.session s on s.session_id = u.id);
+end
+$$;
+comment on function orrery.session_resolve(bigint, bigint, text, jsonb) is 'Where the sessions of clients are that lost their servers.';
+grant execute on function orrery.session_resolve(bigint, bigint, text, jsonb) to orrery_session;

@@ -1,0 +1,195 @@
+// What a client does when its owner falls silent: it attaches anew, and asks the login servers where its session is.
+// And what keeps a session's token alive.
+#include <algorithm>
+
+#include "client/client_impl.h"
+
+namespace orrery::client {
+
+namespace {
+
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+
+// Silence that is a drop; the owner is asked to say something after one second.
+constexpr Duration drop_after = seconds{2};
+// An owner that was named and does not answer: its hand-off may have come to nothing.
+constexpr Duration pending_wait = seconds{4};
+// One login server, while a session is looked for.
+constexpr Duration resolve_give_up = seconds{3};
+constexpr Duration resolve_answer_wait = seconds{5};
+// After all login servers were asked in vain.
+constexpr Duration ask_again_first = seconds{1};
+constexpr unsigned ask_again_doublings_max = 3;
+constexpr Duration refused_wait_max = seconds{15};
+// A path is dead when the ping after a second of silence is not answered in time.
+constexpr Duration answer_time_least = milliseconds{500};
+constexpr Duration rebind_again = seconds{5};
+// Of a token's renewal that was not answered, and between renewals at least.
+constexpr Duration renew_again = seconds{60};
+constexpr Duration renew_least = seconds{10};
+constexpr milliseconds token_life_max = std::chrono::hours{24 * 366};
+
+}  // namespace
+
+void Client::Impl::start_resume(Instant since, bool by_silence, Instant now) {
+  // Login servers are asked a little apart, not by all players of a server that died at once.
+  const Duration apart = milliseconds{random_.next<std::uint8_t>()};
+  resume_ = Resume{.since = since,
+                   .give_up_at = now + options_.resume_for,
+                   .ask_at = now + apart,
+                   .by_silence = by_silence,
+                   .is_told = attached_.has_value()};
+  if (attached_) {
+    ++statistics_.drops;
+    tell(Dropped{now - since});
+  }
+  if (attached_ && !pending_) dial(Use::owner, "owner", attached_->kind, attached_->key, attached_->target, now);
+}
+
+void Client::Impl::end_resume(Instant now) {
+  if (resolve_) retire(*resolve_, wire::CloseReason::moved);
+  answer_of_resolve_by_.reset();
+  if (!resume_) return;
+  if (resume_->is_told) {
+    const Duration gap = now - resume_->since;
+    ++statistics_.resumes;
+    statistics_.gap_total += gap;
+    statistics_.gap_longest = std::max(statistics_.gap_longest, gap);
+    tell(Resumed{gap});
+  }
+  resume_.reset();
+}
+
+void Client::Impl::advance_resume(Instant now) {
+  if (!resume_) {
+    if (owner_ && owner_->dialer.silence(now) >= drop_after) {
+      start_resume(now - owner_->dialer.silence(now), true, now);
+    } else if (pending_ && now - pending_->began_at >= pending_wait) {
+      start_resume(owner_ ? now - owner_->dialer.silence(now) : pending_->began_at, false, now);
+    }
+  }
+  if (resume_ && resume_->by_silence && owner_ && owner_->dialer.silence(now) < drop_after) {
+    // Heard again, before the new connection stood: the old one goes on, unless the session is elsewhere by now.
+    const bool is_elsewhere = pending_ && pending_->target.epoch > attached_->target.epoch;
+    if (!is_elsewhere) {
+      if (pending_) abandon(*pending_);
+      end_resume(now);
+    }
+  }
+  if (resume_ && now >= resume_->give_up_at) {
+    const bool is_offline = is_token_start_ && !attached_ && !resume_->was_answered;
+    std::string text =
+        is_offline ? "no login server answered: tried " + login_servers() : "the session was not found again";
+    if (const Path* sought = pending_ ? pending_ : owner_)
+      text = sought->kind + " " + sought->key + " at " + sought->target.server.to_string() + " could not be reached";
+    return finish(is_offline ? "unreachable" : "lapse", text);
+  }
+  if (resume_ && resolve_ && answer_of_resolve_by_ && now >= *answer_of_resolve_by_) {
+    retire(*resolve_, wire::CloseReason::lapse);
+    on_resolve_failed(now);
+  }
+  if (resume_ && !resolve_ && now >= resume_->ask_at) ask_where(now);
+  if (renew_at_ && owner_ && !resume_ && now >= *renew_at_) {
+    proto::ClientControl message;
+    message.mutable_renew_token();
+    renew_at_ = now + renew_again;
+    owner_->say(message);
+  }
+}
+
+void Client::Impl::ask_where(Instant now) {
+  const auto& servers = connect_.login_servers;
+  if (servers.empty()) {
+    resume_->ask_at = resume_->give_up_at;
+    return;
+  }
+  wire::LoginTarget target{servers[resume_->asked++ % servers.size()], connect_.cluster, connect_.keys};
+  ++statistics_.resolves;
+  answer_of_resolve_by_.reset();
+  resolve_ = &add(Path{.use = Use::resolve,
+                       .role = "resolve",
+                       .kind = {},
+                       .key = {},
+                       .target = {},
+                       .dialer = wire::Dialer(std::move(target), wire::client_timing, resolve_give_up, random_, now),
+                       .began_at = now});
+}
+
+void Client::Impl::on_resolve_opened(Path& path, Instant now) {
+  if (!resume_) return;
+  resume_->was_answered = true;
+  proto::ClientControl message;
+  const Key32 proof = resolve_proof(root_, path.handshake_hash);
+  message.mutable_resolve()->set_session_id(session_.value);
+  message.mutable_resolve()->set_proof(proof.data(), proof.size());
+  answer_of_resolve_by_ = now + resolve_answer_wait;
+  path.say(message);
+}
+
+void Client::Impl::on_resolve_refused(const proto::Refused& refused, Instant now) {
+  if (!resume_ || !resolve_) return;
+  if (refused.reason() == proto::Refused::BANNED) return finish("banned", refused.text());
+  retire(*resolve_, wire::CloseReason::moved);
+  const Duration wait = std::clamp<Duration>(milliseconds{refused.retry_after_ms()}, ask_again_first, refused_wait_max);
+  resume_->ask_at = now + spread(wait);
+}
+
+void Client::Impl::on_resolve_failed(Instant now) {
+  answer_of_resolve_by_.reset();
+  if (!resume_) return;
+  const auto count = static_cast<unsigned>(connect_.login_servers.size());
+  resume_->ask_at = now;
+  if (resume_->asked % count != 0) return;
+  // No login server at all: at the start of a process that is said at once, as by a login.
+  if (is_token_start_ && !attached_ && !resume_->was_answered && options_.retries == 0) {
+    resume_->give_up_at = now;
+    return;
+  }
+  resume_->ask_at += spread(ask_again_first * (1 << std::min(resume_->asked / count - 1, ask_again_doublings_max)));
+}
+
+Duration Client::Impl::path_dead_after() const {
+  const auto rtt = owner_ ? owner_->dialer.rtt() : std::nullopt;
+  return wire::client_timing.keepalive + std::max(answer_time_least, 2 * rtt.value_or(Duration::zero()));
+}
+
+void Client::Impl::advance_rebind(Instant now) {
+  const bool is_dead = owner_ ? owner_->dialer.silence(now) >= path_dead_after() : resume_ && attached_;
+  if (!is_dead) {
+    rebind_again_at_.reset();
+  } else if (!rebind_again_at_ || now >= *rebind_again_at_) {
+    rebind_again_at_ = now + rebind_again;
+    rebind_is_due_ = true;
+  }
+}
+
+void Client::Impl::on_token_life(std::uint64_t expires_in_ms, Instant now) {
+  token_expires_at_.reset();
+  renew_at_.reset();
+  if (expires_in_ms == 0) return;  // it does not expire, or its server does not say
+  const auto most = static_cast<std::uint64_t>(token_life_max.count());
+  const Duration life = milliseconds{std::min(expires_in_ms, most)};
+  token_expires_at_ = now + life;
+  renew_at_ = now + std::max(life / 2, renew_least);
+}
+
+void Client::Impl::consider_resume(std::optional<Instant>& next) const {
+  const auto consider = [&](std::optional<Instant> at) {
+    if (at && (!next || *at < *next)) next = at;
+  };
+  if (owner_) {
+    const Instant heard_at = last_now_ - owner_->dialer.silence(last_now_);
+    consider(rebind_again_at_.value_or(heard_at + path_dead_after()));
+    if (!resume_) consider(heard_at + drop_after);
+    if (!resume_) consider(renew_at_);
+  }
+  if (pending_ && !resume_) consider(pending_->began_at + pending_wait);
+  if (!resume_) return;
+  consider(resume_->give_up_at);
+  if (resolve_) consider(answer_of_resolve_by_);
+  if (!resolve_) consider(resume_->ask_at);
+  if (!owner_) consider(rebind_again_at_);
+}
+
+}  // namespace orrery::client

@@ -1,0 +1,472 @@
+#include "wire_sim/model_database.h"
+
+#include <algorithm>
+
+#include "wire_sim/protocol.h"
+
+namespace orrery::wire_sim {
+namespace {
+
+constexpr Duration orphaned_for = 20s;
+/// A server that lives and does not release a session within so long is overruled.
+constexpr Duration release_for = 5s;
+constexpr std::size_t entries_max = 200, keys_max = 4;
+
+Error refusal(const char* code, std::string message) { return Error{std::move(message), code}; }
+
+std::uint64_t number(const Json& row, const char* member) { return row.at(member).get<std::uint64_t>(); }
+
+/// Answers a batch entry by entry, under the references that the caller gave.
+template <class Answer>
+Result<Json> each(const Json& entries, Answer&& answer) {
+  if (entries.size() > entries_max) throw Broken{"a call with more entries than it may have"};
+  Json out = Json::array();
+  for (const Json& entry : entries) {
+    Result<Json> one = answer(entry);
+    Json row =
+        one ? *one : Json{{"error", {{"code", one.error().code}, {"message", one.error().message}, {"hint", ""}}}};
+    row["ref"] = entry.at("ref");
+    out.push_back(std::move(row));
+  }
+  return out;
+}
+
+Json hex_of(const std::vector<Key32>& keys) {
+  Json out = Json::array();
+  for (const Key32& key : keys) out.push_back(to_hex(key));
+  return out;
+}
+
+}  // namespace
+
+ModelDatabase::ModelDatabase(World& world) : world_(world) {
+  settings_ = Json{{"keepalive_ms", 2500},   {"lapse_ms", 10000},   {"sync_ms", 3000},     {"login_timeout_ms", 30000},
+                   {"ready_wait_ms", 20000}, {"hash_threads", 2},   {"hash_queue_max", 8}, {"zone_tick_hz", 10},
+                   {"zone_visible", 40},     {"zone_view_m", 1000}, {"token_ms", 150000}};
+  rotate_keys();
+}
+
+Key32 ModelDatabase::random_key() {
+  Key32 key;
+  ProcessRandom(world_.chance.next()).fill(key);
+  return key;
+}
+
+Result<Json> ModelDatabase::answer(const Caller& caller, const sessiond::DatabaseRequest& request) {
+  const auto found = servers_.find(caller.server);
+  if (found == servers_.end()) return refusal("OR004", "no such server");
+  if (found->second.epoch != caller.epoch || found->second.state == ServerState::dead)
+    return refusal("OR007", fmt::format("server {} is at another epoch", caller.server.value));
+  return std::visit([&](const auto& asked) { return ask(found->second, asked); }, request);
+}
+
+// Calls of servers.
+
+Result<Json> ModelDatabase::ask(const Server& me, const sessiond::GetStartInfo&) {
+  return Json{{"cluster", "dev"},
+              {"kind", me.kind},
+              {"key", me.key},
+              {"role", me.role},
+              {"settings", settings_},
+              {"link_root", to_hex(me.link_root)},
+              {"static_keys", me.role == "login" ? hex_of(static_keys_) : Json()},
+              {"keys_version", keys_version_},
+              {"world", {{"size_m", 2000}}}};
+}
+
+Result<Json> ModelDatabase::ask(const Server& me, const sessiond::GetKeys&) {
+  if (me.role != "login") return refusal("OR010", "not a login server");
+  return Json{{"version", keys_version_}, {"static_keys", hex_of(static_keys_)}};
+}
+
+Result<Json> ModelDatabase::ask(const Server& me, const sessiond::PublishKeys& asked) {
+  if (me.role != "login") return refusal("OR010", "not a login server");
+  for (const Json& hex : asked.public_keys) {
+    if (std::none_of(static_keys_.begin(), static_keys_.end(),
+                     [&](const Key32& secret) { return hex == to_hex(protocol::public_of(secret)); }))
+      throw Broken{fmt::format("server {} publishes a key that it was not given", me.id.value)};
+  }
+  return Json();
+}
+
+Result<Json> ModelDatabase::ask(const Server& me, const sessiond::Sync& asked) {
+  for (const Json& row : asked.taken) {
+    const SessionId id{number(row, "session_id")};
+    const Epoch epoch{number(row, "epoch")};
+    if (row.at("role") == "owner") {
+      const auto it = sessions_.find(id);
+      if (it == sessions_.end() || it->second.owner != me.id || it->second.epoch != epoch) continue;
+      if (it->second.state != SessionState::ended || it->second.end_told) it->second.taken = true;
+    } else {
+      const auto it = attachments_.find(id);
+      if (it == attachments_.end() || it->second.server != me.id || it->second.epoch != epoch) continue;
+      if (!it->second.ended || it->second.end_told) it->second.taken = true;
+    }
+  }
+  Json arrivals = Json::array(), ended = Json::array(), release = Json::array();
+  const auto arrive = [&](const Session& session, const char* role, Epoch epoch) {
+    const Account& account = accounts_.at(session.account);
+    arrivals.push_back(
+        Json{{"session_id", session.id.value},
+             {"epoch", epoch.value},
+             {"role", role},
+             {"key", to_hex(protocol::session_key(session.root, session.id.value, me.id.value, epoch.value))},
+             {"account_id", account.id.value},
+             {"character_id", account.character.value},
+             {"name", account.name},
+             {"state", std::string(role) == "owner" ? account.state : Json::object()}});
+  };
+  const auto end = [&](const Session& session, const char* role, Epoch epoch) {
+    ended.push_back(
+        Json{{"session_id", session.id.value}, {"epoch", epoch.value}, {"role", role}, {"reason", session.reason}});
+  };
+  for (auto& [id, session] : sessions_) {
+    if (session.owner == me.id && session.release_at && session.state != SessionState::ended)
+      release.push_back(Json{{"session_id", id.value}, {"epoch", session.epoch.value}, {"reason", "superseded"}});
+    if (session.owner == me.id && !session.taken) {
+      if (session.state == SessionState::playing) arrive(session, "owner", session.epoch);
+      if (session.state == SessionState::ended) {
+        session.end_told = true;
+        end(session, "owner", session.epoch);
+      }
+    }
+    const auto attached = attachments_.find(id);
+    if (attached == attachments_.end() || attached->second.server != me.id || attached->second.taken) continue;
+    if (attached->second.ended) {
+      attached->second.end_told = true;
+      end(session, "chat", attached->second.epoch);
+    } else if (session.state != SessionState::ended) {
+      arrive(session, "chat", attached->second.epoch);
+    }
+  }
+  Json out{{"arrivals", arrivals}, {"ended", ended}, {"release", release}};
+  if (me.role == "login") out["keys_version"] = keys_version_;
+  return out;
+}
+
+Result<Json> ModelDatabase::ask(const Server& me, const sessiond::EndSessions& asked) {
+  for (const Json& row : asked.ends) {
+    Session* session = find_owned(me, SessionId{number(row, "session_id")}, Epoch{number(row, "epoch")});
+    if (session == nullptr) continue;
+    if (row.at("state").is_object()) accounts_.at(session->account).state = row.at("state");
+    end(*session, row.at("reason").get<std::string>(), false);
+  }
+  return Json();
+}
+
+// Logins.
+
+Result<Json> ModelDatabase::ask(const Server&, const sessiond::BeginLogins& asked) {
+  return each(asked.attempts, [&](const Json& attempt) { return begin(attempt); });
+}
+
+Result<Json> ModelDatabase::begin(const Json& attempt) {
+  if (world_.chance.happens(limited_)) return Json{{"wait_ms", 200 + world_.chance.below(1500)}};
+  Json out{{"account_id", nullptr}, {"password_hash", nullptr}, {"device_id", nullptr}};
+  if (const auto key = attempt.find("device_key"); key != attempt.end()) {
+    const auto device = devices_.find(key->get<std::string>());
+    if (device == devices_.end() || accounts_.at(device->second).name != attempt.value("name", "")) return out;
+    out["account_id"] = device->second.value;
+    out["device_id"] = device->second.value;
+    return out;
+  }
+  for (const auto& [id, account] : accounts_) {
+    if (account.name != attempt.at("name")) continue;
+    out["account_id"] = id.value;
+    out["password_hash"] = account.password_hash;
+  }
+  return out;
+}
+
+Result<Json> ModelDatabase::ask(const Server&, const sessiond::SetPassword&) { return Json(); }
+
+Result<Json> ModelDatabase::ask(const Server& me, const sessiond::EnrolDevice& asked) {
+  const Session* session = find_owned(me, asked.session, asked.epoch);
+  if (session == nullptr) return refusal("OR007", "the session is not this server's any more");
+  if (!devices_.emplace(asked.public_key_hex, session->account).second) return refusal("OR008", "the key is known");
+  return Json{{"device_id", session->account.value}};
+}
+
+Result<Json> ModelDatabase::ask(const Server& me, const sessiond::ForgetDevice& asked) {
+  const Session* session = find_owned(me, asked.session, asked.epoch);
+  if (session == nullptr) return refusal("OR007", "the session is not this server's any more");
+  devices_.erase(asked.public_key_hex);
+  return Json();
+}
+
+Result<Json> ModelDatabase::ask(const Server& me, const sessiond::OpenSessions& asked) {
+  return each(asked.opens, [&](const Json& one) { return open(me, one); });
+}
+
+Result<Json> ModelDatabase::open(const Server& me, const Json& asked) {
+  const auto account = accounts_.find(AccountId{number(asked, "account_id")});
+  if (account == accounts_.end()) return refusal("OR001", "no such account");
+  if (Session* live = live_session(account->first)) {
+    const bool is_overdue = live->release_at && world_.now() - *live->release_at >= release_for &&
+                            servers_.at(live->owner).state == ServerState::ready;
+    if (live->state == SessionState::playing && !is_overdue) {
+      if (!live->release_at) live->release_at = world_.now();
+      live->awaited_by.insert(me.id);
+      tell(live->owner, Json{{"tell", "sync"}});
+      return Json{{"status", "superseding"}};
+    }
+    end(*live, "superseded", live->state != SessionState::orphaned);
+  }
+  Session session;
+  session.id = SessionId{++last_session_};
+  session.account = account->first;
+  session.owner = me.id;
+  session.epoch = next_epoch();
+  session.root = random_key();
+  session.state_at = world_.now();
+  const Duration life = std::chrono::milliseconds{settings_.at("token_ms").get<std::int64_t>()};
+  session.token_expires_at = world_.now() + life;
+  grant(session.id, session.epoch, me.id);
+  sessions_[session.id] = session;
+  const Account& who = account->second;
+  return Json{{"session_id", session.id.value},
+              {"epoch", session.epoch.value},
+              {"root", to_hex(session.root)},
+              {"token_expires_in_ms", life / 1ms},
+              {"characters", Json::array({Json{{"character_id", who.character.value},
+                                               {"name", who.name},
+                                               {"kind", who.kind},
+                                               {"key", who.key},
+                                               {"details", Json::object()}}})}};
+}
+
+Result<Json> ModelDatabase::ask(const Server& me, const sessiond::SelectSessions& asked) {
+  return each(asked.selects, [&](const Json& one) { return select(me, one); });
+}
+
+Result<Json> ModelDatabase::select(const Server& me, const Json& asked) {
+  const Epoch epoch{number(asked, "epoch")};
+  const auto found = sessions_.find(SessionId{number(asked, "session_id")});
+  if (found == sessions_.end()) return refusal("OR007", "no such session");
+  Session& session = found->second;
+  const Account& account = accounts_.at(session.account);
+  if (session.state == SessionState::playing && session.from == std::pair(me.id, epoch)) return targets(me, session);
+  if (session.state == SessionState::ended || session.owner != me.id || session.epoch != epoch)
+    return refusal("OR007", "the session is not this server's any more");
+  if (account.character.value != number(asked, "character_id"))
+    return refusal("OR001", "no such character of this account");
+  const Server* owner = find_server("zone", account.kind, account.key);
+  if (owner == nullptr || owner->state != ServerState::ready) {
+    session.state = SessionState::waiting;
+    return Json{{"status", "waiting"}, {"reason", fmt::format("{} {} is starting", account.kind, account.key)}};
+  }
+  session.from = {me.id, epoch};
+  session.owner = owner->id;
+  session.epoch = next_epoch();
+  session.state = SessionState::playing;
+  session.state_at = world_.now();
+  session.taken = false;
+  grant(session.id, session.epoch, owner->id);
+  if (const Server* chat = find_server("chat", "chat", "main"); chat && chat->state == ServerState::ready) {
+    attachments_[session.id] = Attachment{chat->id, next_epoch()};
+    grant(session.id, attachments_[session.id].epoch, chat->id);
+  }
+  return targets(me, session);
+}
+
+Result<Json> ModelDatabase::ask(const Server& me, const sessiond::RenewSessions& asked) {
+  Json out = Json::array();
+  for (const Json& entry : asked.renewals) {
+    Session* session = find_owned(me, SessionId{number(entry, "session_id")}, Epoch{number(entry, "epoch")});
+    if (session == nullptr || session->release_at || session->token_expires_at <= world_.now()) continue;
+    const Duration life = std::chrono::milliseconds{settings_.at("token_ms").get<std::int64_t>()};
+    session->token_expires_at = world_.now() + life;
+    out.push_back(Json{{"session_id", entry.at("session_id")}, {"expires_in_ms", life / 1ms}});
+    world_.count("tokens renewed");
+  }
+  return out;
+}
+
+Result<Json> ModelDatabase::ask(const Server& me, const sessiond::ResolveSessions& asked) {
+  return each(asked.resolves, [&](const Json& one) { return resolve(me, one); });
+}
+
+Result<Json> ModelDatabase::resolve(const Server& me, const Json& asked) {
+  // One is charged once, however often it is asked again.
+  if (!asked.value("again", false) && world_.chance.happens(limited_))
+    return Json{{"wait_ms", 200 + world_.chance.below(1500)}};
+  const auto ended = [](const std::string& reason) { return Json{{"status", "ended"}, {"reason", reason}}; };
+  const auto found = sessions_.find(SessionId{number(asked, "session_id")});
+  if (found == sessions_.end() || found->second.state == SessionState::ended) return ended("unknown");
+  Session& session = found->second;
+  const auto hash = from_hex(asked.at("handshake_hash").get<std::string>());
+  if (to_hex(protocol::hmac(session.root, {as_bytes("orrery/1 resolve"), *hash})) !=
+      asked.at("proof").get<std::string>())
+    return ended("unknown");
+  world_.count("sessions resolved");
+  if (session.release_at) return ended("superseded");
+  if (session.token_expires_at <= world_.now()) return ended("token expired");
+  if (session.state == SessionState::selecting) return ended("login not finished");
+  if (session.state == SessionState::orphaned) {
+    const Account& account = accounts_.at(session.account);
+    const Server* replacement = find_server("zone", account.kind, account.key);
+    if (replacement != nullptr && replacement->state == ServerState::ready) {
+      session.owner = replacement->id;
+      session.epoch = next_epoch();
+      session.state = SessionState::playing;
+      session.taken = false;
+      grant(session.id, session.epoch, replacement->id);
+      tell(replacement->id, Json{{"tell", "sync"}});
+      world_.count("sessions adopted");
+    }
+  }
+  if (session.state == SessionState::playing) return targets(me, session);
+  return Json{{"status", "waiting"}, {"reason", "its server is starting"}};
+}
+
+// What agents and the DBA do.
+
+AccountId ModelDatabase::add_account(const std::string& name, const std::string& password, const std::string& kind,
+                                     const std::string& key) {
+  const AccountId id{++last_account_};
+  Account account{id, name, "sim:" + password, CharacterId{1000 + id.value}, kind, key};
+  accounts_[id] = std::move(account);
+  return id;
+}
+
+/// A new key, newest first. None is retired: clients go on with those that they know.
+void ModelDatabase::rotate_keys() {
+  if (static_keys_.size() >= keys_max) return;
+  static_keys_.insert(static_keys_.begin(), random_key());
+  ++keys_version_;
+}
+
+ServerId ModelDatabase::add_server(const std::string& role, const std::string& kind, const std::string& key,
+                                   const Address& public_at, const Address& private_at) {
+  const ServerId id{++last_server_};
+  servers_[id] = Server{id, next_epoch(), role, kind, key, public_at, private_at, ServerState::starting, random_key()};
+  return id;
+}
+
+void ModelDatabase::server_ready(ServerId id) {
+  Server& server = servers_.at(id);
+  if (server.state != ServerState::starting) return;
+  server.state = ServerState::ready;
+  for (const auto& [other, login] : servers_) {
+    if (login.role == "login" && login.state == ServerState::ready && server.role == "zone")
+      tell(other, Json{{"tell", "ready"}, {"kind", server.kind}, {"key", server.key}});
+  }
+}
+
+void ModelDatabase::server_exited(ServerId id, bool died, bool replaced) {
+  Server& server = servers_.at(id);
+  for (auto& [session_id, session] : sessions_) {
+    if (session.owner != id) continue;
+    if (session.state == SessionState::ended) {
+      session.taken = true;
+    } else if (died && (session.state == SessionState::playing || session.state == SessionState::orphaned)) {
+      session.state = SessionState::orphaned;
+      session.state_at = world_.now();
+    } else {
+      end(session, "its server is gone", false);
+    }
+  }
+  for (auto& [session_id, attachment] : attachments_) {
+    if (attachment.server == id) attachment.taken = attachment.ended;
+  }
+  server.state = replaced ? ServerState::dead : ServerState::starting;
+  server.epoch = next_epoch();
+}
+
+void ModelDatabase::kick(SessionId id) {
+  Session& session = sessions_.at(id);
+  if (session.state == SessionState::ended) return;
+  end(session, "kicked", true);
+}
+
+void ModelDatabase::tick() {
+  for (auto& [id, session] : sessions_) {
+    if (session.state == SessionState::orphaned && world_.now() - session.state_at >= orphaned_for)
+      end(session, "orphaned for too long", false);
+    if (session.state != SessionState::ended && session.token_expires_at <= world_.now())
+      end(session, "token expired", true);
+  }
+}
+
+// Inside.
+
+ModelDatabase::Session* ModelDatabase::find_owned(const Server& me, SessionId id, Epoch epoch) {
+  const auto found = sessions_.find(id);
+  if (found == sessions_.end() || found->second.owner != me.id || found->second.epoch != epoch) return nullptr;
+  return found->second.state == SessionState::ended ? nullptr : &found->second;
+}
+
+const ModelDatabase::Session* ModelDatabase::session(SessionId id) const {
+  const auto found = sessions_.find(id);
+  return found == sessions_.end() ? nullptr : &found->second;
+}
+
+const ModelDatabase::Attachment* ModelDatabase::attachment(SessionId id) const {
+  const auto found = attachments_.find(id);
+  return found == attachments_.end() ? nullptr : &found->second;
+}
+
+std::optional<ServerId> ModelDatabase::granted_to(SessionId session, Epoch epoch) const {
+  const auto found = grants_.find({session, epoch});
+  return found == grants_.end() ? std::nullopt : std::optional(found->second);
+}
+
+void ModelDatabase::grant(SessionId session, Epoch epoch, ServerId server) { grants_[{session, epoch}] = server; }
+
+const ModelDatabase::Server* ModelDatabase::find_server(const std::string& role, const std::string& kind,
+                                                        const std::string& key) const {
+  for (const auto& [id, server] : servers_) {
+    if (server.role == role && server.kind == kind && server.key == key && server.state != ServerState::dead)
+      return &server;
+  }
+  return nullptr;
+}
+
+Json ModelDatabase::target(const Server& source, ServerId id, Epoch epoch) const {
+  const Server& to = servers_.at(id);
+  const Key32 link = protocol::hmac(to.link_root, {big_endian(source.id.value), big_endian(source.epoch.value)});
+  return Json{{"server_id", id.value},
+              {"server_epoch", to.epoch.value},
+              {"kind", to.kind},
+              {"key", to.key},
+              {"epoch", epoch.value},
+              {"public_host", to.public_at.host()},
+              {"public_port", to.public_at.port},
+              {"private_host", to.private_at.host()},
+              {"private_port", to.private_at.port},
+              {"link_key", to_hex(link)}};
+}
+
+Json ModelDatabase::targets(const Server& source, const Session& session) const {
+  const Attachment* chat = attachment(session.id);
+  return Json{{"status", "ready"},
+              {"owner", target(source, session.owner, session.epoch)},
+              {"chat", chat && !chat->ended ? target(source, chat->server, chat->epoch) : Json()}};
+}
+
+void ModelDatabase::end(Session& session, const std::string& reason, bool knows_not) {
+  const Server& owner = servers_.at(session.owner);
+  session.state = SessionState::ended;
+  session.state_at = world_.now();
+  session.reason = reason;
+  session.taken = !knows_not || owner.state == ServerState::dead;
+  session.end_told = false;
+  if (const auto found = attachments_.find(session.id); found != attachments_.end() && !found->second.ended) {
+    found->second.ended = true;
+    found->second.taken = servers_.at(found->second.server).state == ServerState::dead;
+    found->second.end_told = false;
+  }
+  if (!session.taken) tell(session.owner, Json{{"tell", "sync"}});
+  for (const ServerId login : session.awaited_by)
+    tell(login, Json{{"tell", "released"}, {"account_id", session.account.value}});
+  session.awaited_by.clear();
+}
+
+ModelDatabase::Session* ModelDatabase::live_session(AccountId account) {
+  for (auto& [id, session] : sessions_) {
+    if (session.account == account && session.state != SessionState::ended) return &session;
+  }
+  return nullptr;
+}
+
+}  // namespace orrery::wire_sim

@@ -1,0 +1,29 @@
+// What servers and players live in.
+#pragma once
+
+#include <functional>
+#include <vector>
+
+#include "wire_sim/model_database.h"
+#include "wire_sim/network.h"
+
+namespace orrery::wire_sim {
+
+class ServerProcess;
+class StreamChecker;
+class WireChecker;
+
+struct Surroundings {
+  World& world;
+  Network& network;
+  Network& private_network;
+  ModelDatabase& database;
+  WireChecker& wire;
+  StreamChecker& streams;
+  std::function<void(const ServerProcess&)> after_step;  // the checkers'
+  std::function<Address()> new_address;                  // that no client ever had
+  std::vector<Address> login_servers;                    // as cluster_status lists them
+  std::uint64_t notices = 0;                             // given out
+};
+
+}  // namespace orrery::wire_sim

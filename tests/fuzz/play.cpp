@@ -1,0 +1,68 @@
+// What an attached client sends to a zone and to a chat server, and what another server links: control, chat and game
+// bytes behind the wire. Another player beside it is served as before, and the server goes on.
+#include "host_lab.h"
+#include "sessiond/chat_core.h"
+#include "sessiond/zone_core.h"
+
+using namespace orrery;
+using fuzz::check;
+
+namespace {
+
+template <class Role>
+void play(fuzz::Input& input, const char* name) {
+  fuzz::HostLab lab(name);
+  Role role(lab.host);
+  lab.start(role);
+  auto& enemy = lab.attach(SessionId{1}, "198.51.100.1:4000");
+  auto& friendly = lab.attach(SessionId{2}, "[2001:db8::1]:4000");
+  check(enemy.dialer.is_open() && friendly.dialer.is_open(), "both are attached");
+  for (int steps = 0; !input.empty() && steps < 100; ++steps) {
+    const std::uint8_t op = input.byte();
+    const auto channel = static_cast<wire::Channel>(op % wire::channel_count);
+    switch (op >> 5) {
+      case 0:
+      case 1:
+      case 2:
+        (void)enemy.send(channel, wire::Delivery::reliable, input.string(2000));
+        break;
+      case 3:
+      case 4:
+        (void)enemy.send(channel, wire::Delivery::unreliable, input.string(1156));
+        break;
+      case 5: {  // from a server that has the key, whatever it says
+        const Key32 key = wire::link_key(fuzz::key_of(9), ServerId{3}, Epoch{1});
+        const Bytes sealed = wire::seal_link(key, ServerId{3}, Epoch{1}, input.string(1000), lab.random);
+        lab.host.on_private_datagram({fuzz::address_of("10.0.0.3:9"), sealed}, lab.now);
+        break;
+      }
+      case 6:
+        lab.host.on_private_datagram({fuzz::address_of("10.0.0.3:9"), input.string(1300)}, lab.now);
+        break;
+      default:
+        lab.run(std::chrono::milliseconds{1 << (op & 7)});
+        break;
+    }
+    lab.run({});
+  }
+  lab.run(std::chrono::milliseconds{100});
+  check(!lab.exit_code, "the server goes on");
+  check(!friendly.closed && friendly.dialer.is_open(), "the other player stays");
+  const std::size_t games = friendly.games, chats = friendly.chats;
+  proto::ClientChat said;
+  said.set_text("well");
+  check(friendly.send(wire::Channel::chat, wire::Delivery::reliable, as_bytes(said.SerializeAsString())), "it is open");
+  lab.run(std::chrono::milliseconds{200});
+  check(std::string_view(name) == "zone" ? friendly.games > games : friendly.chats > chats, "and is served as before");
+}
+
+}  // namespace
+
+int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  fuzz::Input input(data, size);
+  if ((input.byte() & 1) == 0)
+    play<sessiond::ZoneCore>(input, "zone");
+  else
+    play<sessiond::ChatCore>(input, "chat");
+  return 0;
+}
