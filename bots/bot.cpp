@@ -76,6 +76,11 @@ void Bot::run(Instant now) {
   state_ = rests_until_ && !is_leaving_ ? State::resting : State::ended;
 }
 
+void Bot::use(const client::ConnectString& connect) {
+  if (!client_) return;
+  if (const Status used = client_->use(connect); !used) spdlog::warn("{}: {}", name_, used.error().message);
+}
+
 void Bot::leave() {
   if (is_leaving_ || state_ == State::ended) return;
   is_leaving_ = true;

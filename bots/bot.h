@@ -25,6 +25,8 @@ class Bot {
 
   /// Reads what came, acts, sends what is due.
   void run(Instant now);
+  /// Where the login servers are now: of the bot in play. One that rests learns it from its options.
+  void use(const client::ConnectString& connect);
   /// Logs out; ended within 1.5 s. run() must follow.
   void leave();
 

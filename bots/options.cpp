@@ -30,6 +30,12 @@ Result<std::string> first_line(const std::string& path) {
   return line;
 }
 
+Result<client::ConnectString> resolve(const std::string& connect) {
+  auto parsed = client::ConnectString::parse(connect);
+  if (!parsed) return parsed.error();
+  return client::resolve(std::move(*parsed));
+}
+
 int usage_error(const std::string& message, const std::string& hint = {}) {
   std::cerr << "orrery-bots: " << message << "\n";
   std::cerr << (hint.empty() ? "try: orrery-bots --help" : "hint: " + hint) << "\n";
@@ -44,9 +50,15 @@ std::string Options::name_of(unsigned number) const {
   return prefix + digits.data();
 }
 
+Result<client::ConnectString> read_connect_file(const std::string& path) {
+  auto line = first_line(path);
+  if (!line) return line.error();
+  return resolve(*line);
+}
+
 std::variant<Options, int> parse_options(int argc, char** argv) {
   Options options;
-  std::string connect, connect_file, password_file, report = "text";
+  std::string connect, password_file, report = "text";
   std::vector<std::string> behaviours{"wander", "chat"};
 
   CLI::App app{
@@ -55,7 +67,8 @@ std::variant<Options, int> parse_options(int argc, char** argv) {
       "orrery-bots"};
   app.set_version_flag("--version", std::string("orrery-bots ") + ORRERY_VERSION);
   app.add_option("--connect", connect, "CLUSTER@HOST:PORT#KEY, as cluster_status shows it");
-  app.add_option("--connect-file", connect_file, "file whose first line is that");
+  app.add_option("--connect-file", options.connect_file,
+                 "file whose first line is that; read again whenever it changes");
   app.add_option("--count", options.count, "number of bots")->capture_default_str()->check(CLI::Range(1u, count_max));
   app.add_option("--first", options.first, "number of the first")
       ->capture_default_str()
@@ -103,15 +116,8 @@ std::variant<Options, int> parse_options(int argc, char** argv) {
   if (options.prefix.empty()) return usage_error("--prefix is empty");
   if (options.prints_names) return options;
 
-  if (connect.empty() == connect_file.empty()) return usage_error("give one of --connect and --connect-file");
-  if (!connect_file.empty()) {
-    auto line = first_line(connect_file);
-    if (!line) return usage_error(line.error().message);
-    connect = *line;
-  }
-  auto parsed = client::ConnectString::parse(connect);
-  if (!parsed) return usage_error(parsed.error().message, parsed.error().hint);
-  auto resolved = client::resolve(std::move(*parsed));
+  if (connect.empty() == options.connect_file.empty()) return usage_error("give one of --connect and --connect-file");
+  auto resolved = connect.empty() ? read_connect_file(options.connect_file) : resolve(connect);
   if (!resolved) return usage_error(resolved.error().message, resolved.error().hint);
   options.connect = std::move(*resolved);
 

@@ -11,6 +11,7 @@ namespace orrery::bots {
 
 struct Options {
   client::ConnectString connect;
+  std::string connect_file;  // what `connect` was read from; read again while the bots run
   std::string password;
   std::string prefix = "bot";
   unsigned count = 1;
@@ -32,6 +33,9 @@ struct Options {
   /// "bot0007"
   std::string name_of(unsigned number) const;
 };
+
+/// The connect string in the first line of a file, names resolved.
+Result<client::ConnectString> read_connect_file(const std::string& path);
 
 /// Options of a command line, or the status to exit with (help, version or a usage error has been printed).
 std::variant<Options, int> parse_options(int argc, char** argv);

@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <csignal>
 #include <cstdio>
+#include <filesystem>
 #include <memory>
 #include <vector>
 
@@ -56,13 +57,15 @@ class Swarm {
   void leave_all(const char* why);
   void end_if_done();
   void show_progress(Instant now);
+  void read_connect_again();
   int finish();
 
   EventPtr on(evutil_socket_t fd, short what, event_callback_fn fn, void* argument) {
     return EventPtr(event_new(base_.get(), fd, what, fn, argument));
   }
 
-  const Options& options_;
+  Options options_;
+  std::filesystem::file_time_type connect_changed_at_{};
   Instant started_at_;
   Journal journal_;
   Report report_;
@@ -97,7 +100,11 @@ int Swarm::run() {
 
   const EventPtr progress = on(
       -1, EV_PERSIST,
-      [](evutil_socket_t, short, void* self) { static_cast<Swarm*>(self)->show_progress(BootClock::now()); }, this);
+      [](evutil_socket_t, short, void* self) {
+        static_cast<Swarm*>(self)->read_connect_again();
+        static_cast<Swarm*>(self)->show_progress(BootClock::now());
+      },
+      this);
   const timeval each_second{1, 0};
   event_add(progress.get(), &each_second);
 
@@ -172,6 +179,22 @@ void Swarm::end_if_done() {
   const bool all_ended =
       std::ranges::all_of(seats_, [](const auto& seat) { return seat->bot->state() == Bot::State::ended; });
   if (all_ended) event_base_loopbreak(base_.get());
+}
+
+// As a player's launcher asks the game's page again: login servers move with their machines.
+void Swarm::read_connect_again() {
+  if (options_.connect_file.empty()) return;
+  std::error_code error;
+  const auto changed_at = std::filesystem::last_write_time(options_.connect_file, error);
+  if (error || changed_at == connect_changed_at_) return;
+  connect_changed_at_ = changed_at;
+  auto connect = read_connect_file(options_.connect_file);
+  if (!connect) return spdlog::warn("the login servers are not changed: {}", connect.error().message);
+  options_.connect = std::move(*connect);
+  for (const auto& seat : seats_) {
+    seat->bot->use(options_.connect);
+    run_bot(*seat);
+  }
 }
 
 void Swarm::show_progress(Instant now) {

@@ -336,6 +336,7 @@ void Client::logout() { impl_->logout(); }
 bool Client::is_finished() const { return impl_->is_finished(); }
 std::optional<Token> Client::token() const { return impl_->token(); }
 Statistics Client::statistics() const { return impl_->statistics(); }
+Status Client::use(ConnectString connect) { return impl_->use(std::move(connect)); }
 void Client::on_datagram(const wire::Datagram& datagram, Instant now) { impl_->on_datagram(datagram, now); }
 void Client::on_unreachable(const Address& server, Instant now) { impl_->on_unreachable(server, now); }
 bool Client::poll_transmit(wire::Slot& slot, Instant now) { return impl_->poll_transmit(slot, now); }

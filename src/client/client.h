@@ -170,6 +170,9 @@ class Client {
   /// of its life, for as long as the client runs.
   std::optional<Token> token() const;
   Statistics statistics() const;
+  /// Where the login servers are now, with names resolved; asked from the next attempt on, at once while the session is
+  /// looked for. Error EINVAL when it is of another cluster or names no address.
+  Status use(ConnectString connect);
 
   // After each call above and below, and at next_deadline(): poll_transmit until false, poll_event until false.
 

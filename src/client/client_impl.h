@@ -33,6 +33,7 @@ class Client::Impl {
   bool is_finished() const { return is_finished_ && paths_.empty(); }
   std::optional<Token> token() const;
   Statistics statistics() const;
+  Status use(ConnectString connect);
   void on_datagram(const wire::Datagram& datagram, Instant now);
   void on_unreachable(const Address& server, Instant now);
   bool poll_transmit(wire::Slot& slot, Instant now);

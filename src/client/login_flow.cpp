@@ -169,6 +169,23 @@ void Client::Impl::on_unreachable(const Address& server, Instant now) {
   on_closed(*path, wire::CloseReason::lapse, now);
 }
 
+Status Client::Impl::use(ConnectString connect) {
+  if (connect.cluster != connect_.cluster) {
+    return Error{"the connect string is of cluster '" + connect.cluster + "', not '" + connect_.cluster + "'",
+                 "EINVAL"};
+  }
+  if (connect.login_servers.empty()) return Error{"the connect string names no login server's address", "EINVAL"};
+  if (connect.login_servers == connect_.login_servers && connect.keys == connect_.keys) return ok();
+  connect_ = std::move(connect);
+  next_login_server_ = 0;
+  if (!resume_) return ok();
+  if (resolve_) retire(*resolve_, wire::CloseReason::moved);
+  answer_of_resolve_by_.reset();
+  resume_->asked = 0;
+  resume_->ask_at = last_now_;
+  return ok();
+}
+
 std::string Client::Impl::login_servers() const {
   std::string all;
   for (const Address& server : connect_.login_servers) all += (all.empty() ? "" : ", ") + server.to_string();

@@ -375,9 +375,10 @@ local all all peer map=orrery
                   f"{len(real)}, and {len(changed)} cheaply")
 
     def start_bots(self, name, count, *extra, prefix="bot", first=1, password="password.txt", wrap=None, connect=None):
-        """Players; connect: what a client is given, asked for when it is not named."""
-        self.write("connect.txt", (connect or self.value("select connect from cluster_status where cluster = %s", self.cluster)) + "\n")
-        bots = Bots(name, [self.dir / "bin" / "orrery-bots", "--connect-file", self.dir / "connect.txt", "--prefix", prefix,
+        """Players; connect: what a client is given, or a file of the caller's that it is in; the cluster's when it is not named."""
+        if not isinstance(connect, pathlib.Path):
+            connect = self.write(f"{name}.connect", (connect or self.value("select connect from cluster_status where cluster = %s", self.cluster)) + "\n")
+        bots = Bots(name, [self.dir / "bin" / "orrery-bots", "--connect-file", connect, "--prefix", prefix,
                            "--first", str(first), "--count", str(count), "--password-file", self.dir / password,
                            "--events", *extra], self.dir / f"{name}.events", wrap=wrap)
         self.processes.append(bots)

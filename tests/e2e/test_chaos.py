@@ -5,7 +5,7 @@ Beside the players a fleet of a program that knows nothing of Orrery is played o
 Hit are agents, shims, servers, the postmaster, backends and the tick's backend, each sort at least once: kill -9, or SIGSTOP and,
 0.1 to 8 s later, SIGCONT or kill -9. The test does what a service manager would (it starts agents and PostgreSQL again) and what players do
 (they log in again), nothing else. Within 30 s of the last blow everything must be right, as judged from /proc and from the
-tables by queries of its own.
+tables by queries of its own. Players are told where the login servers are as by a game's page, which changes when those move.
 """
 
 import argparse
@@ -54,14 +54,18 @@ stack.sql("select server_kind_set('arena', %s)", json.dumps({
     "command": str(pathlib.Path(__file__).resolve().parent / "stub_server.py"), "args": ["bind", "{host}:{port:game}"], "ports": [{"name": "game"}],
     "ready_by": "port", "cpu_millis": 10, "stop_grace_ms": 1000, "start_attempts_max": 100}))
 stack.sql("select fleet_set('arenas', %s)", json.dumps({"kind": "arena", "policy": "orrery.fleet_buffer", "policy_args": {"buffer": FREE}, "size_max": 10, "cooldown_ms": 1000}))
-connect, torn = {"string": None}, {}
+page, torn = stack.dir / "page", {}
 
 
-def learn_connect():
-    """Where the login server is, as a game's home page would say: it moves with its machine."""
+def keep_page():
+    """Where the login servers are, as a game's page would say."""
+    shown = None
     while True:
         with contextlib.suppress(psycopg2.Error):
-            connect["string"] = stack.value("select connect from cluster_status where cluster = %s", stack.cluster) or connect["string"]
+            connect = stack.value("select connect from cluster_status where cluster = %s", stack.cluster)
+            if connect and connect != shown:
+                stack.write(page.name, connect + "\n")
+                shown = connect
         time.sleep(0.5)
 
 
@@ -75,7 +79,7 @@ def look_at_tables():
         time.sleep(1)
 
 
-for task in (learn_connect, look_at_tables):
+for task in (keep_page, look_at_tables):
     threading.Thread(target=task, daemon=True).start()
 
 
@@ -91,11 +95,11 @@ class Player:
         if self.bots and not self.again_at:
             self.again_at = now + 0.3
             stack.processes.remove(self.bots)
-        if now >= self.again_at and connect["string"]:
+        if now >= self.again_at and page.exists():
             self.again_at = 0.0
             self.lives += 1
             self.bots = stack.start_bots(f"player{self.number:02d}.{self.lives}", 1, "--for", "0", "--retries", "3", "--log-level", "error",
-                                         first=self.number, connect=connect["string"])
+                                         first=self.number, connect=page)
 
     def in_play(self, since):
         """He has seen the world after `since`, wall clock, and was not put out of it."""

@@ -125,6 +125,23 @@ TEST_F(ClientResume, AsksEachLoginServerInTurn) {
   EXPECT_EQ(last<Entered>().server.value, 5u);
 }
 
+// Catches a client that goes on asking where the login servers were, and one that is led to another cluster.
+TEST_F(ClientResume, AsksTheLoginServersThatItIsTold) {
+  answer_resolve(other_login, [&] { other_login.say(to_other_zone()); });
+  play({login.address});
+  expect_at(other_zone, 5, 12);
+  zone.is_down = login.is_down = true;
+  run_for(20s);
+  EXPECT_FALSE(has<Resumed>());
+  auto elsewhere = connect_to({other_login.address});
+  elsewhere.cluster = "live";
+  EXPECT_EQ(client->use(elsewhere).error().code, "EINVAL");
+  EXPECT_EQ(client->use(connect_to({})).error().code, "EINVAL");
+  ASSERT_TRUE(client->use(connect_to({other_login.address})));
+  ASSERT_TRUE(run_until([&] { return has<Resumed>(); }, 4s));
+  EXPECT_EQ(last<Entered>().server.value, 5u);
+}
+
 // Catches an answer to come that is not waited for.
 TEST_F(ClientResume, WaitsForTheRedirectThatFollows) {
   answer_resolve(login, [&] { login.say(waiting_for("grid 42 is starting")); });
