@@ -18,12 +18,14 @@ declare
 begin
   perform orrery.batch_check('p_renewals', p_renewals);
   with asked as (
-    select case when (e.value -> 'session_id')::text ~ '^-?[0-9]{1,18}$' then (e.value ->> 'session_id')::bigint end as session_id, case when (e.value -> 'epoch')::text ~ '^-?[0-9]{1,18}$' then (e.value ->> 'epoch')::bigint end as epoch
+    -- an epoch may have more than 18 digits: it is compared as it was sent
+    select case when (e.value -> 'session_id')::text ~ '^-?[0-9]{1,18}$' then (e.value ->> 'session_id')::bigint end as session_id,
+      e.value -> 'epoch' as epoch
     from jsonb_array_elements(p_renewals) e (value)
   ), held as (
     select s.session_id from orrery.session s
-    where (s.session_id, s.epoch) in (select a.session_id, a.epoch from asked a) and s.server_id = v_me.server_id and s.state <> 'ended' and s.release_at is null
-      and s.token_expires_at > v_now
+    where (s.session_id, to_jsonb(s.epoch)) in (select a.session_id, a.epoch from asked a) and s.server_id = v_me.server_id
+      and s.state <> 'ended' and s.release_at is null and s.token_expires_at > v_now
       and exists (
         select from orrery.account a
         where a.account_id = s.account_id and a.active and (a.banned_at is null or a.banned_until <= v_now))

@@ -1,4 +1,5 @@
--- Catches a token that is renewed for who may not play, by who does not own it, or after it has run out.
+-- Catches a token that is renewed for who may not play, by who does not own it, or after it has run out; and one that is not, for the
+-- length of its epoch.
 begin;
 set local client_min_messages = warning;
 select no_plan();
@@ -24,8 +25,10 @@ update orrery.account set banned_at = now(), banned_until = orrery.clock() + '1 
 select is(pg_temp.renew(:grid, :s, :e2), '[]', 'nor of who is banned');
 select orrery_test.clock_advance('2 s');
 select is(jsonb_array_length(pg_temp.renew(:grid, :s, :e2)), 1, 'until that is over');
+update orrery.session set epoch = 4611686022722355201 where session_id = :s; -- after incarnation_raise(1 << 30)
+select is(jsonb_array_length(pg_temp.renew(:grid, :s, 4611686022722355201)), 1, 'whatever the length of its epoch');
 select orrery_test.clock_advance('25 h');
-select is(pg_temp.renew(:grid, :s, :e2), '[]', 'nor after it ran out');
+select is(pg_temp.renew(:grid, :s, 4611686022722355201), '[]', 'nor after it ran out');
 select throws_ok(format('select orrery.session_renew(%s, ''{}'')', orrery_test.me(:grid)), 'OR003', null, 'no array');
 select * from finish();
 rollback;
