@@ -365,7 +365,7 @@ class Connection:
             record["notes"].append(f"channel {channel} on a login connection")
 
     def _chat(self, side, text):
-        if len(text.encode()) > 512:
+        if len(text.encode()) > 500:
             side.blame("7 Chat", f"a text of {len(text.encode())} bytes")
         if any(ord(letter) < 0x20 or 0x7F <= ord(letter) < 0xA0 for letter in text):
             side.blame("7 Chat", "a text with control characters")

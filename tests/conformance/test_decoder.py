@@ -610,7 +610,7 @@ def wrong_control():
         s, play = playing(what)
         play.say(*said)
         finds(what, "7", words, s)
-    for what, text in (("a control character", "a\nb"), ("513 bytes", "x" * 513)):
+    for what, text in (("a control character", "a\nb"), ("501 bytes", "x" * 501)):
         s, play = playing("chat")
         play.say("client", {"text": text}, channel=2)
         finds(f"chat with {what}", "7 Chat", "a text", s)
