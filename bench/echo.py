@@ -1,5 +1,6 @@
-"""Row 1: authenticated, encrypted echo through the session loop: 97-byte datagrams, 10,000 sessions, 50,000 datagrams a second evenly, packets per CPU-second of
-the server. Floors: the same datagrams through bare recvmmsg and sendmmsg, and with one open and one seal each. The peer: ENet, unencrypted, 4,000 peers.
+"""Row 1: authenticated, encrypted echo through the session loop: 97-byte datagrams, 10,000 sessions, 50,000 datagrams a second
+evenly, packets per CPU-second of the server. Floors: the same datagrams through bare recvmmsg and sendmmsg, and with one open and
+one seal each. The peer: ENet, unencrypted, 4,000 peers.
 
 Each run starts every server anew, one after the other, so that all see the same machine.
 """

@@ -3,7 +3,8 @@
 -- p_reason: the player is shown it.   p_seconds: for how long; null: for good.
 -- Returns the event, and says in words who it was, and how to undo it.
 -- Writes: account, event; what account_session_end writes.   Locks: cluster, account, then those of account_session_end.
--- Errors: OR001 unknown account; OR003 null, a reason too long or with control characters, no such time; those of cluster_resolve.   Called by: DBA, CLI.
+-- Errors: OR001 unknown account; OR003 null, a reason too long or with control characters, no such time; those of
+-- cluster_resolve.   Called by: DBA, CLI.
 create or replace function orrery.account_ban(p_name text, p_reason text, p_seconds bigint default null, p_cluster text default null) returns bigint
 language plpgsql security definer
 set search_path = pg_catalog, pg_temp
@@ -20,7 +21,8 @@ declare
   v_event      bigint;
 begin
   if p_reason is null or p_reason !~ '^[^[:cntrl:]]{1,200}$' or p_seconds not between 1 and c_seconds_max then
-    perform orrery.fail('OR003', 'an account is banned for a reason of 1 to 200 characters, none of them a control character, and for 1 second to 100 years',
+    perform orrery.fail('OR003',
+      'an account is banned for a reason of 1 to 200 characters, none of them a control character, and for 1 second to 100 years',
       format('Got %L, %L.', left(p_reason, 250), p_seconds), 'SELECT account_ban(''name'', ''why'', 86400); without seconds it is for good.');
   end if;
   v_account := orrery.account_named(v_cluster, p_name);

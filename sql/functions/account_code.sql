@@ -15,8 +15,10 @@ begin
   v_account := orrery.account_named(v_cluster, p_name);
   update orrery.account a set code_hash = orrery.code_hash(v_code), code_expires_at = orrery.clock() + v_ttl * interval '1 second'
   where a.account_id = v_account.account_id;
-  perform orrery.event_add(v_cluster, 'account', v_account.account_id::text, 'account_code', format('a new one-time code for %s, by %s', v_account.name, session_user));
-  raise notice '%', format('account %s of %s: give the player this one-time code, good for %s hours', v_account.name, v_cluster, round(v_ttl / 3600, 1));
+  perform orrery.event_add(v_cluster, 'account', v_account.account_id::text, 'account_code',
+    format('a new one-time code for %s, by %s', v_account.name, session_user));
+  raise notice '%', format('account %s of %s: give the player this one-time code, good for %s hours', v_account.name, v_cluster,
+    round(v_ttl / 3600, 1));
   return v_code;
 end
 $$;

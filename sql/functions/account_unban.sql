@@ -12,10 +12,12 @@ begin
   v_account := orrery.account_named(v_cluster, p_name);
   if v_account.banned_at is null or v_account.banned_until <= orrery.clock() then
     perform orrery.fail('OR002', format('account %s is not banned', v_account.name),
-      case when v_account.banned_at is not null then 'It was: ' || orrery.ban_words(v_account.banned_until, v_account.ban_reason) end, 'SELECT * FROM account_status');
+      case when v_account.banned_at is not null then 'It was: ' || orrery.ban_words(v_account.banned_until, v_account.ban_reason) end,
+      'SELECT * FROM account_status');
   end if;
   update orrery.account a set banned_at = null, banned_until = null, ban_reason = null where a.account_id = v_account.account_id;
-  perform orrery.event_add(v_cluster, 'account', v_account.account_id::text, 'account_unban', format('account %s may log in again, by %s', v_account.name, session_user));
+  perform orrery.event_add(v_cluster, 'account', v_account.account_id::text, 'account_unban',
+    format('account %s may log in again, by %s', v_account.name, session_user));
   raise notice '%', format('account %s of %s may log in again', v_account.name, v_cluster);
 end
 $$;

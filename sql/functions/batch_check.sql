@@ -10,9 +10,11 @@ declare
   v_most numeric := orrery.setting('batch_max');
 begin
   if p_entries is null or jsonb_typeof(p_entries) <> 'array' then
-    perform orrery.fail('OR003', format('%s is an array', p_name), format('Got %s.', coalesce(left(p_entries::text, 200), 'null')), 'Pass [] when there is nothing.');
+    perform orrery.fail('OR003', format('%s is an array', p_name), format('Got %s.', coalesce(left(p_entries::text, 200), 'null')),
+      'Pass [] when there is nothing.');
   elsif jsonb_array_length(p_entries) > v_most then
-    perform orrery.fail('OR003', format('%s has at most %s entries', p_name, v_most), format('Got %s.', jsonb_array_length(p_entries)), 'Make several calls.');
+    perform orrery.fail('OR003', format('%s has at most %s entries', p_name, v_most), format('Got %s.', jsonb_array_length(p_entries)),
+      'Make several calls.');
   end if;
 end
 $$;

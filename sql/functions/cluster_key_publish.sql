@@ -14,14 +14,16 @@ declare
   v_new  text;
 begin
   if p_public_keys is null or jsonb_typeof(p_public_keys) <> 'array' or jsonb_array_length(p_public_keys) not between 1 and 4
-      or exists (select from jsonb_array_elements(p_public_keys) e (value) where jsonb_typeof(e.value) <> 'string' or e.value #>> '{}' !~ '^[0-9a-f]{64}$') then
-    perform orrery.fail('OR003', 'public keys are an array of one to four, each of 64 lower-case hex digits', format('Got %L.', left(p_public_keys::text, 300)),
-      'Pass the X25519 public keys of those that cluster_keys gave.');
+      or exists (select from jsonb_array_elements(p_public_keys) e (value)
+        where jsonb_typeof(e.value) <> 'string' or e.value #>> '{}' !~ '^[0-9a-f]{64}$') then
+    perform orrery.fail('OR003', 'public keys are an array of one to four, each of 64 lower-case hex digits',
+      format('Got %L.', left(p_public_keys::text, 300)), 'Pass the X25519 public keys of those that cluster_keys gave.');
   end if;
   select array_agg(decode(e.value, 'hex')) into v_keys from jsonb_array_elements_text(p_public_keys) e (value);
   perform from orrery.cluster_key k where k.cluster = v_me.cluster and k.public_key = any(v_keys);
   if not found then
-    perform orrery.fail('OR001', 'none of these is a key of the cluster', format('Got %L.', left(p_public_keys::text, 300)), 'Ask cluster_keys anew.');
+    perform orrery.fail('OR001', 'none of these is a key of the cluster', format('Got %L.', left(p_public_keys::text, 300)),
+      'Ask cluster_keys anew.');
   end if;
   with held as (
     select k.public_key from orrery.cluster_key k

@@ -18,17 +18,20 @@ begin
   select string_agg(encode(k.public_key, 'hex'), ', ' order by k.made_at desc) into v_keys from orrery.cluster_key k where k.cluster = v_cluster;
   perform from orrery.cluster_key k where k.cluster = v_cluster and k.public_key = decode(p_public_key, 'hex');
   if not found then
-    perform orrery.fail('OR001', format('cluster %s has no key %s', v_cluster, lower(p_public_key)), format('It has %s.', v_keys), 'SELECT connect FROM cluster_status');
+    perform orrery.fail('OR001', format('cluster %s has no key %s', v_cluster, lower(p_public_key)), format('It has %s.', v_keys),
+      'SELECT connect FROM cluster_status');
   end if;
   perform from orrery.cluster_key k
   where k.cluster = v_cluster and k.public_key <> decode(p_public_key, 'hex') and (k.held_at is not null or v_state = 'stopped');
   if not found then
     perform orrery.fail('OR002', format('no login server of %s holds another key', v_cluster), 'Nobody could log in any more.',
-      case when v_keys like '%,%' then 'They take a new key within seconds: SELECT connect FROM cluster_status' else format('SELECT cluster_key_rotate(%L)', v_cluster) end);
+      case when v_keys like '%,%' then 'They take a new key within seconds: SELECT connect FROM cluster_status'
+        else format('SELECT cluster_key_rotate(%L)', v_cluster) end);
   end if;
   delete from orrery.cluster_key k where k.cluster = v_cluster and k.public_key = decode(p_public_key, 'hex');
   perform orrery.cluster_keys_changed(v_cluster, 'cluster_key_retire');
-  perform orrery.event_add(v_cluster, 'cluster', v_cluster, 'cluster_key_retire', format('key %s is retired, asked by %s', lower(p_public_key), session_user));
+  perform orrery.event_add(v_cluster, 'cluster', v_cluster, 'cluster_key_retire',
+    format('key %s is retired, asked by %s', lower(p_public_key), session_user));
   raise notice '%', format('key %s of %s is retired: who has no newer connect string gets in no more', lower(p_public_key), v_cluster);
 end
 $$;

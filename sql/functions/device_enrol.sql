@@ -24,7 +24,8 @@ begin
       format('Got %L, %L.', left(p_public_key, 100), left(p_name, 100)), 'Pass what the client sent.');
   end if;
   v_account := orrery.device_session(v_me, p_session_id, p_session_epoch);
-  if (select count(*) from orrery.device d where d.account_id = v_account.account_id and d.public_key <> decode(p_public_key, 'hex')) >= orrery.setting('devices_max') then
+  if (select count(*) from orrery.device d
+      where d.account_id = v_account.account_id and d.public_key <> decode(p_public_key, 'hex')) >= orrery.setting('devices_max') then
     perform orrery.fail('OR006', format('%s has %s devices', v_account.name, orrery.setting('devices_max')), 'An account has no more.',
       'The player revokes one that he does not use, or a DBA does: SELECT * FROM device_status');
   end if;
@@ -45,5 +46,6 @@ begin
   return jsonb_build_object('device_id', v_device_id);
 end
 $$;
-comment on function orrery.device_enrol(bigint, bigint, text, bigint, bigint, text, text) is 'Enrols the key of a device, of a player who has just logged in.';
+comment on function orrery.device_enrol(bigint, bigint, text, bigint, bigint, text, text) is
+  'Enrols the key of a device, of a player who has just logged in.';
 grant execute on function orrery.device_enrol(bigint, bigint, text, bigint, bigint, text, text) to orrery_session;

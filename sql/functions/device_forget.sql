@@ -17,12 +17,14 @@ declare
   v_device  orrery.device;
 begin
   if p_public_key is null or p_public_key !~ '^[0-9a-fA-F]{64}$' then
-    perform orrery.fail('OR003', 'a device has a public key of 64 hex digits', format('Got %L.', left(p_public_key, 100)), 'Pass what the client sent.');
+    perform orrery.fail('OR003', 'a device has a public key of 64 hex digits', format('Got %L.', left(p_public_key, 100)),
+      'Pass what the client sent.');
   end if;
   v_account := orrery.device_session(v_me, p_session_id, p_session_epoch);
   delete from orrery.device d where d.account_id = v_account.account_id and d.public_key = decode(p_public_key, 'hex') returning d.* into v_device;
   if not found then
-    perform orrery.fail('OR001', format('%s has no device of this key', v_account.name), 'It was revoked, or never enrolled.', 'There is nothing to give up.');
+    perform orrery.fail('OR001', format('%s has no device of this key', v_account.name), 'It was revoked, or never enrolled.',
+      'There is nothing to give up.');
   end if;
   perform orrery.event_add(v_account.cluster, 'account', v_account.account_id::text, 'device_forget',
     format('%s gave up device %s, %s', v_account.name, v_device.device_id, v_device.name));

@@ -10,7 +10,8 @@ declare
 begin
   select s.* into v_session from orrery.session s where s.session_id = p_session_id;
   return orrery.entry_error(p_ref, 'OR007', format('session %s, epoch %s, is not at this server', p_session_id, p_session_epoch),
-    case when found then format('It is %s at server %s under epoch %s: drop what is held of it.', v_session.state, v_session.server_id, v_session.epoch)
+    case when found then format('It is %s at server %s under epoch %s: drop what is held of it.',
+        v_session.state, v_session.server_id, v_session.epoch)
       else 'There is no such session in this cluster: drop what is held of it.' end);
 end
 $$;
