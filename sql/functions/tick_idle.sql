@@ -1,7 +1,7 @@
 -- tick_idle: once a second: see to the agents that drain, stop servers that were empty for idle_stop_ms of their kind, end
 -- sessions orphaned for orphan_ms, those whose token has run out, and logins that were not finished for login_stale_ms (the login server, which
--- may not know of one when an answer was lost, hears of it by server_sync), tell servers again of ends that they may not have heard of, and request always-on servers that a cluster lacks; one that cannot be requested
--- is told by an event and holds up no other.
+-- may not know of one when an answer was lost, hears of it by server_sync), tell servers again of ends that they may not have heard of,
+-- and request always-on servers that a cluster lacks; one that cannot be requested is told by an event and holds up no other.
 -- Writes: server.empty_since, session.release_at; what tick_drains, server_stop_now, session_end_all, session_end_told, session_tell, server_request,
 -- tick_failed write.
 -- Locks: cluster, placement, server, session; what is busy is left for the next time.   Errors: none.
@@ -65,18 +65,21 @@ begin
   ) d;
   perform orrery.session_end_told(v_ids, 'tick_idle', 'login not finished');
 
-  -- of tokens that have run out: who plays is saved by its server first, which has release_ms for it
+  -- of tokens that have run out: who plays is saved by its server first, which has release_ms for it; one whose machine is silent may not
+  -- have heard, and plays on until its lease ends
   select array_agg(d.session_id) filter (where d.now), array_agg(d.session_id) filter (where not d.now), array_agg(distinct d.server_id)
   into v_ids, v_others, v_servers
   from (
     select s.session_id, s.server_id, s.state <> 'playing' or s.release_at is not null as now
     from orrery.session s
     where s.token_expires_at <= v_now and s.state <> 'ended'
-      and (s.state <> 'playing' or s.release_at is null or s.release_at <= v_now - make_interval(secs => orrery.setting('release_ms')::float8 / 1000))
+      and (s.state <> 'playing' or s.release_at is null
+        or s.release_at <= v_now - make_interval(secs => orrery.setting('release_ms')::float8 / 1000) and orrery.server_is_heard(s.server_id))
     order by s.session_id for no key update skip locked
   ) d;
   if v_others is not null then
-    update orrery.session s set release_at = coalesce(s.release_at, v_now), release_reason = coalesce(s.release_reason, 'token expired') where s.session_id = any(v_others);
+    update orrery.session s set release_at = coalesce(s.release_at, v_now), release_reason = coalesce(s.release_reason, 'token expired')
+    where s.session_id = any(v_others);
     perform orrery.session_tell(v_servers, 'tick_idle');
   end if;
   perform orrery.session_end_told(v_ids, 'tick_idle', 'token expired');
@@ -85,7 +88,9 @@ begin
   select array_agg(distinct s.server_id) into v_servers
   from orrery.session s
   where s.state = 'ended' and not s.taken and not s.end_told and s.state_at <= v_now - interval '1 second'
-    and not exists (select from orrery.command c where c.server_id = s.server_id and c.verb = 'tell' and c.state in ('pending', 'claimed') and c.payload = '{"tell":"sync"}');
+    and not exists (
+      select from orrery.command c
+      where c.server_id = s.server_id and c.verb = 'tell' and c.state in ('pending', 'claimed') and c.payload = '{"tell":"sync"}');
   perform orrery.session_tell(v_servers, 'tick_idle');
 
   for v_kind in

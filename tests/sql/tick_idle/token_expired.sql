@@ -1,4 +1,5 @@
--- Catches a session that outlives its token, or that ends unsaved when its token runs out.
+-- Catches a session that outlives its token, that ends unsaved when its token runs out, or that is taken from a server which is cut
+-- off before its lease is over.
 begin;
 set local client_min_messages = warning;
 select no_plan();
@@ -19,9 +20,13 @@ select orrery.tick_idle();
 select is(orrery_test.answer(:grid, 'server_sync') -> 'release', jsonb_build_array(jsonb_build_object('session_id', :s, 'epoch', :e2, 'reason', 'token expired')), 'its server is to save it');
 select is(pg_temp.told(:grid, 'sync'), 1::bigint, 'at once');
 select is((select state || ': ' || reason from orrery.session where session_id = :k), 'ended: token expired', 'one that does not play ends');
+delete from orrery.agent_heartbeat;
 select orrery_test.clock_advance('11 s');
 select orrery.tick_idle();
-select is((select state || ': ' || reason from orrery.session where session_id = :s), 'ended: token expired', 'and the other too, saved or not');
+select is((select state from orrery.session where session_id = :s), 'playing', 'of a machine that is not heard of the lease ends first');
+insert into orrery.agent_heartbeat (agent_id, beat_at, cpu, memory_used_bytes) select agent_id, orrery.clock(), 0, 0 from orrery.agent;
+select orrery.tick_idle();
+select is((select state || ': ' || reason from orrery.session where session_id = :s), 'ended: token expired', 'and the other too, saved or not, where it is heard of');
 select is(orrery_test.answer(:grid, 'server_sync') #>> '{ended,0,reason}', 'token expired', 'as its server is told');
 select * from finish();
 rollback;
