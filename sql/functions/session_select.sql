@@ -49,7 +49,7 @@ begin
   from (
     select o.*, row_number() over (partition by o.session_id order by o.n) as nth
     from (
-      select o.n, o.value -> 'ref' as ref, case when (o.value -> 'session_id')::text ~ '^-?[0-9]{1,18}$' then (o.value ->> 'session_id')::bigint end as session_id, case when (o.value -> 'epoch')::text ~ '^-?[0-9]{1,18}$' then (o.value ->> 'epoch')::bigint end as epoch,
+      select o.n, o.value -> 'ref' as ref, case when (o.value -> 'session_id')::text ~ '^-?[0-9]{1,18}$' then (o.value ->> 'session_id')::bigint end as session_id, case when (o.value -> 'epoch')::text ~ '^-?[0-8]?[0-9]{1,18}$' then (o.value ->> 'epoch')::bigint end as epoch,
         case when (o.value -> 'character_id')::text ~ '^-?[0-9]{1,18}$' then (o.value ->> 'character_id')::bigint end as character_id
       from jsonb_array_elements(p_selects) with ordinality o (value, n) offset 0
     ) o
