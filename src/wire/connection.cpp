@@ -170,7 +170,7 @@ bool Connection::take_payload(ByteView payload, const Address& from, Instant now
         if (!reader.ok()) return false;
         closed_reason_ = reason >= 1 && reason <= 8 ? static_cast<CloseReason>(reason) : CloseReason::none;
         frames.closed = true;
-        break;
+        return true;  // what follows is not read
       }
       case FrameType::challenge: {
         const ByteView bytes = reader.take_bytes(8);

@@ -247,6 +247,28 @@ TEST_P(Misplaced, ACopiedAttachFromElsewhereDoesNotTurnTheServersStreamThere) {
   EXPECT_LE(there, attach.size()) << "no more than came from there";
 }
 
+// Catches a close that what stands behind it in its packet undoes, or that lets a message be told after the end.
+TEST_P(Misplaced, WhatFollowsACloseIsNotRead) {
+  const std::initializer_list<std::pair<const char*, Bytes>> follow{{"a message", {1, 1, 2, 0, 'h', 'i'}},
+                                                                    {"another close", {4, 8}},
+                                                                    {"no frame", {0xff, 0xff}},
+                                                                    {"half a frame", {4}}};
+  for (const auto& [name, bytes] : follow) {
+    Lab lab(GetParam());
+    auto broken = lab.break_in();
+    Bytes payload{0, 4, static_cast<std::uint8_t>(CloseReason::logout)};
+    payload.insert(payload.end(), bytes.begin(), bytes.end());
+    const Outcome outcome = lab.give(broken.to_server.seal(5000, payload));
+    ASSERT_EQ(outcome.effects.size(), 1u) << name << ": " << outcome.to_string();
+    const auto* closed = std::get_if<Closed>(&outcome.effects[0].effect);
+    ASSERT_TRUE(closed) << name;
+    EXPECT_EQ(closed->reason, CloseReason::logout) << name;
+    EXPECT_TRUE(outcome.answers.empty()) << name << ": a close is not answered";
+    EXPECT_EQ(outcome.drops(), 0u) << name;
+    lab.expect_healthy();
+  }
+}
+
 INSTANTIATE_TEST_SUITE_P(Families, Misplaced, ::testing::Values(Lab::Family::v4, Lab::Family::v6),
                          [](const auto& one) { return one.param == Lab::Family::v4 ? "v4" : "v6"; });
 
