@@ -48,7 +48,7 @@ struct LoggedIn {
   SessionId session;
   std::vector<CharacterInfo> characters;
 };
-// Before LoggedIn it is the end (a new Client may try again); after it, of a selection: another may be made. `reason`:
+// Before LoggedIn it is the end (a new Client may try again); after it, of a selection: LoggedOut follows. `reason`:
 // credentials, busy, limited, banned, in_play, no_character, no_server, unknown. `hint`: explain(reason).
 struct LoginRefused {
   std::string reason, text;

@@ -5,11 +5,12 @@
 #include <optional>
 #include <string_view>
 
+#include "wire/types.h"
+
 namespace orrery::client {
 
 namespace {
 
-constexpr std::size_t keys_max = 4;          // docs/protocol.md: old and new around a rotation, twice over
 constexpr std::size_t name_bytes_max = 253;  // of DNS
 
 std::vector<std::string_view> split_at_commas(std::string_view text) {
@@ -83,7 +84,7 @@ Result<ConnectString> ConnectString::parse(const std::string& text) {
     if (!key) return malformed("'" + std::string(part) + "' is no key of 64 hex digits");
     connect.keys.push_back(*key);
   }
-  if (connect.keys.size() > keys_max) return malformed("more than four keys");
+  if (connect.keys.size() > wire::static_keys_max) return malformed("more than four keys");
   return connect;
 }
 

@@ -20,7 +20,7 @@ std::string in_seconds(Duration time) {
   return text.data();
 }
 
-// "busy: the server is busy. Try again in a moment."
+// "busy: The server is busy. - Try again in a moment."
 std::string with_hint(const std::string& reason, const std::string& text, const std::string& hint) {
   return reason + (text.empty() ? "" : ": " + text) + (hint.empty() ? "" : " - " + hint);
 }

@@ -126,7 +126,7 @@ void Client::Impl::on_refused(const proto::Refused& refused, Instant now) {
   }
   if (session_.value) {
     answer_by_.reset();
-    return tell(LoginRefused{reason, refused.text(), retry_after, explain(reason)});  // another may be made
+    return tell(LoginRefused{reason, refused.text(), retry_after, explain(reason)});  // its close follows
   }
   const bool passes = refused.reason() == proto::Refused::BUSY || refused.reason() == proto::Refused::LIMITED;
   if (passes && retry_login(reason, refused.text(), retry_after, now)) return;

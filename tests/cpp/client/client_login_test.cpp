@@ -69,28 +69,20 @@ TEST_F(ClientLogin, TakesARefusingCloseForARefusal) {
   EXPECT_GT(last<LoginRefused>().retry_after, 0s);
 }
 
-// Catches a client that ends because one character was refused.
-TEST_F(ClientLogin, MayChooseAgainWhenASelectionIsRefused) {
+// Catches a client that does not say why a selection was refused, or that goes on after the login server has ended it.
+TEST_F(ClientLogin, IsToldWhyASelectionIsRefusedAndThenEnds) {
   login.on_control = [&](const proto::ClientControl& message) {
     if (message.has_credentials()) login.say(login_result());
-    if (message.has_select_character() && message.select_character().character_id() == 6) {
-      login.say(refusal(proto::Refused::NO_CHARACTER, 0));
-    }
-    if (message.has_select_character() && message.select_character().character_id() == 5) {
-      proto::ServerControl waiting;
-      waiting.mutable_waiting()->set_text("grid 42 is starting");
-      login.say(waiting);
-    }
+    if (!message.has_select_character()) return;
+    login.say(refusal(proto::Refused::NO_CHARACTER, 0));
+    login.endpoint->close(login.connection, wire::CloseReason::refused);
   };
   start({login.address});
   ASSERT_TRUE(run_until([&] { return has<LoggedIn>(); }));
   client->select_character(6);
-  ASSERT_TRUE(run_until([&] { return has<LoginRefused>(); }));
+  ASSERT_TRUE(run_until([&] { return client->is_finished(); }, 2s));
   EXPECT_EQ(last<LoginRefused>().reason, "no_character");
-  client->select_character(5);
-  ASSERT_TRUE(run_until([&] { return has<WaitingForServer>(); }));
-  EXPECT_EQ(last<WaitingForServer>().text, "grid 42 is starting");
-  EXPECT_FALSE(client->is_finished());
+  EXPECT_EQ(last<LoggedOut>().reason, "refused");
 }
 
 // Catches a client that gives up with the first login server.
