@@ -24,6 +24,7 @@ class HalfOpenTable {
     TrafficKeys keys;
     Hash64 handshake_hash{};
     std::uint32_t receiver = 0;  // 0: free
+    Instant began_at{};
   };
 
   HalfOpenTable(const EndpointConfig& config, Random& random);
@@ -52,6 +53,8 @@ class HalfOpenTable {
     Key32 open{};  // the public half
   };
   const StaticKey* find_key(const KeyId& id) const;
+  /// Who makes room in a full table: the oldest of the network with most, when `from`'s would still have fewer.
+  std::optional<std::uint32_t> crowding(const Address& from) const;
   void forget_keys();
 
   EndpointConfig config_;
@@ -62,6 +65,7 @@ class HalfOpenTable {
   std::vector<Entry> entries_;
   std::vector<std::uint32_t> free_;
   std::unordered_map<Address, std::uint32_t> by_address_;  // one an address: a newer Init replaces
+  std::unordered_map<Address, std::uint32_t> held_;        // how many, by network
   DeadlineHeap ends_;                                      // by index
 };
 

@@ -316,35 +316,53 @@ TEST(Crowd, LoginConnectionsAreBounded) {
   EXPECT_EQ(crowded.endpoint.connection_count(), 3u) << "the fourth came in when the first had left";
 }
 
+/// The ports of one host, each with a handshake up to the Reply; how many got one.
+int handshakes(Network& network, const char* host, int count) {
+  int replies = 0;
+  for (int i = 0; i < count; ++i) {
+    const Address from = *Address::parse(host, static_cast<std::uint16_t>(1000 + i));
+    Dialer dialer(LoginTarget{network.server, network.cluster, {public_key(network.static_key)}}, {}, seconds{30},
+                  network.random, network.now);
+    std::array<std::uint8_t, datagram_bytes_max> buffer;
+    Slot slot{{}, buffer, 0};
+    for (int turn = 0; turn < 2; ++turn) {
+      dialer.poll_transmit(slot, network.now);
+      const Datagram datagram{from, ByteView(buffer).first(slot.size)};
+      network.endpoint.on_datagrams({&datagram, 1}, network.now);
+      if (!network.endpoint.poll_transmit(slot, network.now)) break;
+      dialer.on_datagram(ByteView(buffer).first(slot.size), network.now);
+      replies += turn;
+    }
+  }
+  return replies;
+}
+
+// Catches a few hosts that keep everybody else out with handshakes that they do not end.
+TEST(Crowd, HalfOpenConnectionsAreSharedFairly) {
+  EndpointConfig small;
+  small.half_open_max = 100;
+  Network crowded(1, {}, small);
+  EXPECT_EQ(handshakes(crowded, "192.0.2.1", 150), 100);
+  EXPECT_EQ(handshakes(crowded, "192.0.2.2", 150), 50);
+  EXPECT_EQ(handshakes(crowded, "192.0.2.3", 150), 33);
+  EXPECT_EQ(handshakes(crowded, "192.0.2.4", 1), 1);
+  EXPECT_EQ(handshakes(crowded, "192.0.2.1", 1), 1) << "the port it already has a handshake from, or one in its share";
+  crowded.add_login("192.0.2.5:9");
+  crowded.run(seconds{1});
+  EXPECT_EQ(crowded.endpoint.connection_count(), 1u);
+}
+
 TEST(Crowd, InitsAreLimitedForEachNetworkAlone) {
   EndpointConfig limited;
   limited.inits_per_second_max = 20;
   Network busy(1, {}, limited);
-  const auto login = [&](const char* host, int count) {
-    int replies = 0;
-    for (int i = 0; i < count; ++i) {
-      Address from = *Address::parse(host, static_cast<std::uint16_t>(1000 + i));
-      Dialer dialer(LoginTarget{busy.server, busy.cluster, {public_key(busy.static_key)}}, {}, seconds{30}, busy.random,
-                    busy.now);
-      std::array<std::uint8_t, datagram_bytes_max> buffer;
-      Slot slot{{}, buffer, 0};
-      for (int turn = 0; turn < 2; ++turn) {
-        dialer.poll_transmit(slot, busy.now);
-        const Datagram datagram{from, ByteView(buffer).first(slot.size)};
-        busy.endpoint.on_datagrams({&datagram, 1}, busy.now);
-        if (!busy.endpoint.poll_transmit(slot, busy.now)) break;
-        dialer.on_datagram(ByteView(buffer).first(slot.size), busy.now);
-        replies += turn;
-      }
-    }
-    return replies;
-  };
-  EXPECT_EQ(login("192.0.2.50", 50), 20);
-  EXPECT_EQ(login("192.0.2.51", 5), 5);
-  EXPECT_EQ(login("2001:db8:1:1::1", 15) + login("2001:db8:1:1::2", 15), 20) << "one /64, one quota";
-  EXPECT_EQ(login("2001:db8:1:2::1", 5), 5);
+  EXPECT_EQ(handshakes(busy, "192.0.2.50", 50), 20);
+  EXPECT_EQ(handshakes(busy, "192.0.2.51", 5), 5);
+  EXPECT_EQ(handshakes(busy, "2001:db8:1:1::1", 15) + handshakes(busy, "2001:db8:1:1::2", 15), 20)
+      << "one /64, one quota";
+  EXPECT_EQ(handshakes(busy, "2001:db8:1:2::1", 5), 5);
   busy.now += seconds{1};
-  EXPECT_EQ(login("192.0.2.50", 50), 20);
+  EXPECT_EQ(handshakes(busy, "192.0.2.50", 50), 20);
 }
 
 TEST(Nonsense, UnderTheRightKeysIsSurvivedAndEndsTheConnection) {
