@@ -346,7 +346,6 @@ TEST(Crowd, HalfOpenConnectionsAreSharedFairly) {
   EXPECT_EQ(handshakes(crowded, "192.0.2.2", 150), 50);
   EXPECT_EQ(handshakes(crowded, "192.0.2.3", 150), 33);
   EXPECT_EQ(handshakes(crowded, "192.0.2.4", 1), 1);
-  EXPECT_EQ(handshakes(crowded, "192.0.2.1", 1), 1) << "the port it already has a handshake from, or one in its share";
   crowded.add_login("192.0.2.5:9");
   crowded.run(seconds{1});
   EXPECT_EQ(crowded.endpoint.connection_count(), 1u);
