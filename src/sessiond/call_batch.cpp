@@ -5,14 +5,10 @@
 #include "base/log.h"
 
 namespace orrery::sessiond {
-namespace {
 
-/// The database cannot take what stood in the call, however often it is asked.
-bool is_of_the_data(const Error& error) {
+bool is_bad_data(const Error& error) {
   return error.code == "OR003" || error.code.starts_with("22") || error.code.starts_with("23");
 }
-
-}  // namespace
 
 CallBatch::Ref CallBatch::add(Ref ref, Json entry, Done done) {
   entry[member_] = ref;
@@ -51,7 +47,7 @@ void CallBatch::flush() {
 
 void CallBatch::on_answer(const std::vector<Ref>& refs, Result<Json> answer, Instant now) {
   under_way_ = false;
-  if (!answer && refs.size() > 1 && is_of_the_data(answer.error())) {
+  if (!answer && refs.size() > 1 && is_bad_data(answer.error())) {
     spdlog::error("a call with {} entries is refused ({}: {}); they are asked one by one", refs.size(),
                   answer.error().code, answer.error().message);
     for (const Ref ref : refs) asked_.at(ref).sent = false;
@@ -73,12 +69,7 @@ void CallBatch::on_answer(const std::vector<Ref>& refs, Result<Json> answer, Ins
         finish(asked, std::move(row), now);
         continue;
       }
-      const auto text = [&error](const char* member) {
-        const auto found = error->is_object() ? error->find(member) : error->end();
-        return error->is_object() && found != error->end() && found->is_string() ? found->get<std::string>()
-                                                                                 : std::string();
-      };
-      finish(ref->get<Ref>(), Error{text("message"), text("code"), text("hint")}, now);
+      finish(ref->get<Ref>(), Error{text_of(*error, "message"), text_of(*error, "code"), text_of(*error, "hint")}, now);
     }
   }
   for (const Ref ref : refs) finish(ref, Error{"the database gave no answer for it", unanswered}, now);

@@ -13,6 +13,9 @@
 
 namespace orrery::sessiond {
 
+/// The database cannot take what stood in the call, however often it is asked.
+bool is_bad_data(const Error& error);
+
 /// Entries of one database function. One call is under way at a time; its answer is an array of objects, matched to
 /// the entries by their reference. A call that is refused as a whole for its data is asked anew entry by entry, so that
 /// one cannot spoil the others.

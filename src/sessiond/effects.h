@@ -14,6 +14,11 @@ namespace orrery::sessiond {
 using Json = nlohmann::json;
 /// JSON as text; never throws: what is no UTF-8 is replaced.
 inline std::string to_text(const Json& json) { return json.dump(-1, ' ', false, Json::error_handler_t::replace); }
+/// A member's text; empty when there is none.
+inline std::string text_of(const Json& object, const char* member) {
+  const auto found = object.is_object() ? object.find(member) : object.end();
+  return found != object.end() && found->is_string() ? found->get<std::string>() : std::string();
+}
 
 // The calls of docs/control.md, Server → database.
 struct GetStartInfo {};

@@ -14,14 +14,6 @@ constexpr Duration busy_retry_after_max = std::chrono::seconds{60};
 
 }  // namespace
 
-std::string text_of(const Json& object, const char* member) {
-  const auto found = object.find(member);
-  return found != object.end() && found->is_string() ? found->get<std::string>() : std::string();
-}
-
-bool is_bad_data(const Error& error) {
-  return error.code == "OR003" || error.code.starts_with("22") || error.code.starts_with("23");
-}
 bool is_busy(const Error& error) { return !error.code.starts_with("OR") && !is_bad_data(error); }
 
 std::string in_seconds(Duration time) {

@@ -162,12 +162,8 @@ class LoginCore final : public Role {
   } counters_;
 };
 
-/// The database cannot take what the client sent, however often it is asked.
-bool is_bad_data(const Error& error);
 /// Asked again later it may answer otherwise.
 bool is_busy(const Error& error);
-/// A member's text; empty when there is none.
-std::string text_of(const Json& object, const char* member);
 /// "in 3 s": the time, rounded up.
 std::string in_seconds(Duration time);
 /// The Ed25519 signature of `label` ‖ `handshake_hash` by `public_key`; false for keys and signatures of a wrong size.

@@ -26,7 +26,7 @@ Status LoginKeys::start(const Json& info, Instant now) {
 }
 
 Status LoginKeys::take(const Json& keys, Instant now) {
-  if (!keys.is_array() || keys.empty() || keys.size() > keys_max)
+  if (!keys.is_array() || keys.empty() || keys.size() > wire::static_keys_max)
     return Error{"the database gave no list of one to four static keys"};
   std::vector<Key32> secret;
   Json published = Json::array();

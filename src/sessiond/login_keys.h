@@ -12,8 +12,6 @@ namespace orrery::sessiond {
 
 class LoginKeys {
  public:
-  static constexpr std::size_t keys_max = 4;  // docs/protocol.md
-
   /// `published` is called each time that the database knows what is accepted here.
   LoginKeys(SessionHost& host, std::function<void()> published) : host_(host), published_(std::move(published)) {}
 

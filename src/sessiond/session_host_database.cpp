@@ -200,7 +200,8 @@ void SessionHost::on_arrival(const Json& arrival, Instant now) {
   if (Session* known = find(id)) {
     if (epoch <= known->epoch) return;
     if (known->owner) (void)role_->leave(*known, now);
-    endpoint_->forget(id, wire::CloseReason::superseded);
+    // Not superseded: its client is still the one who has it, and comes back.
+    endpoint_->forget(id, wire::CloseReason::moved);
     connections_.erase(known->connection);
     sessions_.erase(id);
   }

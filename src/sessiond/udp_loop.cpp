@@ -241,10 +241,9 @@ class Loop {
     const auto& w = host_.has_endpoint() ? host_.endpoint().statistics() : none;
     const auto& h = host_.statistics();
     spdlog::info(
-        "in the whole: {} sessions, {} connections; {} datagrams in, {} out, {} pieces resent; dropped: {} malformed, "
-        "{} "
-        "unknown, {} sealed, {} replayed, {} limited, {} by the kernel, {} unsent; private: {} in, {} dropped; "
-        "messages: {} malformed, {} ignored; {} tokens renewed; {}",
+        "in the whole: {} sessions, {} connections; {} datagrams in, {} out, {} pieces resent; "
+        "dropped: {} malformed, {} unknown, {} sealed, {} replayed, {} limited, {} by the kernel, {} unsent; "
+        "private: {} in, {} dropped; messages: {} malformed, {} ignored; {} tokens renewed; {}",
         host_.sessions().size(), host_.connections().size(), w.datagrams_received, w.datagrams_sent, w.pieces_resent,
         w.dropped_malformed, w.dropped_unknown, w.dropped_sealed, w.dropped_replayed, w.dropped_limited,
         public_.kernel_drops(), public_.send_drops(), h.private_received, h.private_dropped, h.messages_malformed,

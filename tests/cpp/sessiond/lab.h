@@ -9,6 +9,7 @@
 #include <memory>
 #include <random>
 
+#include "answers.h"
 #include "sessiond/hash_pool.h"
 #include "sessiond/session_host.h"
 #include "wire/dialer.h"
@@ -29,12 +30,6 @@ class SeededRandom final : public Random {
  private:
   std::mt19937_64 engine_;
 };
-
-inline Key32 key_of(std::uint8_t byte) {
-  Key32 key;
-  key.fill(byte);
-  return key;
-}
 
 inline const Error away{"connection lost", "connection"};
 
@@ -73,21 +68,6 @@ class Lab {
   static constexpr Epoch self_epoch{(1ull << 32) + 1};
 
   explicit Lab(const char* role) : host({"dev", role, "1", role, self, self_epoch}, random, now), role_core(host) {
-    info = Json{{"settings",
-                 {{"keepalive_ms", 2500},
-                  {"lapse_ms", 10000},
-                  {"sync_ms", 5000},
-                  {"login_timeout_ms", 60000},
-                  {"ready_wait_ms", 30000},
-                  {"hash_threads", 1},
-                  {"hash_queue_max", 4},
-                  {"zone_tick_hz", 20},
-                  {"zone_visible", 400},
-                  {"zone_view_m", 1000}}},
-                {"link_root", to_hex(key_of(9))},
-                {"static_keys", {to_hex(key_of(5))}},
-                {"keys_version", 1},
-                {"world", {{"size_m", 2000}}}};
     database = [](const DatabaseRequest&) { return std::nullopt; };
   }
 
@@ -156,7 +136,7 @@ class Lab {
   SeededRandom random{1};
   SessionHost host;
   RoleType role_core;
-  Json info;
+  Json info = start_info();
   // Given by the next server_sync.
   Json arrivals = Json::array(), ended = Json::array(), release = Json::array();
   Json keys_version;  // by every one, once there is one
@@ -279,19 +259,6 @@ inline Json each(const Json& entries, const std::function<Result<Json>(const Jso
     out.push_back(std::move(row));
   }
   return out;
-}
-
-/// A row of server_sync's arrivals.
-inline Json arrival(std::uint64_t session, std::uint64_t epoch, const char* role, const Key32& key,
-                    Json state = Json::object()) {
-  return Json{{"session_id", session},
-              {"epoch", epoch},
-              {"role", role},
-              {"key", to_hex(key)},
-              {"account_id", 1},
-              {"character_id", 100 + session},
-              {"name", "pilot" + std::to_string(session)},
-              {"state", std::move(state)}};
 }
 
 }  // namespace orrery::sessiond::test

@@ -44,6 +44,19 @@ TEST_F(HostTest, WhatTheDatabaseWantsBackIsSavedAndEnded) {
   EXPECT_EQ(lab.ends().size(), told);
 }
 
+// Catches a client that is told it was superseded when its own session has only a newer epoch: it would not come back.
+TEST_F(HostTest, ASessionThatArrivesUnderANewerEpochIsStillItsClients) {
+  lab.start();
+  const auto client = enter(1);
+  lab.arrivals.push_back(arrival(1, 6, "owner", key_of(2)));
+  lab.agent({{"message", {{"tell", "sync"}}}});
+  lab.run(milliseconds{100});
+  EXPECT_EQ(lab.client(client).closed, wire::CloseReason::moved);
+  EXPECT_TRUE(lab.ends().empty());
+  const auto again = lab.attach(SessionId{1}, Epoch{6}, key_of(2));
+  EXPECT_TRUE(lab.run_until(seconds{2}, [&] { return lab.client(again).dialer.is_open(); }));
+}
+
 // Catches a session that nobody can end, since its server never heard of it: its player could not log in for ever.
 TEST_F(HostTest, WhatTheDatabaseWantsBackIsEndedEvenIfItIsNotKnown) {
   lab.database = [](const DatabaseRequest& request) -> std::optional<Result<Json>> {

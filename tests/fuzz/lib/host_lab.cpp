@@ -2,6 +2,8 @@
 
 #include <array>
 
+#include "sessiond/answers.h"
+
 namespace orrery::fuzz {
 
 using namespace sessiond;
@@ -10,38 +12,6 @@ namespace {
 
 const Address server = address_of("192.0.2.1:7777");
 constexpr int pumps_max = 2000;
-
-bool publishes_keys(const DatabaseRequest& request) {
-  return std::visit(
-      [](const auto& one) {
-        using One = std::decay_t<decltype(one)>;
-        if constexpr (requires { One::public_keys; }) return true;
-        if constexpr (
-            requires { One::public_key_hex; } && !requires { One::session; })
-          return true;
-        return false;
-      },
-      request);
-}
-
-Json start_info() {
-  return Json{{"settings",
-               {{"keepalive_ms", 2500},
-                {"lapse_ms", 10000},
-                {"sync_ms", 5000},
-                {"login_timeout_ms", 60000},
-                {"ready_wait_ms", 30000},
-                {"hash_threads", 1},
-                {"hash_queue_max", 4},
-                {"zone_tick_hz", 20},
-                {"zone_visible", 400},
-                {"zone_view_m", 1000}}},
-              {"link_root", to_hex(key_of(9))},
-              {"static_key", to_hex(key_of(5))},
-              {"static_keys", {to_hex(key_of(5))}},
-              {"keys_version", 1},
-              {"world", {{"size_m", 2000}}}};
-}
 
 }  // namespace
 
@@ -64,14 +34,7 @@ HostLab::Client& HostLab::login(const char* from) {
 
 HostLab::Client& HostLab::attach(SessionId session, const char* from, const char* role) {
   const Key32 key = key_of(static_cast<std::uint8_t>(100 + session.value));
-  arrivals_.push_back(Json{{"session_id", session.value},
-                           {"epoch", 1},
-                           {"role", role},
-                           {"key", to_hex(key)},
-                           {"account_id", 1},
-                           {"character_id", 100 + session.value},
-                           {"name", "pilot"},
-                           {"state", Json::object()}});
+  arrivals_.push_back(test::arrival(session.value, 1, role, key));
   host.on_agent_message(R"({"message":{"tell":"sync"}})", now);
   pump();
   clients_.push_back(std::make_unique<Client>(
@@ -144,8 +107,8 @@ void HostLab::carry_out(Effect& effect) {
   if (auto* call = std::get_if<DatabaseCall>(&effect)) {
     ++asked;
     std::optional<Result<Json>> answer = database(call->request);
-    if (!answer && std::holds_alternative<GetStartInfo>(call->request)) answer = start_info();
-    if (!answer && publishes_keys(call->request)) answer = Json();
+    if (!answer && std::holds_alternative<GetStartInfo>(call->request)) answer = test::start_info();
+    if (!answer && std::holds_alternative<PublishKeys>(call->request)) answer = Json();
     if (!answer && std::holds_alternative<Sync>(call->request))
       answer = Json{{"arrivals", std::exchange(arrivals_, Json::array())}, {"ended", Json::array()}};
     if (answer) host.on_database_answer(call->id, std::move(*answer), now);
