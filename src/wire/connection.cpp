@@ -34,9 +34,9 @@ constexpr Duration keepalive_least = milliseconds{1};
 
 /// Which windows a side's halves have: what a client sends on a login connection, and the server takes there, is less.
 std::array<std::uint8_t, channel_count> windows(bool narrow) {
-  auto windows = window_pieces;
+  auto windows = window_full_pieces;
   if (narrow)
-    for (auto& window : windows) window = std::min(window, login_window_pieces);
+    for (auto& window : windows) window = std::min(window, login_window_full_pieces);
   return windows;
 }
 

@@ -17,7 +17,7 @@
 namespace orrery::wire {
 
 /// Send queues, as ReliableSender counts cost: of all channels together, and of game and chat, which leave the rest to
-/// control. With 28 pieces received and the unreliable queue a connection stays below 64 KiB.
+/// control. With every window full and the unreliable queue a connection stays below 64 KiB.
 inline constexpr std::size_t queued_bytes_max = 24 * 1024;
 inline constexpr std::size_t queued_bytes_max_beside_control = 16 * 1024;
 

@@ -13,6 +13,8 @@ ReliableSender::ReliableSender(ReliableSender&& other) noexcept
       cost_(std::exchange(other.cost_, 0)),
       first_(other.first_),
       message_first_(other.message_first_),
+      window_cost_(other.window_cost_),
+      message_cost_(other.message_cost_),
       sent_(std::exchange(other.sent_, std::uint8_t{0})),
       window_(other.window_) {}
 
@@ -24,6 +26,8 @@ ReliableSender& ReliableSender::operator=(ReliableSender&& other) noexcept {
   cost_ = std::exchange(other.cost_, 0);
   first_ = other.first_;
   message_first_ = other.message_first_;
+  window_cost_ = other.window_cost_;
+  message_cost_ = other.message_cost_;
   sent_ = std::exchange(other.sent_, std::uint8_t{0});
   window_ = other.window_;
   return *this;
@@ -55,6 +59,12 @@ void ReliableSender::queue(ByteView message, std::uint32_t order) {
   }
 }
 
+/// Whether the receiver surely has room for the first piece that was not sent yet.
+bool ReliableSender::admits(const Waiting& unsent) const {
+  return first_ - message_first_ + sent_ < window_pieces_max &&
+         window_cost_ + unsent.size + held_cost <= window_bytes_of(window_);
+}
+
 std::optional<Piece> ReliableSender::due(const RoundTrip& round_trip, Instant now) const {
   const auto piece_of = [&](const Waiting& waiting, std::uint32_t i) {
     return Piece{first_ + i, waiting.more, ByteView(waiting.bytes.get(), waiting.size), waiting.order};
@@ -65,8 +75,7 @@ std::optional<Piece> ReliableSender::due(const RoundTrip& round_trip, Instant no
     if (waiting->state == State::in_flight && waiting->sent_at + round_trip.timeout(waiting->resends) <= now)
       return piece_of(*waiting, i);
   }
-  // What the receiver's window surely holds.
-  if (waiting && first_ - message_first_ + sent_ < window_) return piece_of(*waiting, sent_);
+  if (waiting && admits(*waiting)) return piece_of(*waiting, sent_);
   return std::nullopt;
 }
 
@@ -79,6 +88,7 @@ bool ReliableSender::sent(std::uint32_t sequence, std::uint64_t counter, Instant
     if (piece->resends < UINT8_MAX) ++piece->resends;
   } else {
     sent_ = static_cast<std::uint8_t>(place + 1);
+    window_cost_ += static_cast<std::uint32_t>(piece->size + held_cost);
   }
   piece->state = State::in_flight;
   piece->sent_at = now;
@@ -95,7 +105,11 @@ void ReliableSender::on_ack(std::uint64_t largest, std::uint32_t bitmap) {
   }
   while (sent_ > 0 && head_->state == State::acked) {
     cost_ -= static_cast<std::uint32_t>(head_->size + piece_cost);
-    if (!head_->more) message_first_ = first_ + 1;
+    message_cost_ += static_cast<std::uint32_t>(head_->size + held_cost);
+    if (!head_->more) {
+      message_first_ = first_ + 1;
+      window_cost_ -= std::exchange(message_cost_, 0);
+    }
     head_ = std::move(head_->next);
     ++first_;
     --sent_;
@@ -112,7 +126,7 @@ std::optional<Instant> ReliableSender::due_at(const RoundTrip& round_trip) const
     const Instant at = piece->sent_at + round_trip.timeout(piece->resends);
     if (!first || at < *first) first = at;
   }
-  if (piece && first_ - message_first_ + sent_ < window_) return Instant::min();
+  if (piece && admits(*piece)) return Instant::min();
   return first;
 }
 
@@ -122,9 +136,11 @@ void ReliableSender::flush() {
     if (piece->state == State::in_flight) piece->state = State::unsent;
 }
 
-const ReliableReceiver::Held* ReliableReceiver::find(std::uint32_t sequence) const {
-  const auto found = std::find_if(held_.begin(), held_.end(), [&](const Held& h) { return h.sequence == sequence; });
-  return found == held_.end() ? nullptr : &*found;
+std::size_t ReliableReceiver::held_before(std::uint32_t sequence) const {
+  const auto first = std::partition_point(held_.begin(), held_.end(), [&](const Held& held) {
+    return held.sequence - message_first_ < sequence - message_first_;
+  });
+  return static_cast<std::size_t>(first - held_.begin());
 }
 
 /// What it is without taking it; nothing when it is new and in the window.
@@ -132,51 +148,49 @@ std::optional<ReliableReceiver::Taken> ReliableReceiver::judge(const Piece& piec
   if (piece.bytes.size() > piece_bytes_max) return Taken::violation;
   const std::uint32_t ahead = piece.sequence - message_first_;
   if (ahead > UINT32_MAX / 2) return Taken::yes;  // taken before
-  if (ahead >= window_) {
-    // The whole window is held and no message is: it has too many pieces.
-    return ahead == window_ && held_.size() == window_ ? Taken::violation : Taken::refused;
-  }
-  if (find(piece.sequence)) return Taken::yes;
-  return std::nullopt;
+  const std::size_t before = held_before(piece.sequence);
+  if (before < held_.size() && held_[before].sequence == piece.sequence) return Taken::yes;
+  if (ahead < window_pieces_max && held_bytes_ + piece.bytes.size() + held_cost <= window_bytes_of(window_))
+    return std::nullopt;
+  // With none missing before it, what is held is all of its message, which can never be whole.
+  return before == ahead ? Taken::violation : Taken::refused;
 }
 
-/// Whether the oldest message is whole with what is held and `fresh`, which may be null.
-bool ReliableReceiver::is_whole(const Piece* fresh) const {
-  for (std::uint32_t sequence = message_first_;; ++sequence) {
-    if (fresh && fresh->sequence == sequence) {
-      if (!fresh->more) return true;
-      continue;
-    }
-    const Held* held = find(sequence);
-    if (!held) return false;
-    if (!held->more) return true;
-  }
-}
-
-/// The parts of the oldest message, which is whole; how many, or 0 when it is too long.
-std::size_t ReliableReceiver::gather(const Piece* fresh, Parts& parts) const {
-  std::size_t count = 0, bytes = 0;
-  for (bool more = true; more;) {
+/// The parts of the oldest message with what is held and `fresh`, which may be null; none when it is not whole.
+std::span<const ByteView> ReliableReceiver::gather(const Piece* fresh, Parts& parts) const {
+  auto held = held_.begin();
+  for (std::size_t count = 0; count < parts.size();) {
     const std::uint32_t sequence = message_first_ + static_cast<std::uint32_t>(count);
+    bool more = false;
     if (fresh && fresh->sequence == sequence) {
-      parts[count] = fresh->bytes;
+      parts[count++] = fresh->bytes;
       more = fresh->more;
-    } else {
-      const Held* held = find(sequence);
-      parts[count] = ByteView(held->bytes.get(), held->size);
+    } else if (held != held_.end() && held->sequence == sequence) {
+      parts[count++] = ByteView(held->bytes.get(), held->size);
       more = held->more;
+      ++held;
+    } else {
+      break;
     }
-    bytes += parts[count++].size();
+    if (!more) return std::span<const ByteView>(parts).first(count);
   }
-  return bytes <= message_bytes_max_of(window_) ? count : 0;
+  return {};
+}
+
+bool ReliableReceiver::is_too_long(std::span<const ByteView> message) const {
+  std::size_t bytes = 0;
+  for (const ByteView part : message) bytes += part.size();
+  return bytes > message_bytes_max_of(window_);
 }
 
 /// The oldest message, of so many pieces, has been delivered.
 void ReliableReceiver::finish(std::size_t pieces, Instant now) {
-  for (const Held& held : held_)
-    if (held.sequence - message_first_ < pieces) held_bytes_ -= static_cast<std::uint32_t>(held.size + held_cost);
-  std::erase_if(held_, [&](const Held& held) { return held.sequence - message_first_ < pieces; });
-  message_first_ += static_cast<std::uint32_t>(pieces);
+  const std::uint32_t next = message_first_ + static_cast<std::uint32_t>(pieces);
+  const auto end = held_.begin() + static_cast<std::ptrdiff_t>(held_before(next));
+  for (auto held = held_.begin(); held != end; ++held)
+    held_bytes_ -= static_cast<std::uint32_t>(held->size + held_cost);
+  held_.erase(held_.begin(), end);
+  message_first_ = next;
   since_ = now;
   if (held_.empty()) held_ = std::vector<Held>();
 }
@@ -184,14 +198,12 @@ void ReliableReceiver::finish(std::size_t pieces, Instant now) {
 ReliableReceiver::Taken ReliableReceiver::hold(const Piece& piece, Instant now, std::size_t room) {
   const std::size_t size = piece.bytes.size();
   if (size + held_cost > room) return Taken::no_room;
-  if (held_.empty()) {
-    held_.reserve(window_);
-    since_ = now;
-  }
+  if (held_.empty()) since_ = now;
   Held held{piece.sequence, static_cast<std::uint16_t>(size), piece.more, nullptr};
   if (size > 0) held.bytes = std::make_unique_for_overwrite<std::uint8_t[]>(size);
   std::copy(piece.bytes.begin(), piece.bytes.end(), held.bytes.get());
-  held_.push_back(std::move(held));
+  held_.reserve(held_.size() + 1);  // no more than that
+  held_.insert(held_.begin() + static_cast<std::ptrdiff_t>(held_before(piece.sequence)), std::move(held));
   held_bytes_ += static_cast<std::uint32_t>(size + held_cost);
   return Taken::yes;
 }

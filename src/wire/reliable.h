@@ -1,8 +1,9 @@
 // One channel's reliable, ordered messages, cut into pieces: the sending and the receiving half.
 //
-// Flow control is by position alone: pieces are sent and taken only within the channel's window of the first piece of
-// the oldest unfinished message. The sender's idea of that place is never ahead of the receiver's, so an honest peer is
-// never refused, and a receiver never holds more than its window. Both halves allocate exactly what they hold.
+// Flow control is by what pieces cost from the first of the oldest unfinished message on: the sender counts all that it
+// has sent from there, the receiver what it holds. The sender's idea of that place is never ahead of the receiver's, so
+// an honest peer is never refused, and a receiver never holds more than its window. Both halves allocate exactly what
+// they hold.
 #pragma once
 
 #include <cstdint>
@@ -19,17 +20,24 @@ namespace orrery::wire {
 
 /// What fits a packet beside flags, an ack and the piece's own header.
 inline constexpr std::size_t piece_bytes_max = 1151;
-inline constexpr std::uint8_t window_pieces_max = 12;
-/// Pieces of the longest message that a window lets pass.
 constexpr std::size_t pieces_of(std::size_t bytes) {
   return bytes == 0 ? 1 : (bytes + piece_bytes_max - 1) / piece_bytes_max;
 }
-static_assert(pieces_of(message_bytes_max(Channel::control)) <= window_pieces_max);
-static_assert(pieces_of(message_bytes_max(Channel::chat)) <= window_pieces[2]);
 /// What a piece that waits to be sent costs beyond its bytes: its two allocations.
 inline constexpr std::size_t piece_cost = 80;
-/// What a piece held by a receiver costs beyond its bytes: its place and its allocation.
+/// What a piece costs a window beyond its bytes: its place at the receiver and its allocation there.
 inline constexpr std::size_t held_cost = 48;
+/// However little they cost: what a receiver looks through for each that comes.
+inline constexpr std::uint32_t window_pieces_max = 32;
+/// What a window of so many full pieces lets pass.
+constexpr std::size_t window_bytes_of(std::uint8_t full_pieces) { return full_pieces * (piece_bytes_max + held_cost); }
+/// Whether the longest message fits its window whole: what is begun can always be ended.
+constexpr bool is_wide_enough(std::uint8_t full_pieces) {
+  const std::size_t bytes = message_bytes_max_of(full_pieces), pieces = pieces_of(bytes);
+  return pieces <= window_pieces_max && bytes + pieces * held_cost <= window_bytes_of(full_pieces);
+}
+static_assert(is_wide_enough(window_full_pieces[0]) && is_wide_enough(window_full_pieces[1]) &&
+              is_wide_enough(window_full_pieces[2]) && is_wide_enough(login_window_full_pieces));
 /// A message must be whole so long after its first piece came, or after the message before it was whole: twice what the
 /// longest takes on a path at the lowest level that loses half.
 inline constexpr Duration unfinished_for = std::chrono::seconds{30};
@@ -43,7 +51,7 @@ struct Piece {
 
 class ReliableSender {
  public:
-  /// Sequences begin at `first`: 0 on every wire.
+  /// `window`: in full pieces. Sequences begin at `first`: 0 on every wire.
   explicit ReliableSender(std::uint8_t window, std::uint32_t first = 0);
   ~ReliableSender() { clear(); }
   ReliableSender(ReliableSender&& other) noexcept;
@@ -86,18 +94,22 @@ class ReliableSender {
   // 8 bytes of the allocator's for each, rounded up to 16, and at least 32.
   static_assert((sizeof(Waiting) + 8 + 15) / 16 * 16 + 31 <= piece_cost);
 
+  bool admits(const Waiting& unsent) const;
+
   std::unique_ptr<Waiting> head_;
   Waiting* last_ = nullptr;
   std::uint32_t cost_ = 0;
-  std::uint32_t first_;          // sequence of head_
-  std::uint32_t message_first_;  // sequence at which its message begins
-  std::uint8_t sent_ = 0;        // how many were sent at least once: at most the window
-  std::uint8_t window_;
+  std::uint32_t first_;             // sequence of head_
+  std::uint32_t message_first_;     // sequence at which its message begins
+  std::uint32_t window_cost_ = 0;   // of what was sent from message_first_ on
+  std::uint32_t message_cost_ = 0;  // the part of it that lies before first_: acknowledged, and held by the receiver
+  std::uint8_t sent_ = 0;           // how many were sent at least once
+  std::uint8_t window_;             // in full pieces
 };
 
 class ReliableReceiver {
  public:
-  /// Sequences begin at `first`: 0 on every wire.
+  /// `window`: in full pieces. Sequences begin at `first`: 0 on every wire.
   explicit ReliableReceiver(std::uint8_t window, std::uint32_t first = 0) : message_first_(first), window_(window) {}
 
   /// Held for messages that are not whole yet, with held_cost for each piece.
@@ -109,8 +121,8 @@ class ReliableReceiver {
 
   enum class Taken : std::uint8_t {
     yes,       // new, or a duplicate: acknowledge
-    refused,   // outside the window: do not acknowledge
-    no_room,   // inside, but would have to be held: do not acknowledge
+    refused,   // beyond the window: do not acknowledge
+    no_room,   // within, but would have to be held: do not acknowledge
     violation  // no honest peer sends this
   };
   /// Takes one piece; `deliver(std::span<const ByteView>)` is called with the parts of every message that it completes,
@@ -118,16 +130,15 @@ class ReliableReceiver {
   template <class Deliver>
   Taken take(const Piece& piece, Instant now, std::size_t room, Deliver&& deliver) {
     if (const auto known = judge(piece)) return *known;
-    const Piece* fresh = &piece;
-    if (!is_whole(fresh)) return hold(piece, now, room);
+    Parts parts;
+    auto message = gather(&piece, parts);
+    if (message.empty()) return hold(piece, now, room);
     do {
-      Parts parts;
-      const std::size_t count = gather(fresh, parts);
-      if (count == 0) return Taken::violation;
-      deliver(std::span<const ByteView>(parts).first(count));
-      finish(count, now);
-      fresh = nullptr;
-    } while (is_whole(fresh));
+      if (is_too_long(message)) return Taken::violation;
+      deliver(message);
+      finish(message.size(), now);
+      message = gather(nullptr, parts);
+    } while (!message.empty());
     return Taken::yes;
   }
   /// Forgets what it holds.
@@ -145,17 +156,17 @@ class ReliableReceiver {
   using Parts = std::array<ByteView, window_pieces_max>;
 
   std::optional<Taken> judge(const Piece& piece) const;
-  bool is_whole(const Piece* fresh) const;
-  std::size_t gather(const Piece* fresh, Parts& parts) const;
+  std::span<const ByteView> gather(const Piece* fresh, Parts& parts) const;
+  bool is_too_long(std::span<const ByteView> message) const;
   void finish(std::size_t pieces, Instant now);
   Taken hold(const Piece& piece, Instant now, std::size_t room);
-  const Held* find(std::uint32_t sequence) const;
+  std::size_t held_before(std::uint32_t sequence) const;
 
-  std::vector<Held> held_;  // in no order
+  std::vector<Held> held_;  // in the order of their sequences
   Instant since_{};         // when held_ last began, or lost a message that became whole
   std::uint32_t held_bytes_ = 0;
   std::uint32_t message_first_;  // sequence at which the oldest message that is not whole begins
-  std::uint8_t window_;
+  std::uint8_t window_;          // in full pieces
 };
 
 }  // namespace orrery::wire

@@ -43,17 +43,17 @@ enum class Channel : std::uint8_t { control = 0, game = 1, chat = 2 };
 inline constexpr std::size_t channel_count = 3;
 enum class Delivery : std::uint8_t { unreliable, reliable };
 
-/// Pieces of each channel that a receiver holds at most (docs/protocol.md, Data): together what 64 KiB a connection
-/// leave beside its send queues.
-inline constexpr std::array<std::uint8_t, channel_count> window_pieces{12, 12, 4};
+/// What a receiver holds of each channel at most, in full pieces (docs/protocol.md, Data): together what 64 KiB a
+/// connection leave beside its send queues.
+inline constexpr std::array<std::uint8_t, channel_count> window_full_pieces{12, 12, 4};
 /// The same for what a server takes on a login connection, which anyone may open without credentials.
-inline constexpr std::uint8_t login_window_pieces = 4;
+inline constexpr std::uint8_t login_window_full_pieces = 4;
 constexpr std::size_t message_bytes_max_of(std::uint8_t window) { return std::size_t{window} * 1024; }
 /// A reliable message's greatest length; from client to server of a login connection it is login_message_bytes_max.
 constexpr std::size_t message_bytes_max(Channel channel) {
-  return message_bytes_max_of(window_pieces[static_cast<std::size_t>(channel)]);
+  return message_bytes_max_of(window_full_pieces[static_cast<std::size_t>(channel)]);
 }
-inline constexpr std::size_t login_message_bytes_max = message_bytes_max_of(login_window_pieces);
+inline constexpr std::size_t login_message_bytes_max = message_bytes_max_of(login_window_full_pieces);
 
 enum class CloseReason : std::uint8_t {
   none = 0,

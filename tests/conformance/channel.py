@@ -2,9 +2,10 @@
 
 import wire
 
-WINDOW = {0: 12, 1: 12, 2: 4}
+WINDOW = {0: 14388, 1: 14388, 2: 4796}
 LONGEST = {0: 12 * 1024, 1: 12 * 1024, 2: 4 * 1024}
-LOGIN_WINDOW, LOGIN_LONGEST = 4, 4 * 1024
+LOGIN_WINDOW, LOGIN_LONGEST = 4796, 4 * 1024
+WINDOW_PIECES, PIECE_EXTRA = 32, 48
 UNFINISHED_S = 30
 RESENT_AFTER_S, RESENT_MOST_S = 0.050, 2.0
 DELAY_S = 0.025
@@ -47,14 +48,21 @@ class Channel:
             if at < 0:
                 self.blame("5 Channels", f"{name} lies before the first")
             return []
-        if at - self.oldest >= self.window:
-            self.blame("5 Channels", f"{name} is beyond the window of {self.window} from {self.oldest % 2**32}")
+        if at - self.oldest >= WINDOW_PIECES:
+            self.blame("5 Channels", f"{name} is beyond the {WINDOW_PIECES} pieces from {self.oldest % 2**32}")
+        elif self._cost(at) + PIECE_EXTRA + len(data) > self.window:
+            self.blame("5 Channels", f"{name} is beyond the window of {self.window} bytes from {self.oldest % 2**32}")
         if len(data) > wire.PIECE_MAX:
             self.blame("5 Channels", f"{name} holds {len(data)} bytes")
         elif more and len(data) < wire.PIECE_MAX:
             self.blame("5 Channels", f"{name} holds {len(data)} bytes and is not the last of its message")
         self.pieces[at] = Piece(t, more, data)
         return self._complete()
+
+    def _cost(self, end):
+        """Of the pieces from the oldest message's first up to `end`; what the capture lacks costs nothing."""
+        between = (self.pieces.get(at) for at in range(self.oldest, end))
+        return sum(PIECE_EXTRA + len(piece.data) for piece in between if piece)
 
     def _complete(self):
         done = []

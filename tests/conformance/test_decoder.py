@@ -116,10 +116,21 @@ def right():
     s.opened(s.attach())
     test("an Attach is decoded by the root secret of a LoginResult in the same capture", complaints(s))
     long_messages()
+    full_windows()
     migration_right()
     link_right()
     impaired()
     forged()
+
+
+def full_windows():
+    s, play = playing("full window")
+    fill_window(s, play, "server", 0, 12)
+    test("twelve full pieces may wait for the first of their message", complaints(s))
+    s, play = playing("short lines")
+    for n in range(32):
+        play.send("server", piece(n, messages.SCHEMA.write("ServerChat", {"number": n + 1, "from": "Ann", "text": "hello"}), channel=2))
+    test("32 short lines of chat may be on their way", complaints(s))
 
 
 def long_messages():
@@ -441,17 +452,39 @@ def wrong_acks():
     finds("an ack that waits for 390 ms", "5 Acknowledgements", "waited 390 ms", s)
 
 
+def fill_window(s, connection, who, channel, pieces):
+    """Full pieces after one that is missing."""
+    for n in range(1, 1 + pieces):
+        connection.send(who, piece(n, bytes(1151), more=1, channel=channel))
+        s.wait(0.001)
+
+
 def wrong_channels():
     notice = messages.SCHEMA.write("ServerControl", {"notice": {"text": "x" * 2000}})
+    s, play = playing("33 pieces")
+    play.send("server", piece(32, b"x"))
+    finds("a piece beyond the 32 from the base", "5 Channels", "beyond the 32 pieces from 0", s)
     s, play = playing("window")
-    play.send("server", piece(12, b"x"))
-    finds("a piece beyond the window", "5 Channels", "beyond the window of 12", s)
+    fill_window(s, play, "server", 0, 12)
+    play.send("server", piece(13, b""))
+    finds("a piece beyond the window", "5 Channels", "piece 13 is beyond the window of 14388 bytes from 0", s)
     s, play = playing("chat window")
-    play.send("server", piece(4, b"x", channel=2))
-    finds("a piece beyond the window of chat", "5 Channels", "beyond the window of 4", s)
+    fill_window(s, play, "server", 2, 4)
+    play.send("server", piece(5, b"", channel=2))
+    finds("a piece beyond the window of chat", "5 Channels", "piece 5 is beyond the window of 4796 bytes from 0", s)
     s, login = logging_in()
-    login.send("client", piece(4, b"x"))
-    finds("a piece beyond the window of a login server", "5 Channels", "beyond the window of 4", s)
+    fill_window(s, login, "client", 0, 4)
+    login.send("client", piece(5, b""))
+    finds("a piece beyond the window of a login server", "5 Channels", "piece 5 is beyond the window of 4796 bytes from 0", s)
+    s, play = playing("acknowledged, not whole")
+    for n in range(3):
+        play.send("server", piece(n, bytes(1151), more=1, channel=2))
+        s.wait(0.004)
+        play.send("client", ack="newest")
+        s.wait(0.2)
+    play.send("server", piece(4, bytes(1151), more=1, channel=2))
+    play.send("server", piece(5, b"", channel=2))
+    finds("a window that forgets what is acknowledged of a message", "5 Channels", "piece 5 is beyond the window of 4796 bytes from 0", s)
     s, play = playing("short piece")
     play.send("server", piece(0, notice[:500], more=1))
     finds("a piece that is not full and not the last", "5 Channels", "is not the last", s)

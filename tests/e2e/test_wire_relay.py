@@ -35,7 +35,8 @@ PORTS, LOGIN_PORTS = (20000, 20039), (7777, 7780)  # the agents' and, of each, t
 DATAGRAM_BYTES_MAX = 1200
 CALM_S, CUT_AFTER_S = 6.0, 2.0  # the storm's end before the end; the cuts' begin
 
-# A line is one piece on its way to everybody, and the window of chat is 4 pieces: what is said in a storm must fit the queue until it is over.
+# A line is one piece on its way to everybody, and 32 may follow one that is not acknowledged: what is said in a storm beyond these must fit the
+# queue until it is over.
 CHAT_EVERY_S = 6
 WAYS = "to_servers", "to_clients"
 CLEAN = {}

@@ -50,6 +50,16 @@ const Pattern patterns[] = {
        return piece_payload(channel_of(i), 1 + sequence_of(i), true, ByteView(full()).first(1));
      }},
     {"Empty", [](int i, SeededRandom&) { return piece_payload(channel_of(i), 1 + sequence_of(i), true, {}); }},
+    {"AsManyAsTheWindowAdmits",
+     [](int i, SeededRandom&) {
+       constexpr std::size_t size = window_bytes_of(window_full_pieces[0]) / window_pieces_max - held_cost;
+       return piece_payload(channel_of(i), 1 + sequence_of(i), true, ByteView(full()).first(size));
+     }},
+    {"OfEveryLength",
+     [](int i, SeededRandom& random) {
+       return piece_payload(channel_of(i), 1 + static_cast<std::uint32_t>(random.below(40)), random.chance(500),
+                            ByteView(full()).first(random.below(piece_bytes_max + 1)));
+     }},
     {"ManyTinyOnesInAPacket",
      [](int i, SeededRandom&) {
        Bytes payload{0};
@@ -120,6 +130,44 @@ TEST_P(Fragments, ADialerHoldsNoMoreThan64KiB) {
 
 INSTANTIATE_TEST_SUITE_P(Patterns, Fragments, ::testing::ValuesIn(patterns),
                          [](const auto& one) { return std::string(one.param.name); });
+
+// Catches a window of which one measure is forgotten: tiny pieces by the thousand, or 32 full ones.
+TEST(Window, ItBoundsBothTheBytesAndTheNumberOfWhatIsHeld) {
+  for (const std::size_t size : {std::size_t{0}, std::size_t{1}, std::size_t{400}, std::size_t{500}, piece_bytes_max}) {
+    for (std::size_t at = 0; at < channel_count; ++at) {
+      const std::size_t cost = size + held_cost, window = window_bytes_of(window_full_pieces[at]);
+      const auto channel = static_cast<Channel>(at);
+      const auto admitted = std::min<std::size_t>(window_pieces_max, window / cost);
+      const auto give = [&](Lab& lab, const Lab::Broken& broken, std::size_t sequence) {
+        const auto number = static_cast<std::uint32_t>(sequence);
+        return lab.give(
+            broken.to_server.seal(1000 + number, piece_payload(channel, number, true, ByteView(full()).first(size))));
+      };
+      {
+        Lab lab;
+        const auto broken = lab.break_in();
+        for (std::size_t n = 1; n < 60; ++n) {
+          EXPECT_FALSE(give(lab, broken, n).is_malformed()) << size << ' ' << n;
+          EXPECT_LE(lab.endpoint.held_bytes(), window);
+        }
+        EXPECT_EQ(lab.endpoint.held_bytes(), std::min<std::size_t>(window_pieces_max - 1, window / cost) * cost)
+            << size;
+        lab.expect_healthy();
+      }
+      {
+        Lab lab;
+        const auto broken = lab.break_in();
+        for (std::size_t n = 0; n < admitted; ++n) EXPECT_EQ(give(lab, broken, n).drops(), 0u) << size << ' ' << n;
+        EXPECT_EQ(lab.endpoint.held_bytes(), admitted * cost);
+        const Outcome beyond = give(lab, broken, admitted);
+        EXPECT_GT(beyond.after.dropped_malformed, beyond.before.dropped_malformed) << size << ": it can never be whole";
+        EXPECT_EQ(all<Closed>(beyond.effects).size(), 1u) << size;
+        EXPECT_EQ(lab.endpoint.held_bytes(), 0u);
+        lab.expect_healthy();
+      }
+    }
+  }
+}
 
 /// Sends on every channel, reliably and not, until each refuses.
 template <class Send>

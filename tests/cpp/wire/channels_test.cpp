@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "virtual_network.h"
+#include "wire/reliable.h"
 
 namespace orrery::wire::test {
 
@@ -153,6 +154,26 @@ TEST(Channels, AGoodNetworkNeedsNoResend) {
   const Result result = run_seed(4711, {.delay_min = milliseconds{30}, .delay_max = milliseconds{30}});
   EXPECT_EQ(result.server.pieces_resent, 0u);
   EXPECT_EQ(result.server.dropped_replayed, 0u);
+}
+
+// Catches a short line that costs as much of the window as a full piece.
+TEST(Channels, ThirtyLinesOfChatNeedNoSecondRoundTrip) {
+  Network net(1, {.delay_min = milliseconds{100}, .delay_max = milliseconds{100}});
+  net.endpoint.expect(SessionId{9}, Epoch{5}, net.server_id, Key32{});
+  net.add_attach("198.51.100.1:4000", SessionId{9}, Epoch{5}, Key32{});
+  ASSERT_TRUE(net.run(seconds{2}, [&] { return !all<Attached>(net.server_seen).empty(); }));
+  const ConnectionId id = all<Attached>(net.server_seen)[0].connection;
+  net.run(seconds{1});
+  for (std::uint64_t i = 0; i < 30; ++i)
+    ASSERT_TRUE(net.endpoint.send(id, Channel::chat, Delivery::reliable, pattern(100, i)));
+  net.run(milliseconds{110});
+  EXPECT_EQ(messages(net.seen(0), Channel::chat, Delivery::reliable).size(), 30u);
+  for (std::uint64_t i = 0; i < 6; ++i)
+    ASSERT_TRUE(net.endpoint.send(id, Channel::chat, Delivery::reliable, pattern(piece_bytes_max, i)));
+  net.run(milliseconds{110});
+  EXPECT_EQ(messages(net.seen(0), Channel::chat, Delivery::reliable).size(), 30u) << "the lines' acks are on their way";
+  net.run(seconds{1});
+  EXPECT_EQ(messages(net.seen(0), Channel::chat, Delivery::reliable).size(), 36u);
 }
 
 TEST(Channels, TheSameSeedGivesTheSameRun) {

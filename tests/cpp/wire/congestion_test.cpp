@@ -333,7 +333,8 @@ TEST(Bounds, QueuesLeaveRoomForControl) {
 // Catches whatever a peer can make a connection hold: its window in every channel in pieces of any length, acks that it
 // does not send, and queues as full as they go.
 TEST(Bounds, AConnectionHoldsLessThan64KiBWhateverItsPeerDoes) {
-  for (const std::size_t piece_size : {std::size_t{0}, std::size_t{1}, std::size_t{25}, piece_bytes_max}) {
+  for (const std::size_t piece_size : {std::size_t{0}, std::size_t{1}, std::size_t{25},
+                                       window_bytes_of(12) / window_pieces_max - held_cost, piece_bytes_max}) {
     for (const std::size_t message_size : {std::size_t{1}, std::size_t{200}, std::size_t{4096}}) {
       constexpr int count = 50;
       std::vector<std::unique_ptr<Side>> sides;
@@ -395,7 +396,7 @@ TEST(Bounds, WhatALoginConnectionTakesIsLess) {
   for (std::uint8_t channel = 0; channel < channel_count; ++channel)
     for (std::uint32_t sequence = 1; sequence < window_pieces_max; ++sequence)
       side.piece(channel, sequence, true, piece_bytes_max, start);
-  EXPECT_EQ(side.connection.held_bytes(), channel_count * 3 * (piece_bytes_max + held_cost));
+  EXPECT_EQ(side.connection.held_bytes(), channel_count * window_bytes_of(login_window_full_pieces));
 }
 
 TEST(Bounds, AMessageThatDoesNotBecomeWholeEndsTheConnection) {

@@ -9,7 +9,7 @@ namespace orrery::wire::test {
 
 using Taken = ReliableReceiver::Taken;
 
-constexpr std::uint8_t window = window_pieces_max;
+constexpr std::uint8_t window = window_full_pieces[0];  // the widest
 constexpr std::size_t message_max = message_bytes_max_of(window);
 constexpr std::size_t any_room = SIZE_MAX;
 const Instant start{seconds{1000}};
@@ -94,10 +94,135 @@ TEST(Reliable, NoSequenceMakesTheReceiverHoldMoreThanItsWindow) {
     const auto sequence =
         random.chance(500) ? static_cast<std::uint32_t>(random.below(200) + 1) : random.next<std::uint32_t>() | 1;
     receiver.take({sequence, true, full}, start, any_room, inbox);
-    ASSERT_LE(receiver.held_bytes(), window * (piece_bytes_max + held_cost));
+    ASSERT_LE(receiver.held_bytes(), window_bytes_of(window));
   }
   EXPECT_TRUE(inbox.messages.empty());
-  EXPECT_GT(receiver.held_bytes(), 0u);
+  EXPECT_EQ(receiver.held_bytes(), window_bytes_of(window));
+  ReliableReceiver tiny(window);
+  for (int i = 0; i < 100000; ++i) {
+    tiny.take({static_cast<std::uint32_t>(random.below(200) + 1), true, as_bytes("x")}, start, any_room, inbox);
+    ASSERT_LE(tiny.held_bytes(), (window_pieces_max - 1) * (1 + held_cost));
+  }
+}
+
+TEST(Reliable, WhatIsBeyondTheWindowIsRefusedAndWhatIsHeldIsAcknowledgedAgain) {
+  ReliableReceiver receiver(window);
+  Inbox inbox;
+  const Bytes full = pattern(piece_bytes_max, 1);
+  for (std::uint32_t i = 1; i <= window; ++i)
+    EXPECT_EQ(receiver.take({i, true, full}, start, any_room, inbox), Taken::yes) << i;
+  EXPECT_EQ(receiver.take({window + 1, true, {}}, start, any_room, inbox), Taken::refused) << "it costs its place";
+  EXPECT_EQ(receiver.take({window, true, full}, start, any_room, inbox), Taken::yes) << "or it would never be acked";
+  EXPECT_EQ(receiver.held_bytes(), window_bytes_of(window));
+
+  ReliableReceiver tiny(window);
+  for (std::uint32_t i = 1; i < window_pieces_max; ++i)
+    EXPECT_EQ(tiny.take({i, false, {}}, start, any_room, inbox), Taken::yes) << i;
+  EXPECT_EQ(tiny.take({window_pieces_max, false, {}}, start, any_room, inbox), Taken::refused);
+  EXPECT_EQ(tiny.take({0, false, {}}, start, any_room, inbox), Taken::yes);
+  EXPECT_EQ(inbox.messages.size(), window_pieces_max);
+  EXPECT_EQ(tiny.take({window_pieces_max, false, {}}, start, any_room, inbox), Taken::yes);
+}
+
+/// How many pieces leave now, the first in packet `counter`.
+static std::uint32_t send_due(ReliableSender& sender, std::uint64_t counter) {
+  std::uint32_t count = 0;
+  for (; const auto piece = sender.due({}, start); ++count) sender.sent(piece->sequence, counter + count, start);
+  return count;
+}
+
+TEST(Reliable, ASenderKeepsToTheWindow) {
+  constexpr std::uint8_t narrow = window_full_pieces[2];
+  {
+    ReliableSender sender(narrow);
+    for (int i = 0; i < 40; ++i) sender.queue(Bytes(100));
+    EXPECT_EQ(send_due(sender, 0), window_pieces_max) << "short lines, by their number";
+    sender.on_ack(9, UINT32_MAX);
+    EXPECT_EQ(send_due(sender, 100), 8u);
+  }
+  {
+    ReliableSender sender(narrow);
+    for (int i = 0; i < 10; ++i) sender.queue(Bytes(piece_bytes_max));
+    EXPECT_EQ(send_due(sender, 0), narrow) << "full pieces, by their bytes";
+    EXPECT_NE(sender.due_at({}), Instant::min());
+    sender.on_ack(0, 0);
+    EXPECT_EQ(sender.due_at({}), Instant::min());
+    EXPECT_EQ(send_due(sender, 100), 1u);
+  }
+  {
+    // The receiver holds what is acknowledged of a message until it is whole.
+    ReliableSender sender(narrow);
+    sender.queue(Bytes(message_bytes_max_of(narrow)));
+    for (int i = 0; i < 20; ++i) sender.queue(Bytes(30));
+    const std::size_t rest = window_bytes_of(narrow) - message_bytes_max_of(narrow) - 4 * held_cost;
+    const std::size_t lines = rest / (30 + held_cost);
+    EXPECT_EQ(send_due(sender, 0), 4 + lines);
+    sender.on_ack(2, UINT32_MAX);
+    EXPECT_EQ(send_due(sender, 100), 0u) << "its last piece is missing";
+    sender.on_ack(3, 0);
+    EXPECT_EQ(send_due(sender, 200), 20 - lines);
+  }
+}
+
+// Catches a sender and a receiver whose windows differ, or do not end when a message does: pieces of every size, lost,
+// doubled and late, and acks that are lost as well. No piece of an honest sender is refused, and all of them come.
+TEST(Reliable, AnHonestSenderIsNeverRefusedNorStuck) {
+  struct Flying {
+    Bytes bytes;
+    Piece piece;
+    std::uint64_t counter;
+  };
+  constexpr std::size_t count = 80;
+  for (const std::uint8_t full_pieces : {window, window_full_pieces[2]}) {
+    std::size_t full = 0, most = 0;
+    for (std::uint64_t seed = 0; seed < 200; ++seed) {
+      SeededRandom random(seed);
+      ReliableSender sender(full_pieces);
+      ReliableReceiver receiver(full_pieces);
+      Inbox inbox;
+      std::vector<Bytes> said;
+      std::vector<Flying> flying;
+      std::vector<std::uint64_t> acks;
+      std::uint64_t counter = 0;
+      Instant now = start;
+      const auto take_any = [&](auto& list) {
+        std::swap(list[random.below(list.size())], list.back());
+        auto one = std::move(list.back());
+        list.pop_back();
+        return one;
+      };
+      for (int step = 0; step < 5000 && (said.size() < count || !sender.empty()); ++step, now += milliseconds{20}) {
+        for (std::uint64_t n = random.below(4); n > 0 && said.size() < count; --n) {
+          const std::size_t longest = random.chance(600)   ? 100
+                                      : random.chance(700) ? 2 * piece_bytes_max
+                                                           : message_bytes_max_of(full_pieces);
+          said.push_back(pattern(random.below(longest + 1), seed * count + said.size()));
+          sender.queue(said.back());
+        }
+        while (const auto piece = sender.due({}, now)) {
+          sender.sent(piece->sequence, counter, now);
+          flying.push_back({Bytes(piece->bytes.begin(), piece->bytes.end()), *piece, counter++});
+        }
+        full += !sender.due_at({}) || *sender.due_at({}) > now;
+        for (std::uint64_t n = random.below(16); n > 0 && !flying.empty(); --n) {
+          Flying one = take_any(flying);
+          if (random.chance(200)) continue;
+          one.piece.bytes = one.bytes;
+          ASSERT_EQ(receiver.take(one.piece, now, any_room, inbox), Taken::yes) << "seed " << seed << " step " << step;
+          most = std::max(most, receiver.held_bytes());
+          acks.push_back(one.counter);
+          if (random.chance(200)) flying.push_back(std::move(one));
+        }
+        for (std::uint64_t n = random.below(16); n > 0 && !acks.empty(); --n)
+          if (const std::uint64_t one = take_any(acks); !random.chance(200)) sender.on_ack(one, 0);
+      }
+      ASSERT_TRUE(sender.empty()) << "seed " << seed;
+      ASSERT_EQ(inbox.messages, said) << "seed " << seed;
+    }
+    EXPECT_LE(most, window_bytes_of(full_pieces));
+    EXPECT_GT(most, window_bytes_of(full_pieces) * 9 / 10) << "the window is used";
+    EXPECT_GT(full, 0u);
+  }
 }
 
 TEST(Reliable, WhatNoHonestPeerSendsIsAViolation) {
@@ -111,9 +236,16 @@ TEST(Reliable, WhatNoHonestPeerSendsIsAViolation) {
   }
   {
     ReliableReceiver receiver(window);
-    EXPECT_EQ(take(receiver, {window, false, {}}), Taken::refused);
-    for (std::uint32_t i = 0; i < window; ++i) EXPECT_EQ(take(receiver, {i, true, {}}), Taken::yes);
-    EXPECT_EQ(take(receiver, {window, false, {}}), Taken::violation) << "a message of too many pieces";
+    EXPECT_EQ(take(receiver, {window_pieces_max, false, {}}), Taken::refused);
+    for (std::uint32_t i = 0; i < window_pieces_max; ++i) EXPECT_EQ(take(receiver, {i, true, {}}), Taken::yes);
+    EXPECT_EQ(take(receiver, {window_pieces_max, false, {}}), Taken::violation) << "a message of too many pieces";
+  }
+  {
+    ReliableReceiver receiver(window);
+    const Bytes full(piece_bytes_max);
+    for (std::uint32_t i = 0; i < window; ++i) EXPECT_EQ(take(receiver, {i, true, full}), Taken::yes);
+    EXPECT_EQ(take(receiver, {window + 1, false, {}}), Taken::refused) << "it may be of another message";
+    EXPECT_EQ(take(receiver, {window, false, {}}), Taken::violation) << "a message that costs more than the window";
   }
   {
     ReliableReceiver receiver(window);

@@ -12,6 +12,10 @@ constexpr Duration cookie_for = 10s, half_open_for = 5s, clock_slack = 10ms;
 constexpr int closes = 3;
 constexpr Duration closes_within = 1s;
 constexpr std::size_t kept_max = 64;
+// What may be on its way in a channel.
+constexpr std::size_t window_pieces = 32, piece_extra = 48, full_piece = 1151 + piece_extra;
+constexpr std::array<std::size_t, 3> window_bytes{12 * full_piece, 12 * full_piece, 4 * full_piece};
+constexpr std::size_t login_window_bytes = 4 * full_piece;  // to a login server
 
 template <class T>
 bool has(const std::vector<T>& list, const T& one) {
@@ -165,7 +169,7 @@ void WireChecker::sealed(Packet& packet, bool is_up) {
       if (!payload) broken("a process seals what it may not send");
       read_frames(pairing, way, is_up ? pairing.down : pairing.up, *payload, packet);
       if (!is_up) sent_to(pairing, *payload, packet);
-      sealed_.push_back(Sealed{&pairing, is_up, header->counter, payload->responses});
+      sealed_.push_back(Sealed{&pairing, is_up, header->counter, payload->ack, payload->responses});
       packet.mark = sealed_.size();
       return;
     }
@@ -173,7 +177,7 @@ void WireChecker::sealed(Packet& packet, bool is_up) {
   broken(fmt::format("process {} sends a Data packet under keys that nobody agreed on", packet.sender));
 }
 
-void WireChecker::read_frames(Pairing&, Way& way, const Way& back, const protocol::Payload& payload,
+void WireChecker::read_frames(Pairing& pairing, Way& way, const Way& back, const protocol::Payload& payload,
                               const Packet& packet) {
   if (payload.ack) {
     for (std::uint64_t n = 0; n <= 32; ++n) {
@@ -183,16 +187,44 @@ void WireChecker::read_frames(Pairing&, Way& way, const Way& back, const protoco
         broken(fmt::format("process {} acknowledges packet {}, which never reached it", packet.sender, counter));
     }
   }
-  for (const protocol::PieceFrame& piece : payload.pieces) {
-    auto& pieces = way.pieces[piece.channel];
-    const std::uint64_t hash = hash_of(piece.bytes, piece.more ? 1 : 0);
-    if (piece.sequence > pieces.size()) broken("a piece that does not follow the one before");
-    if (piece.sequence == pieces.size())
-      pieces.push_back(hash);
-    else if (pieces[piece.sequence] != hash)
-      broken(fmt::format("process {} sends piece {} again, and other bytes", packet.sender, piece.sequence));
-  }
+  for (const protocol::PieceFrame& piece : payload.pieces) read_piece(pairing, way, piece, packet);
   if (payload.closes > 0 && way.closes++ == 0) watch_close(way);
+}
+
+void WireChecker::read_piece(const Pairing& pairing, Way& way, const protocol::PieceFrame& frame,
+                             const Packet& packet) {
+  way.carried.insert({way.next - 1, {frame.channel, frame.sequence}});
+  Stream& stream = way.streams[frame.channel];
+  auto& pieces = stream.pieces;
+  const std::uint64_t hash = hash_of(frame.bytes, frame.more ? 1 : 0);
+  if (frame.sequence < pieces.size()) {
+    if (pieces[frame.sequence].hash != hash)
+      broken(fmt::format("process {} sends piece {} again, and other bytes", packet.sender, frame.sequence));
+    return;
+  }
+  if (frame.sequence > pieces.size()) broken("a piece that does not follow the one before");
+  pieces.push_back({hash, frame.bytes.size() + piece_extra, frame.more, false});
+  std::size_t cost = 0;
+  for (std::size_t at = stream.base; at < pieces.size(); ++at) cost += pieces[at].cost;
+  const bool to_login = pairing.session == 0 && &way == &pairing.up;
+  const std::size_t window = to_login ? login_window_bytes : window_bytes[frame.channel];
+  if (pieces.size() - stream.base > window_pieces || cost > window)
+    broken(fmt::format("process {} sends piece {} of channel {} beyond the window: {} pieces from {} on cost {}",
+                       packet.sender, frame.sequence, frame.channel, pieces.size() - stream.base, stream.base, cost));
+  if (pieces.size() - stream.base == window_pieces || cost + piece_extra > window) world_.count("windows filled");
+}
+
+/// The sender of what went this way learns what has arrived.
+void WireChecker::take_ack(Way& way, const protocol::Ack& ack) {
+  for (std::uint64_t n = 0; n <= 32; ++n) {
+    if (n > 0 && (ack.bitmap >> (n - 1) & 1) == 0) continue;
+    const auto [begin, end] = way.carried.equal_range(ack.largest - n);
+    for (auto it = begin; it != end; ++it) way.streams[it->second.first].pieces[it->second.second].acked = true;
+    way.carried.erase(begin, end);
+  }
+  for (Stream& stream : way.streams)
+    for (std::size_t at = stream.base; at < stream.pieces.size() && stream.pieces[at].acked; ++at)
+      if (!stream.pieces[at].more) stream.base = at + 1;
 }
 
 /// What a server sends to an address that has not proved to be the client's.
@@ -287,6 +319,7 @@ void WireChecker::take_data(const Sealed& sealed, const Arrived& arrived) {
   const bool is_new = !seen[sealed.counter];
   seen[sealed.counter] = true;
   if (!is_new) return;
+  if (sealed.ack) take_ack(pairing.down, *sealed.ack);
   const bool is_first = !std::exchange(pairing.has_opened, true);
   if (is_first || sealed.counter > pairing.highest) {
     pairing.highest = sealed.counter;
@@ -307,7 +340,9 @@ void WireChecker::reaches_client(std::uint64_t client, const Arrived& arrived) {
   if (sealed.is_up || sealed.pairing->client != client) return;
   auto& seen = sealed.pairing->down.arrived;
   if (seen.size() <= sealed.counter) seen.resize(sealed.counter + 1);
+  const bool is_new = !seen[sealed.counter];
   seen[sealed.counter] = true;
+  if (is_new && sealed.ack) take_ack(sealed.pairing->up, *sealed.ack);
 }
 
 void WireChecker::login_opened(const ServerProcess& server, const Address& from) {

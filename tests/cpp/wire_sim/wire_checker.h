@@ -36,13 +36,23 @@ class WireChecker {
   std::uint64_t opened_packets() const { return opened_packets_; }
 
  private:
+  struct Piece {
+    std::uint64_t hash = 0;
+    std::size_t cost = 0;
+    bool more = false, acked = false;  // acked: in an acknowledgement that reached its sender
+  };
+  struct Stream {
+    std::vector<Piece> pieces;  // by sequence
+    std::size_t base = 0;       // the first piece of the oldest message that is not wholly acknowledged
+  };
   /// What one side sends under one key.
   struct Way {
     Key32 key{};
     std::uint64_t sender = 0;
-    std::uint64_t next = 0;                            // counter
-    std::vector<bool> arrived;                         // by counter: reached the peer unaltered
-    std::array<std::vector<std::uint64_t>, 3> pieces;  // a hash by sequence
+    std::uint64_t next = 0;     // counter
+    std::vector<bool> arrived;  // by counter: reached the peer unaltered
+    std::array<Stream, 3> streams;
+    std::multimap<std::uint64_t, std::pair<std::uint8_t, std::uint32_t>> carried;  // counter → channel and sequence
     int closes = 0;
   };
   /// Two sides that share keys.
@@ -63,6 +73,7 @@ class WireChecker {
     Pairing* pairing = nullptr;
     bool is_up = false;
     std::uint64_t counter = 0;
+    std::optional<protocol::Ack> ack;
     std::vector<std::array<std::uint8_t, 8>> responses;
   };
   struct InitTaken {
@@ -113,6 +124,8 @@ class WireChecker {
                 const protocol::Traffic& traffic);
   void sealed(Packet& packet, bool is_up);
   void read_frames(Pairing& pairing, Way& way, const Way& back, const protocol::Payload& payload, const Packet& packet);
+  void read_piece(const Pairing& pairing, Way& way, const protocol::PieceFrame& frame, const Packet& packet);
+  static void take_ack(Way& way, const protocol::Ack& ack);
   void sent_to(Pairing& pairing, const protocol::Payload& payload, const Packet& packet);
   void watch_close(Way& way);
   void take_init(const ServerProcess& server, const Arrived& arrived, Acquaintance& from);
