@@ -1,5 +1,6 @@
 -- state_guard: trigger of every table with a state: refuses edges that transition does not hold, stamps state_at and
--- records each change as an event. A row's cluster is part of the event when its table has one.
+-- records each change as an event. A row's cluster is part of the event when its table has one. With the argument by_statement it only
+-- stamps, and another trigger does the rest for all rows of a statement: session_events.
 -- Writes: NEW.state_at, event.     Locks: none.
 -- Errors: OR009 edge not allowed.  Called by: triggers of cluster, agent, server, command, session, allocation.
 create or replace function orrery.state_guard() returns trigger
@@ -17,15 +18,16 @@ begin
     end if;
     v_from := old.state;
   end if;
+  new.state_at := orrery.clock();
+  if tg_nargs > 0 then
+    return new;
+  end if;
   v_new := to_jsonb(new);
   v_id := v_new ->> case tg_table_name when 'cluster' then 'cluster' else tg_table_name || '_id' end;
   perform from orrery.transition t where t.machine = tg_table_name and t.from_state = v_from and t.to_state = new.state;
   if not found then
-    perform orrery.fail('OR009', format('%s %s cannot go from %s to %s', tg_table_name, v_id, v_from, new.state),
-      format('Rule %s asked for it.', new.rule),
-      format('Allowed edges: SELECT * FROM orrery.transition WHERE machine = %L', tg_table_name));
+    perform orrery.state_refused(tg_table_name, v_id, v_from, new.state, new.rule);
   end if;
-  new.state_at := orrery.clock();
   insert into orrery.event (cluster, noun, noun_id, from_state, to_state, rule, reason)
   values (v_new ->> 'cluster', tg_table_name, v_id, v_from, new.state, new.rule, new.reason);
   return new;
@@ -37,11 +39,14 @@ comment on function orrery.state_guard() is 'Refuses changes of state that trans
 do $do$
 declare
   v_table text;
+  v_arguments text;
 begin
   foreach v_table in array array['cluster', 'agent', 'server', 'command', 'session', 'allocation'] loop
-    if not exists (select from pg_catalog.pg_trigger t where t.tgrelid = ('orrery.' || v_table)::regclass and t.tgname = 'state_guard') then
-      execute format('create trigger state_guard before insert or update of state on orrery.%I
-        for each row execute function orrery.state_guard()', v_table);
+    v_arguments := case v_table when 'session' then 'by_statement' else '' end;
+    if not exists (select from pg_catalog.pg_trigger t where t.tgrelid = ('orrery.' || v_table)::regclass and t.tgname = 'state_guard'
+        and t.tgnargs = (v_arguments <> '')::integer) then
+      execute format('create or replace trigger state_guard before insert or update of state on orrery.%I
+        for each row execute function orrery.state_guard(%s)', v_table, v_arguments);
     end if;
   end loop;
 end

@@ -4,15 +4,15 @@ create extension if not exists plpgsql_check;
 select no_plan();
 -- A trigger function is looked at with each table that has it, in its own way.
 create temp view tried as
-  select p.oid, p.proname, coalesce(t.tgrelid, 0::oid) as relid
+  select p.oid, p.proname, coalesce(t.tgrelid, 0::oid) as relid, t.old_rows, t.new_rows
   from pg_proc p
   join pg_language l on l.oid = p.prolang and l.lanname = 'plpgsql'
-  left join (select distinct t.tgfoid, t.tgrelid from pg_trigger t) t on t.tgfoid = p.oid and p.prorettype = 'trigger'::regtype
+  left join (select t.tgfoid, t.tgrelid, max(t.tgoldtable) as old_rows, max(t.tgnewtable) as new_rows from pg_trigger t group by t.tgfoid, t.tgrelid) t on t.tgfoid = p.oid and p.prorettype = 'trigger'::regtype
   where p.pronamespace in ('orrery'::regnamespace, 'space'::regnamespace);
 create temp view problems as
   select p.oid::regprocedure as function, p.relid::regclass as "table", c.lineno, c.level, c.message, c.detail, c.query
   from tried p
-  cross join lateral plpgsql_check_function_tb(p.oid, relid => p.relid, performance_warnings => true, extra_warnings => true) c
+  cross join lateral plpgsql_check_function_tb(p.oid, relid => p.relid, oldtable => p.old_rows, newtable => p.new_rows, performance_warnings => true, extra_warnings => true) c
   -- this one is about tables of pg_cron
   where (p.proname <> 'cron_job_set' or exists (select from pg_extension e where e.extname = 'pg_cron'));
 select is_empty('select * from problems where level = ''error''', 'no error');
