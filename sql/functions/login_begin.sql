@@ -31,11 +31,15 @@ begin
       when e.given is null and e.name is null then orrery.entry_error(e.ref, 'OR003', 'an attempt has a name or a device_key', 'Pass one.') end order by e.n)
   into v_refs, v_names, v_subjects, v_keys, v_faults
   from (
-    select a.n, a.value -> 'ref' as ref, a.value ->> 'device_key' as given,
+    select a.n, a.ref, a.given,
       case when jsonb_typeof(a.value -> 'name') = 'string' then lower(left(a.value ->> 'name', 100)) end as name,
       case when jsonb_typeof(a.value -> 'address') = 'string' then orrery.login_subject(a.value ->> 'address') end as subject,
-      case when a.value ->> 'device_key' ~ '^[0-9a-fA-F]{64}$' then decode(a.value ->> 'device_key', 'hex') end as key
-    from jsonb_array_elements(p_attempts) with ordinality a (value, n) offset 0
+      -- a regular expression costs several times as much
+      case when length(a.given) = 64 and rtrim(a.given, '0123456789abcdefABCDEF') = '' then decode(a.given, 'hex') end as key
+    from (
+      select a.n, a.value, a.value -> 'ref' as ref, a.value ->> 'device_key' as given
+      from jsonb_array_elements(p_attempts) with ordinality a (value, n) offset 0
+    ) a offset 0
   ) e;
   if v_refs is null then
     return '[]'::jsonb;
@@ -55,10 +59,13 @@ begin
       when u.key is not null then jsonb_build_object('ref', u.ref, 'account_id', d.account_id, 'password_hash', null, 'device_id', d.device_id)
       else jsonb_build_object('ref', u.ref, 'account_id', a.account_id, 'password_hash', a.password_hash, 'device_id', null) end order by u.n)
     from unnest(v_refs, v_names, v_keys, v_waits, v_more, v_faults) with ordinality u (ref, name, key, wait, more, fault, n)
-    left join orrery.account a on u.key is null and a.cluster = v_me.cluster and a.name_key = u.name and a.password_hash is not null
     left join lateral (
-      select d.account_id, d.device_id from orrery.device d join orrery.account o on o.account_id = d.account_id
-      where d.cluster = v_me.cluster and d.public_key = u.key and (u.name is null or o.name_key = u.name)) d on u.key is not null);
+      select a.account_id, a.password_hash from orrery.account a
+      where a.cluster = v_me.cluster and a.name_key = u.name and a.password_hash is not null offset 0) a on u.key is null
+    left join lateral (
+      select d.account_id, d.device_id from orrery.device d
+      cross join lateral (select o.name_key from orrery.account o where o.account_id = d.account_id offset 0) o
+      where d.cluster = v_me.cluster and d.public_key = u.key and (u.name is null or o.name_key = u.name) offset 0) d on u.key is not null);
 end
 $$;
 comment on function orrery.login_begin(bigint, bigint, text, jsonb) is 'Attempts to log in: counted, and told what to judge them by.';

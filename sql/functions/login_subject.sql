@@ -9,12 +9,14 @@ as $$
 declare
   v_host text;
 begin
+  -- a.b.c.d:port, as nearly all are, without a regular expression, which costs ten times as much
+  v_host := split_part(p_address, ':', 1);
+  if length(v_host) between 7 and 15 and rtrim(v_host, '0123456789.') = '' and length(p_address) <= 100
+      and rtrim(substr(p_address, length(v_host) + 1), '0123456789') in ('', ':') then
+    return v_host;
+  end if;
   if length(p_address) not between 1 and 100 or p_address ~ '[[:cntrl:]]' then
     return null;
-  end if;
-  v_host := substring(p_address from '^([0-9.]{7,15})(?::[0-9]*)?$');
-  if v_host is not null then
-    return v_host;
   end if;
   v_host := lower(coalesce(substring(p_address from '^\[([^]]*)\]'), p_address));
   if v_host ~ '^[0-9a-f:.]{2,45}$' and v_host like '%:%:%' then

@@ -1,6 +1,7 @@
 -- server_sync: what changed for this server: sessions that arrive at it, those that it is to save and end now, and ends that it did not
 -- cause itself. A login server is told which version the keys of its cluster have.
 -- p_taken: [{"session_id","epoch","role"}], arrivals it now holds and ends it has heard of; stale entries are ignored.
+-- No bitmap scans: they would read each time what was news once, for they do not mark entries of an index as dead.
 -- Writes: session, attachment (taken, end_told).   Locks: session, attachment, in key order.
 -- Errors: those of server_identity; OR003 p_taken is no array of such.
 -- Called by: src/pg/control_api.
@@ -9,11 +10,19 @@ returns jsonb
 language plpgsql security definer
 set search_path = pg_catalog, pg_temp
 set enable_seqscan = off
+set enable_bitmapscan = off
 set jit = off
 set plan_cache_mode = force_generic_plan
 as $$
 declare
   v_me orrery.server := orrery.server_identity(p_server_id, p_epoch, p_token);
+  v_ids bigint[];
+  v_epochs bigint[];
+  v_roles text[];
+  v_found bigint[];
+  v_rows tid[];
+  v_attached bigint[];
+  v_again boolean;
   v_arrivals jsonb;
   v_ended jsonb;
   v_release jsonb;
@@ -24,28 +33,31 @@ begin
 
   if p_taken <> '[]' then
     begin
-      perform from jsonb_to_recordset(p_taken) t (session_id bigint, epoch bigint, role text);
+      select array_agg(t.session_id), array_agg(t.epoch), array_agg(t.role) into v_ids, v_epochs, v_roles
+      from jsonb_to_recordset(p_taken) t (session_id bigint, epoch bigint, role text);
     exception when data_exception then
       perform orrery.fail('OR003', 'an entry of p_taken is malformed', sqlerrm, 'An entry has session_id, epoch and role.');
     end;
-    with taken as (
-      select t.session_id, t.epoch from jsonb_to_recordset(p_taken) t (session_id bigint, epoch bigint, role text)
-      where t.role = 'owner'
-    ), held as (
-      select s.session_id from orrery.session s join taken t using (session_id, epoch)
-      where s.server_id = v_me.server_id and not s.taken and (s.state <> 'ended' or s.end_told)
-      order by s.session_id for no key update of s
-    )
-    update orrery.session s set taken = true from held h where s.session_id = h.session_id;
-
-    with taken as (
-      select t.session_id, t.epoch, t.role from jsonb_to_recordset(p_taken) t (session_id bigint, epoch bigint, role text)
-    ), held as (
-      select a.session_id, a.role from orrery.attachment a join taken t using (session_id, epoch, role)
-      where a.server_id = v_me.server_id and not a.taken and (not a.ended or a.end_told)
-      order by a.session_id, a.role for no key update of a
-    )
-    update orrery.attachment a set taken = true from held h where a.session_id = h.session_id and a.role = h.role;
+    -- Each is looked up by its key and nothing else: there may be thousands, and an index that seemed small when the plan was made
+    -- would be read for each. An epoch is of one session alone.
+    v_found := array(
+      select t.id from unnest(v_ids, v_epochs, v_roles) t (id, epoch, role)
+      cross join lateral (select s.* from orrery.session s where s.session_id = t.id offset 0) s
+      where t.role = 'owner' and s.epoch = t.epoch and s.server_id = v_me.server_id and not s.taken);
+    if v_found <> '{}' then
+      v_rows := array(
+        select s.ctid from orrery.session s where s.session_id = any(v_found) and s.epoch = any(v_epochs) order by s.session_id for no key update);
+      update orrery.session s set taken = true where s.ctid = any(v_rows) and not s.taken and (s.state <> 'ended' or s.end_told);
+    end if;
+    v_found := array(
+      select t.id from unnest(v_ids, v_epochs, v_roles) t (id, epoch, role)
+      cross join lateral (select a.* from orrery.attachment a where a.session_id = t.id and a.role = t.role offset 0) a
+      where a.epoch = t.epoch and a.server_id = v_me.server_id and not a.taken);
+    if v_found <> '{}' then
+      v_rows := array(
+        select a.ctid from orrery.attachment a where a.session_id = any(v_found) and a.epoch = any(v_epochs) order by a.session_id, a.role for no key update);
+      update orrery.attachment a set taken = true where a.ctid = any(v_rows) and not a.taken and (not a.ended or a.end_told);
+    end if;
   end if;
 
   select coalesce(jsonb_agg(jsonb_build_object(
@@ -62,45 +74,54 @@ begin
     union all
     select a.session_id, a.epoch, a.role, s.account_id, s.character_id, null
     from orrery.attachment a
-    join orrery.session s using (session_id)
+    cross join lateral (select s.account_id, s.character_id, s.state from orrery.session s where s.session_id = a.session_id offset 0) s
     where a.server_id = v_me.server_id and not a.taken and not a.ended and s.state <> 'ended'
   ) n
-  join orrery.session_secret x on x.session_id = n.session_id
-  join orrery."character" c on c.character_id = n.character_id;
+  cross join lateral (select x.root from orrery.session_secret x where x.session_id = n.session_id offset 0) x
+  cross join lateral (select c.name from orrery."character" c where c.character_id = n.character_id offset 0) c;
 
-  with told as (
-    select s.session_id from orrery.session s
-    where s.server_id = v_me.server_id and not s.taken and s.state = 'ended' and not s.end_told
-    order by s.session_id for no key update
-  )
-  update orrery.session s set end_told = true from told t where s.session_id = t.session_id;
-  with told as (
-    select a.session_id, a.role from orrery.attachment a
-    where a.server_id = v_me.server_id and not a.taken and a.ended and not a.end_told
-    order by a.session_id, a.role for no key update
-  )
-  update orrery.attachment a set end_told = true from told t where a.session_id = t.session_id and a.role = t.role;
-
-  select coalesce(jsonb_agg(jsonb_build_object('session_id', n.session_id, 'epoch', n.epoch, 'role', n.role, 'reason', n.reason)
-      order by n.session_id), '[]')
-  into v_ended
+  -- all ends that it is not known to have heard of; told for the first time now, or again
+  select array_agg(n.session_id) filter (where n.role = 'owner' and not n.end_told),
+    array_agg(n.session_id) filter (where n.role <> 'owner' and not n.end_told), coalesce(bool_or(n.end_told), false)
+  into v_ids, v_attached, v_again
   from (
-    select s.session_id, s.epoch, 'owner' as role, coalesce(s.reason, s.rule) as reason
-    from orrery.session s
-    where s.server_id = v_me.server_id and not s.taken and s.state = 'ended' and s.end_told
+    select s.session_id, 'owner' as role, s.end_told
+    from orrery.session s where s.server_id = v_me.server_id and not s.taken and s.state = 'ended'
     union all
-    select a.session_id, a.epoch, a.role, coalesce(s.reason, s.rule)
-    from orrery.attachment a
-    join orrery.session s using (session_id)
-    where a.server_id = v_me.server_id and not a.taken and a.ended and a.end_told
+    select a.session_id, a.role, a.end_told
+    from orrery.attachment a where a.server_id = v_me.server_id and not a.taken and a.ended
   ) n;
+  if v_ids is not null then
+    perform from orrery.session s where s.session_id = any(v_ids) order by s.session_id for no key update;
+    update orrery.session s set end_told = true
+    where s.session_id = any(v_ids) and s.server_id = v_me.server_id and not s.taken and s.state = 'ended' and not s.end_told;
+  end if;
+  if v_attached is not null then
+    perform from orrery.attachment a where a.session_id = any(v_attached) order by a.session_id, a.role for no key update;
+    update orrery.attachment a set end_told = true
+    where a.session_id = any(v_attached) and a.server_id = v_me.server_id and not a.taken and a.ended and not a.end_told;
+  end if;
+  if v_again or v_ids is not null or v_attached is not null then
+    select jsonb_agg(jsonb_build_object('session_id', n.session_id, 'epoch', n.epoch, 'role', n.role, 'reason', n.reason) order by n.session_id)
+    into v_ended
+    from (
+      select s.session_id, s.epoch, 'owner' as role, coalesce(s.reason, s.rule) as reason
+      from orrery.session s
+      where s.server_id = v_me.server_id and not s.taken and s.state = 'ended' and s.end_told
+      union all
+      select a.session_id, a.epoch, a.role, s.reason
+      from orrery.attachment a
+      cross join lateral (select coalesce(s.reason, s.rule) as reason from orrery.session s where s.session_id = a.session_id offset 0) s
+      where a.server_id = v_me.server_id and not a.taken and a.ended and a.end_told
+    ) n;
+  end if;
 
   select coalesce(jsonb_agg(jsonb_build_object('session_id', s.session_id, 'epoch', s.epoch, 'reason', s.release_reason) order by s.session_id), '[]')
   into v_release
   from orrery.session s
   where s.server_id = v_me.server_id and s.state <> 'ended' and s.release_at is not null;
 
-  return jsonb_build_object('arrivals', v_arrivals, 'release', v_release, 'ended', v_ended)
+  return jsonb_build_object('arrivals', v_arrivals, 'release', v_release, 'ended', coalesce(v_ended, '[]'))
     || coalesce((
       select jsonb_build_object('keys_version', c.keys_version)
       from orrery.server_kind k join orrery.cluster_secret c on c.cluster = k.cluster

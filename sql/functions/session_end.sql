@@ -15,7 +15,10 @@ declare
   v_now timestamptz := orrery.clock();
   v_me orrery.server := orrery.server_identity(p_server_id, p_epoch, p_token);
   v_end record;
-  v_ended bigint[] := '{}'::bigint[];
+  v_ids bigint[];         -- those that are not stale
+  v_characters bigint[];
+  v_reasons text[];
+  v_states jsonb[];
 begin
   if p_ends is null or jsonb_typeof(p_ends) <> 'array' then
     perform orrery.fail('OR003', 'p_ends is an array', format('Got %L.', p_ends), 'Pass [] when none ended.');
@@ -32,33 +35,43 @@ begin
     perform orrery.fail('OR003', format('%L is no reason for an end', v_end.reason),
       'A server ends sessions by lapse, logout, shutdown, login_timeout, superseded or token expired.', 'Pass one of them; words go into detail.');
   end loop;
-  -- all of them before the first attachment
-  perform from orrery.session s
-  where s.server_id = v_me.server_id and s.session_id in (select e.session_id from jsonb_to_recordset(p_ends) e (session_id bigint))
-  order by s.session_id for no key update;
+  -- all of them before the first attachment; looked up by their keys alone, as in server_sync
+  v_ids := array(
+    select e.session_id from jsonb_to_recordset(p_ends) e (session_id bigint)
+    cross join lateral (select s.server_id from orrery.session s where s.session_id = e.session_id offset 0) s
+    where s.server_id = v_me.server_id);
+  perform from orrery.session s where s.session_id = any(v_ids) order by s.session_id for no key update;
+  select array_agg(e.session_id), array_agg(e.character_id), array_agg(e.reason), array_agg(e.state)
+  into v_ids, v_characters, v_reasons, v_states
+  from (
+    select distinct on (e.session_id) e.session_id, s.character_id, e.state,
+      left(concat_ws(': ', e.reason, regexp_replace(left(e.detail, 1000), '[[:cntrl:]]', ' ', 'g')), 1000) as reason
+    from jsonb_to_recordset(p_ends) e (session_id bigint, epoch bigint, reason text, detail text, state jsonb)
+    cross join lateral (
+      select s.character_id, s.state, s.epoch, s.server_id from orrery.session s where s.session_id = e.session_id offset 0) s
+    where s.epoch = e.epoch and s.server_id = v_me.server_id and s.state <> 'ended'
+    order by e.session_id
+  ) e;
+  if v_ids is null then
+    return;
+  end if;
+  -- most end for the same reason
   for v_end in
-    select s.session_id, s.character_id, e.reason, e.detail, e.state
-    from orrery.session s
-    join jsonb_to_recordset(p_ends) e (session_id bigint, epoch bigint, reason text, detail text, state jsonb)
-      using (session_id, epoch)
-    where s.server_id = v_me.server_id and s.state <> 'ended'
-    order by s.session_id
+    select u.reason, array_agg(u.id) as ids from unnest(v_ids, v_reasons) u (id, reason) group by u.reason order by u.reason
   loop
     update orrery.session s
-    set state = 'ended', rule = 'session_end', state_at = v_now,
-        reason = left(concat_ws(': ', v_end.reason, regexp_replace(left(v_end.detail, 1000), '[[:cntrl:]]', ' ', 'g')), 1000),
-        payload = '{}', taken = true
-    where s.session_id = v_end.session_id and s.state <> 'ended';
-    continue when not found;
-    update orrery.attachment a set ended = true, taken = false, end_told = false
-    where a.session_id = v_end.session_id and not a.ended;
-    delete from orrery.session_secret x where x.session_id = v_end.session_id;
-    if jsonb_typeof(v_end.state) = 'object' then
-      update orrery."character" c set state = v_end.state where c.character_id = v_end.character_id;
-    end if;
-    v_ended := v_ended || v_end.session_id;
+    set state = 'ended', rule = 'session_end', state_at = v_now, reason = v_end.reason, payload = '{}', taken = true
+    where s.session_id = any(v_end.ids);
   end loop;
-  perform orrery.session_released(v_ended, 'session_end');
+  perform from orrery.attachment a where a.session_id = any(v_ids) and not a.ended order by a.session_id, a.role for no key update;
+  update orrery.attachment a set ended = true, taken = false, end_told = false where a.session_id = any(v_ids) and not a.ended;
+  delete from orrery.session_secret x where x.session_id = any(v_ids);
+  for v_end in
+    select u.id, u.state from unnest(v_characters, v_states) u (id, state) where jsonb_typeof(u.state) = 'object' order by u.id
+  loop
+    update orrery."character" c set state = v_end.state where c.character_id = v_end.id;
+  end loop;
+  perform orrery.session_released(v_ids, 'session_end');
 end
 $$;
 comment on function orrery.session_end(bigint, bigint, text, jsonb) is 'A server ends sessions of its own: lapsed, logged out, shut down.';

@@ -37,6 +37,8 @@ declare
   v_held      bigint[];       -- accounts that are in play
   v_opened    bigint[];
   v_owners    bigint[];
+  v_used      bigint[];       -- devices
+  v_names     text[];         -- of those that gave a right password
   v_room      bigint;
   v_random    bytea;
   v_sessions  jsonb;
@@ -47,7 +49,7 @@ begin
     array_agg(case
       when e.account_id is null or e.device is distinct from 'null' and e.device is not null and e.device_id is null
         then orrery.entry_error(e.ref, 'OR003', 'account_id, and device_id when there is one, are numbers', 'Use those that login_begin gave.')
-      when e.address !~ '^[^[:cntrl:]]{1,100}$' or e.given not in ('string', 'null')
+      when length(e.address) not between 1 and 100 or e.address ~ '[[:cntrl:]]' or e.given not in ('string', 'null')
         then orrery.entry_error(e.ref, 'OR003', 'address is host:port, of 1 to 100 characters, none of them a control character', 'Pass the client''s.') end order by e.n)
   into v_refs, v_ids, v_devices, v_addresses, v_faults
   from (
@@ -62,15 +64,13 @@ begin
   select array_agg(a.account_id) into v_known
   from (
     select a.account_id from orrery.account a
-    where a.cluster = v_me.cluster and a.account_id in (select u.id from unnest(v_ids, v_faults) u (id, fault) where u.fault is null)
+    where a.cluster = v_me.cluster and a.account_id = any(array(select u.id from unnest(v_ids, v_faults) u (id, fault) where u.fault is null))
     order by a.account_id for no key update
   ) a;
   -- who is just reporting its end ends its sessions, and must not miss these; and the owners of those in the way are to hear the tell
-  perform from orrery.server s
-  where s.server_id = p_server_id
-    or s.server_id in (select n.server_id from orrery.session n where n.account_id = any(v_known) and n.state <> 'ended')
-  order by s.server_id for share;
-  v_me := orrery.server_identity(p_server_id, p_epoch, p_token, 'login');
+  v_owners := array(select n.server_id from orrery.session n where n.account_id = any(v_known) and n.state <> 'ended') || p_server_id;
+  perform from orrery.server s where s.server_id = any(v_owners) order by s.server_id for share;
+  v_me := orrery.server_identity(p_server_id, p_epoch, p_token);
   perform from orrery.session s where s.account_id = any(v_known) and s.state <> 'ended' order by s.session_id for no key update;
 
   v_room := (select k.sessions_max from orrery.server_kind k where k.cluster = v_me.cluster and k.kind = v_me.kind)
@@ -88,7 +88,7 @@ begin
         orrery.entry_error(u.ref, 'OR001', format('account %s has no device %s', a.name, u.device_id), 'It was revoked: log in with a password.') end) as fault
     from unnest(v_refs, v_ids, v_devices, v_faults) with ordinality u (ref, id, device_id, fault, n)
     left join orrery.account a on a.account_id = u.id and a.account_id = any(v_known)
-    left join orrery.device d on d.device_id = u.device_id and d.account_id = a.account_id
+    left join lateral (select d.device_id from orrery.device d where d.device_id = u.device_id and d.account_id = a.account_id offset 0) d on true
     left join orrery.cluster c on c.cluster = v_me.cluster
   ), counted as (
     -- the same account twice: the second comes after the first
@@ -128,7 +128,12 @@ begin
     perform orrery.session_tell(v_owners, 'session_open');
   end if;
 
-  v_opened := array(select u.id from unnest(v_known) u (id) except select h.id from unnest(v_held) h (id));
+  -- who has a fault now opens nothing
+  if v_held is not null then
+    select array_agg(case when u.fault is null and u.id = any(v_held) then jsonb_build_object('ref', u.ref, 'status', 'superseding') else u.fault end order by u.n)
+    into v_faults from unnest(v_refs, v_ids, v_faults) with ordinality u (ref, id, fault, n);
+  end if;
+  v_opened := array(select u.id from unnest(v_ids, v_faults) u (id, fault) where u.fault is null);
   if v_opened <> '{}' then
     -- 1,024 bytes at once, of 32 each
     select string_agg(orrery.random_bytes(1024), '') into v_random from generate_series(0, cardinality(v_opened) / 32);
@@ -137,8 +142,8 @@ begin
       select v_me.cluster, a.account_id, v_me.server_id, v_epochs + nextval('orrery.epoch_seq'), 'session_open',
         format('%s logged in from %s', a.name, coalesce(u.address, 'an unknown address')), v_now, v_now, u.address, true, v_now + v_token, u.device_id
       from unnest(v_ids, v_addresses, v_devices, v_faults) u (id, address, device_id, fault)
-      join orrery.account a on a.account_id = u.id
-      where u.fault is null and u.id = any(v_opened)
+      cross join lateral (select a.account_id, a.name from orrery.account a where a.account_id = u.id offset 0) a
+      where u.fault is null
       order by a.account_id
       returning session_id, account_id, epoch
     ), rooted as (
@@ -160,18 +165,27 @@ begin
       where c.account_id = any(v_opened) and c.cluster = v_me.cluster
       group by c.account_id
     ) c;
-    update orrery.device d set used_at = v_now
-    from unnest(v_ids, v_devices, v_faults) u (id, device_id, fault)
-    where u.fault is null and u.id = any(v_opened) and d.device_id = u.device_id and coalesce(d.used_at < v_now - interval '1 hour', true);
-    perform orrery.login_refund(v_me.cluster, 'account', array(
-      select a.name_key from unnest(v_ids, v_devices, v_faults) u (id, device_id, fault) join orrery.account a on a.account_id = u.id
-      where u.fault is null and u.device_id is null and u.id = any(v_opened)));
+    v_used := array(
+      select d.device_id
+      from unnest(v_ids, v_devices, v_faults) u (id, device_id, fault)
+      cross join lateral (select d.device_id, d.used_at from orrery.device d where d.device_id = u.device_id offset 0) d
+      where u.fault is null and coalesce(d.used_at < v_now - interval '1 hour', true));
+    if v_used <> '{}' then
+      update orrery.device d set used_at = v_now where d.device_id = any(v_used);
+    end if;
+    v_names := array(
+      select a.name_key
+      from unnest(v_ids, v_devices, v_faults) u (id, device_id, fault)
+      cross join lateral (select a.name_key from orrery.account a where a.account_id = u.id offset 0) a
+      where u.fault is null and u.device_id is null);
+    if v_names <> '{}' then
+      perform orrery.login_refund(v_me.cluster, 'account', v_names);
+    end if;
   end if;
   return (
     select jsonb_agg(case
       when u.fault is not null then u.fault
-      when v_sessions ? u.id::text then jsonb_build_object('ref', u.ref, 'characters', coalesce(v_played -> u.id::text, '[]')) || (v_sessions -> u.id::text)
-      else jsonb_build_object('ref', u.ref, 'status', 'superseding') end order by u.n)
+      else jsonb_build_object('ref', u.ref, 'characters', coalesce(v_played -> u.id::text, '[]')) || (v_sessions -> u.id::text) end order by u.n)
     from unnest(v_refs, v_ids, v_faults) with ordinality u (ref, id, fault, n));
 end
 $$;

@@ -24,14 +24,21 @@ declare
   v_ids       bigint[];      -- sessions
   v_session_epochs bigint[];
   v_chosen    bigint[];      -- characters
+  v_kinds     text[];        -- and where they are
+  v_keys      text[];
   v_answers   jsonb[];       -- of those that are done
   v_handed    bigint[];
+  v_moved     bigint[];      -- sessions that are handed now, in order
+  v_moved_epochs bigint[];   -- of each, as it was
+  v_moved_chosen bigint[];
+  v_moved_to  bigint[];
   v_targets   bigint[];
   v_waits     text[];
   v_chat_id   bigint;
   v_servers   bigint[];
   v_request   jsonb;
   v_requested boolean := false;
+  v_waiting   boolean;
   v_place     record;
   v_lock      record;
   v_hands     jsonb;
@@ -58,36 +65,41 @@ begin
     return '[]'::jsonb;
   end if;
 
-  -- those that were answered before, and those that are wrong; of the others, where their characters are
-  select array_agg(s.session_id) filter (where s.was), array_agg(coalesce(s.answer, case
+  -- Those that were answered before, and those that are wrong; of the others, where their characters are. Rows of tables that grow are
+  -- looked up one by one, or by an array: a plan is kept, perhaps from when the tables were empty.
+  select array_agg(s.session_id) filter (where s.was), array_agg(s.kind order by s.n), array_agg(s.key order by s.n), array_agg(coalesce(s.answer, case
       when s.was then 'true'
       when s.lost then orrery.session_lost(s.ref, s.id, s.epoch)
       when s.character_id is null then orrery.entry_error(s.ref, 'OR001', format('no character %s of this account', s.chosen), 'Select one of those session_open gave.')
     end) order by s.n)
-  into v_handed, v_answers
+  into v_handed, v_kinds, v_keys, v_answers
   from (
-    select u.n, u.ref, u.id, u.epoch, u.chosen, u.answer, n.session_id, c.character_id,
+    select u.n, u.ref, u.id, u.epoch, u.chosen, u.answer, n.session_id, c.character_id, c.kind, c.key,
       coalesce(u.answer is null and n.state = 'playing' and n.character_id = u.chosen
         and n.payload -> 'from' = jsonb_build_object('server_id', p_server_id, 'epoch', u.epoch), false) as was,
       n.session_id is null or n.server_id <> v_me.server_id or n.epoch <> u.epoch or n.state not in ('selecting', 'waiting') as lost
     from unnest(v_refs, v_ids, v_session_epochs, v_chosen, v_answers) with ordinality u (ref, id, epoch, chosen, answer, n)
-    left join orrery.session n on n.session_id = u.id
-    left join orrery."character" c on c.character_id = u.chosen and c.account_id = n.account_id and c.cluster = n.cluster
+    left join lateral (select n.* from orrery.session n where n.session_id = u.id offset 0) n on true
+    left join lateral (
+      select c.* from orrery."character" c where c.character_id = u.chosen and c.account_id = n.account_id and c.cluster = n.cluster offset 0) c on true
   ) s;
 
+  with places as (
+    select d.kind, d.key, s.server_id
+    from (select distinct u.kind, u.key from unnest(v_kinds, v_keys, v_answers) u (kind, key, answer) where u.answer is null) d
+    cross join lateral (
+      select p.server_id from orrery.placement p where p.cluster = v_me.cluster and p.kind = d.kind and p.key = d.key offset 0) p
+    cross join lateral (select s.server_id from orrery.server s where s.server_id = p.server_id and s.state = 'ready' offset 0) s
+  )
   select array_agg(p.server_id order by u.n) into v_targets
-  from unnest(v_chosen, v_answers) with ordinality u (chosen, answer, n)
-  left join orrery."character" c on u.answer is null and c.character_id = u.chosen
-  left join lateral (
-    select s.server_id from orrery.placement p join orrery.server s on s.server_id = p.server_id and s.state = 'ready'
-    where p.cluster = c.cluster and p.kind = c.kind and p.key = c.key) p on true;
+  from unnest(v_kinds, v_keys, v_answers) with ordinality u (kind, key, answer, n)
+  left join places p on u.answer is null and p.kind = u.kind and p.key = u.key;
   v_waits := array_fill(null::text, array[cardinality(v_refs)]);
   for v_place in
-    select c.cluster, c.kind, c.key, array_agg(u.n) as entries
-    from unnest(v_chosen, v_answers, v_targets) with ordinality u (chosen, answer, target, n)
-    join orrery."character" c on c.character_id = u.chosen
+    select v_me.cluster, u.kind, u.key, array_agg(u.n) as entries
+    from unnest(v_kinds, v_keys, v_answers, v_targets) with ordinality u (kind, key, answer, target, n)
     where u.answer is null and u.target is null
-    group by c.cluster, c.kind, c.key order by c.kind, c.key
+    group by u.kind, u.key order by u.kind, u.key
   loop
     begin
       v_request := orrery.server_request(v_place.kind, v_place.key, v_place.cluster);
@@ -141,19 +153,23 @@ begin
   end if;
 
   perform from orrery.session s
-  where s.session_id in (select u.id from unnest(v_ids, v_answers) u (id, answer) where u.answer is null)
+  where s.session_id = any(array(select u.id from unnest(v_ids, v_answers) u (id, answer) where u.answer is null))
   order by s.session_id for no key update;
-  with judged as (
+  with targets as (
+    select s.*, k.sessions_max
+    from (select distinct i.id from unnest(v_targets) i (id) where i.id is not null) i
+    cross join lateral (select s.server_id, s.cluster, s.kind, s.key, s.state from orrery.server s where s.server_id = i.id offset 0) s
+    left join orrery.server_kind k on k.cluster = s.cluster and k.kind = s.kind
+  ), judged as (
     select u.n, u.ref, u.id, u.epoch, u.chosen, coalesce(u.answer, case
         when n.session_id is null or n.server_id <> v_me.server_id or n.epoch <> u.epoch or n.state not in ('selecting', 'waiting')
         then orrery.session_lost(u.ref, u.id, u.epoch) end) as answer,
       case when t.state = 'ready' and t.server_id = any(v_servers) then t.server_id end as target,
       coalesce(u.waits, case when t.state = 'ready' then format('%s %s is busy', t.kind, t.key) else format('%s %s is %s', t.kind, t.key, t.state) end) as waits,
-      k.sessions_max, t.kind, t.key
+      t.sessions_max, t.kind, t.key
     from unnest(v_refs, v_ids, v_session_epochs, v_chosen, v_answers, v_targets, v_waits) with ordinality u (ref, id, epoch, chosen, answer, target, waits, n)
-    left join orrery.session n on n.session_id = u.id
-    left join orrery.server t on t.server_id = u.target
-    left join orrery.server_kind k on k.cluster = t.cluster and k.kind = t.kind
+    left join lateral (select n.session_id, n.server_id, n.epoch, n.state from orrery.session n where n.session_id = u.id offset 0) n on true
+    left join targets t on t.server_id = u.target
   ), seats as (
     -- counted once a target
     select t.target, t.sessions_max - (select count(*) from orrery.session s where s.server_id = t.target and s.state <> 'ended') as room
@@ -161,35 +177,46 @@ begin
   ), seated as (
     select j.*, f.room, row_number() over (partition by j.target, j.answer is null order by j.n) as seat
     from judged j left join seats f on f.target = j.target
+  ), final as (
+    select s.n, s.target, s.waits, coalesce(s.answer, case when s.target is not null and s.seat > s.room
+      then orrery.entry_error(s.ref, 'OR006', format('%s %s is full', s.kind, s.key), 'It has as many sessions as its kind allows: try again in a moment.') end) as answer
+    from seated s
   )
-  select array_agg(coalesce(s.answer, case when s.target is not null and s.seat > s.room
-      then orrery.entry_error(s.ref, 'OR006', format('%s %s is full', s.kind, s.key), 'It has as many sessions as its kind allows: try again in a moment.') end) order by s.n),
-    array_agg(s.target order by s.n), array_agg(s.waits order by s.n)
-  into v_answers, v_targets, v_waits
-  from seated s;
+  select array_agg(f.answer order by f.n), array_agg(f.target order by f.n), array_agg(f.waits order by f.n), bool_or(f.answer is null and f.target is null)
+  into v_answers, v_targets, v_waits, v_waiting
+  from final f;
 
-  update orrery.session s
-  set state = 'waiting', character_id = u.chosen, rule = 'session_select', reason = format('%s waits: %s', c.name, u.waits), state_at = v_now
-  from unnest(v_ids, v_chosen, v_answers, v_targets, v_waits) u (id, chosen, answer, target, waits)
-  join orrery."character" c on c.character_id = u.chosen
-  where u.answer is null and u.target is null and s.session_id = u.id and (s.state <> 'waiting' or s.character_id is distinct from u.chosen);
-  update orrery.session s
-  set server_id = u.target, epoch = v_epochs + nextval('orrery.epoch_seq'), state = 'playing', character_id = u.chosen,
-      rule = 'session_select', reason = format('%s handed to server %s, %s %s', c.name, u.target, c.kind, c.key), state_at = v_now,
-      payload = jsonb_build_object('from', jsonb_build_object('server_id', p_server_id, 'epoch', u.epoch), 'state', c.state), taken = false
+  if v_waiting then
+    update orrery.session s
+    set state = 'waiting', character_id = u.chosen, rule = 'session_select', reason = format('%s waits: %s', c.name, u.waits), state_at = v_now
+    from unnest(v_ids, v_chosen, v_answers, v_targets, v_waits) u (id, chosen, answer, target, waits)
+    cross join lateral (select c.name from orrery."character" c where c.character_id = u.chosen offset 0) c
+    where u.answer is null and u.target is null and s.session_id = u.id and (s.state <> 'waiting' or s.character_id is distinct from u.chosen);
+  end if;
+  select array_agg(u.id order by u.id), array_agg(u.epoch order by u.id), array_agg(u.chosen order by u.id), array_agg(u.target order by u.id)
+  into v_moved, v_moved_epochs, v_moved_chosen, v_moved_to
   from unnest(v_ids, v_session_epochs, v_chosen, v_answers, v_targets) u (id, epoch, chosen, answer, target)
-  join orrery."character" c on c.character_id = u.chosen
-  where u.answer is null and u.target is not null and s.session_id = u.id;
-  if v_chat_id is not null then
-    insert into orrery.attachment (session_id, role, cluster, server_id, epoch)
-    select u.id, 'chat', v_me.cluster, v_chat_id, v_epochs + nextval('orrery.epoch_seq')
-    from unnest(v_ids, v_answers, v_targets) u (id, answer, target)
-    where u.answer is null and u.target is not null order by u.id
-    on conflict (session_id, role) do update
-    set server_id = excluded.server_id, epoch = excluded.epoch, taken = false, ended = false, end_told = false;
+  where u.answer is null and u.target is not null;
+  if v_moved is not null then
+    -- width_bucket: where a session stands in v_moved, which is in order
+    update orrery.session s
+    set (server_id, character_id, reason, payload) = (
+          select v_moved_to[m.n], c.character_id, format('%s handed to server %s, %s %s', c.name, v_moved_to[m.n], c.kind, c.key),
+            jsonb_build_object('from', jsonb_build_object('server_id', p_server_id, 'epoch', v_moved_epochs[m.n]), 'state', c.state)
+          from (select width_bucket(s.session_id, v_moved) as n offset 0) m
+          cross join lateral (select c.* from orrery."character" c where c.character_id = v_moved_chosen[m.n] offset 0) c),
+        epoch = v_epochs + nextval('orrery.epoch_seq'), state = 'playing', rule = 'session_select', state_at = v_now, taken = false
+    where s.session_id = any(v_moved);
+    if v_chat_id is not null then
+      insert into orrery.attachment (session_id, role, cluster, server_id, epoch)
+      select m.id, 'chat', v_me.cluster, v_chat_id, v_epochs + nextval('orrery.epoch_seq')
+      from unnest(v_moved) m (id) order by m.id
+      on conflict (session_id, role) do update
+      set server_id = excluded.server_id, epoch = excluded.epoch, taken = false, ended = false, end_told = false;
+    end if;
   end if;
 
-  select array_agg(u.id) || v_handed into v_handed from unnest(v_ids, v_answers, v_targets) u (id, answer, target) where u.answer is null and u.target is not null;
+  v_handed := v_moved || v_handed;
   v_hands := orrery.session_targets(v_me, v_handed);
   return (
     select jsonb_agg(case

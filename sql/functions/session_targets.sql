@@ -10,7 +10,8 @@ begin
     with handed as (
       select s.session_id, s.server_id, s.epoch, a.server_id as chat_id, a.epoch as chat_epoch
       from orrery.session s
-      left join orrery.attachment a on a.session_id = s.session_id and a.role = 'chat' and not a.ended
+      left join lateral (
+        select a.server_id, a.epoch from orrery.attachment a where a.session_id = s.session_id and a.role = 'chat' and not a.ended offset 0) a on true
       where s.session_id = any(p_sessions)
     ), target as (
       -- its keys are the server's: derived once, whatever the number of sessions

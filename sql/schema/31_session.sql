@@ -33,10 +33,11 @@ alter table orrery.session add column if not exists release_at timestamptz;
 alter table orrery.session add column if not exists release_reason text;
 alter table orrery.session add column if not exists awaited_by bigint[];
 create unique index if not exists session_account_key on orrery.session (account_id) where state <> 'ended';
--- of those that have ended nobody asks by account or character, and each index is a part of what a login costs
+-- each index is a part of what a login costs: of those that have ended nobody asks by account, of those that wait for no server by character
 drop index if exists orrery.session_account_idx;
 drop index if exists orrery.session_character_idx;
-create index if not exists session_live_character_idx on orrery.session (character_id) where state <> 'ended' and character_id is not null;
+drop index if exists orrery.session_live_character_idx;
+create index if not exists session_waiting_idx on orrery.session (character_id) where state = 'waiting';
 create index if not exists session_server_idx on orrery.session (server_id) where state <> 'ended';
 -- for the purge of servers
 create index if not exists session_server_all_idx on orrery.session (server_id);
@@ -82,4 +83,5 @@ create table if not exists orrery.attachment (
   constraint attachment_role_known check (role in ('chat'))
 );
 create index if not exists attachment_server_idx on orrery.attachment (server_id);
+create index if not exists attachment_server_news_idx on orrery.attachment (server_id) where not taken;
 comment on table orrery.attachment is 'A session''s other servers; only the owner''s lapse ends a session.';
