@@ -1,5 +1,5 @@
 -- hook_set: register a game's function for a hook.
--- Hooks: cluster_created fn(p_cluster text); character_details fn(p_cluster text, p_character_id bigint) returns jsonb.
+-- Hooks: cluster_created fn(p_cluster text); character_details fn(p_cluster text, p_character_ids bigint[]) returns jsonb, an object of theirs by number.
 -- Writes: hook.
 -- Errors: OR001 unknown hook; those of handler_check; OR010 login of one cluster.
 -- Called by: installation of games; DBA.
@@ -8,7 +8,7 @@ language plpgsql security definer
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-  v_arguments text := case p_hook when 'cluster_created' then '(text)' when 'character_details' then '(text, bigint)' end;
+  v_arguments text := case p_hook when 'cluster_created' then '(text)' when 'character_details' then '(text, bigint[])' end;
 begin
   perform orrery.login_everywhere('hook_set');
   if v_arguments is null then

@@ -5,5 +5,5 @@ create table if not exists orrery.hook (
   constraint hook_pkey primary key (hook, handler),
   constraint hook_known check (hook in ('cluster_created', 'character_details'))
 );
-comment on table orrery.hook is 'Functions of games: cluster_created fn(cluster text), each called, by name; character_details fn(cluster text, character_id bigint) returns jsonb, answers joined.';
+comment on table orrery.hook is 'Functions of games: cluster_created fn(cluster text), each called, by name; character_details fn(cluster text, character_ids bigint[]) returns jsonb, an object of theirs by number, answers joined.';
 comment on column orrery.hook.handler is 'Qualified name; SECURITY DEFINER, not owned by orrery_owner.';

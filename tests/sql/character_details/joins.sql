@@ -9,9 +9,11 @@ select orrery.character_create('pat', 'Bea', 'grid', 'aldra-1', 't') as bea \gse
 select is(orrery.character_details('t', array[:ann, :bea]), jsonb_build_object(:ann, '{"skills":{"mining":2},"training":null}'::jsonb, :bea, '{"skills":{},"training":null}'::jsonb), 'what the game says, of each');
 select is(orrery.character_details('t', array[-1]) -> '-1', '{"skills":{},"training":null}'::jsonb, 'of nobody');
 select is(orrery.character_details('t', '{}'), '{}', 'of none');
-create function orrery_test.tells(p_cluster text, p_character_id bigint) returns jsonb language plpgsql as $$ begin
-  return jsonb_build_object('inverse', 1 / (p_character_id + (select -c.character_id from orrery.character c where c.name = 'Bea'))); end $$;
-insert into orrery.hook values ('character_details', 'orrery_test.tells');
+create function orrery_test.tells(p_cluster text, p_character_ids bigint[]) returns jsonb language plpgsql as $$ begin
+  return (select jsonb_object_agg(i, jsonb_build_object('inverse', 1 / (i + (select -c.character_id from orrery.character c where c.name = 'Bea')))) from unnest(p_character_ids) i); end $$;
+create function orrery_test.babbles(p_cluster text, p_character_ids bigint[]) returns jsonb language sql as $$ select jsonb_object_agg(i, 7) from unnest(p_character_ids) i $$;
+create function orrery_test.silent(p_cluster text, p_character_ids bigint[]) returns jsonb language sql as $$ select null::jsonb $$;
+insert into orrery.hook values ('character_details', 'orrery_test.tells'), ('character_details', 'orrery_test.babbles'), ('character_details', 'orrery_test.silent');
 set local client_min_messages = error;
 select is(orrery.character_details('t', array[:ann, :bea]) -> :'bea', '{"skills":{},"training":null}', 'a game that fails for one leaves what others say');
 select isnt(orrery.character_details('t', array[:ann, :bea]) -> :'ann' -> 'inverse', null, 'and is heard of the other');
