@@ -123,7 +123,8 @@ void SessionHost::on_private_datagram(const wire::Datagram& datagram, Instant no
   if (!message.has_arrival()) return;
   // Only a hint: the truth is what the database answers.
   const Session* known = find(SessionId{message.arrival().session_id()});
-  if (known == nullptr || known->epoch < Epoch{message.arrival().epoch()}) sync(now);
+  // Of those that came together one asks for all: advance() follows them.
+  if (known == nullptr || known->epoch < Epoch{message.arrival().epoch()}) next_sync_ = now;
 }
 
 void SessionHost::on_agent_message(std::string_view text, Instant now) {

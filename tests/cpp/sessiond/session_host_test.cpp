@@ -85,6 +85,13 @@ TEST_F(HostTest, OnlyALinkOfTheDatabaseTriggersASync) {
   EXPECT_EQ(lab.host.statistics().private_dropped, 2u);
   send(wire::link_key(key_of(9), ServerId{2}, Epoch{3}));
   EXPECT_EQ(lab.count<Sync>(), before + 1);
+  // Many that come together are asked for once.
+  for (int i = 0; i < 3; ++i)
+    lab.host.on_private_datagram({from, wire::seal_link(wire::link_key(key_of(9), ServerId{2}, Epoch{3}), ServerId{2},
+                                                        Epoch{3}, as_bytes(bytes), lab.random)},
+                                 lab.now);
+  lab.run(milliseconds{20});
+  EXPECT_EQ(lab.count<Sync>(), before + 2);
 }
 
 TEST_F(HostTest, ALapseEndsASessionOnceWithItsState) {
