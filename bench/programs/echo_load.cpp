@@ -19,9 +19,9 @@
 namespace orrery::bench {
 namespace {
 
-int run_plain(std::uint16_t port, std::size_t sessions, std::size_t seconds, std::size_t per_second) {
+int run_plain(const Address& server, std::size_t sessions, std::size_t seconds, std::size_t per_second) {
   auto socket = std::make_unique<ManyAddresses>();
-  if (!socket->open(port)) return failed("bind");
+  if (!socket->open(server)) return failed("bind");
   std::cout << "ready" << std::endl;
   wait_for_line();
   play(
@@ -39,12 +39,11 @@ int run_plain(std::uint16_t port, std::size_t sessions, std::size_t seconds, std
   return 0;
 }
 
-int run_session(std::uint16_t port, std::size_t sessions, std::size_t seconds, std::size_t per_second) {
+int run_session(const Address& server, std::size_t sessions, std::size_t seconds, std::size_t per_second) {
   auto socket = std::make_unique<ManyAddresses>();
-  if (!socket->open(port)) return failed("bind");
+  if (!socket->open(server)) return failed("bind");
   SystemRandom random;
   std::vector<wire::Dialer> dialers;
-  const Address server = *Address::parse("127.0.0.1", port);
   const wire::Timing timing{std::chrono::seconds{3600}, std::chrono::seconds{3600}};
   for (std::size_t i = 0; i < sessions; ++i)
     dialers.emplace_back(wire::AttachTarget{server, SessionId{i + 1}, server_id, session_epoch, key_of(i + 1)}, timing,
@@ -102,10 +101,10 @@ int run(int argc, char** argv) {
     return 2;
   }
   const std::string mode = argv[1];
-  const auto port = static_cast<std::uint16_t>(number(argv[2]));
+  const Address server = *Address::parse("127.0.0.1", static_cast<std::uint16_t>(number(argv[2])));
   const std::size_t sessions = number(argv[3]), seconds = number(argv[4]), per_second = number(argv[5]);
-  if (mode == "plain") return run_plain(port, sessions, seconds, per_second);
-  if (mode == "session") return run_session(port, sessions, seconds, per_second);
+  if (mode == "plain") return run_plain(server, sessions, seconds, per_second);
+  if (mode == "session") return run_session(server, sessions, seconds, per_second);
   std::cerr << "no mode '" << mode << "'\n";
   return 2;
 }

@@ -1,15 +1,16 @@
-// The driving side of the login bench: so many logins at once, each from an address of its own, one after the other.
+// The driving side of the login bench: so many logins at once, one after the other, each from an address of its own.
 //
-//   bench_login_load CLUSTER PORT KEY device|password login|redirect ACCOUNTS FIRST CONCURRENT SECONDS
+//   bench_login_load CLUSTER HOST PORT KEY device|password login|redirect ACCOUNTS FIRST CONCURRENT SECONDS
 //
-// Accounts are bench<i>, FIRST ≤ i < FIRST + ACCOUNTS, with password "password <i>" or the device key whose seed is
+// Accounts are bench<i>, FIRST ≤ i < FIRST + ACCOUNTS, with password "password" or the device key whose seed is
 // key_of(i). "login": until LoginResult, then a logout; "redirect": its first character is selected, until the
-// Redirect. KEY: the cluster's public key, hex. Prints {"done","failed","seconds","p50_ms","p99_ms"} and, if any
-// failed, the first reason.
+// Redirect. KEY: the cluster's public key, hex. Prints {"done","failed","seconds","p50_ms","p99_ms","why"}; why: one of
+// the reasons if any failed.
 #include <sodium.h>
 
 #include <algorithm>
 #include <memory>
+#include <nlohmann/json.hpp>
 #include <optional>
 #include <vector>
 
@@ -28,9 +29,11 @@ struct Plan {
   std::size_t accounts = 0, first = 0;
 };
 
-/// One login after the other, from one address.
+/// One login after the other.
 struct Login {
   std::optional<wire::Dialer> dialer;
+  std::size_t rounds = 0;
+  std::size_t number = 0;  // of this login among all: says its address
   std::size_t account = 0;
   Instant begun{};
   bool succeeded = false;
@@ -47,7 +50,7 @@ proto::ClientControl credentials(const Plan& plan, std::size_t account, const wi
   auto& given = *message.mutable_credentials();
   given.set_name("bench" + std::to_string(account));
   if (!plan.device) {
-    given.set_password("password " + std::to_string(account));
+    given.set_password("password");
     return message;
   }
   const Key32 seed = key_of(account);
@@ -89,12 +92,12 @@ void on_control(const Plan& plan, Login& login, const wire::Message& message, Ta
   }
 }
 
-int play_logins(const Plan& plan, std::uint16_t port, std::size_t concurrent, std::size_t seconds) {
+int play_logins(const Plan& plan, std::size_t concurrent, std::size_t seconds) {
   auto socket = std::make_unique<ManyAddresses>();
-  if (!socket->open(port)) return failed("cannot bind");
+  if (!socket->open(plan.target.server)) return failed("cannot bind");
   SystemRandom random;
   std::vector<Login> logins(concurrent);
-  std::size_t next_account = 0;
+  std::size_t begun_count = 0;
   Tally tally;
   wire::Effect effect;
   const Instant begun = BootClock::now();
@@ -118,7 +121,9 @@ int play_logins(const Plan& plan, std::uint16_t port, std::size_t concurrent, st
         login.dialer.reset();
       }
       if (!login.dialer && now < end) {
-        login.account = plan.first + next_account++ % plan.accounts;
+        // i, i + concurrent, i + 2 * concurrent, …: the number tells whose a datagram is.
+        login.number = login.rounds++ * concurrent + i;
+        login.account = plan.first + begun_count++ % plan.accounts;
         login.begun = now;
         login.succeeded = false;
         login.dialer.emplace(plan.target, wire::Timing{}, std::chrono::seconds{10}, random, now);
@@ -127,18 +132,19 @@ int play_logins(const Plan& plan, std::uint16_t port, std::size_t concurrent, st
       busy = true;
       wire::Slot slot{{}, socket->slot(), 0};
       while (login.dialer->poll_transmit(slot, now)) {
-        socket->commit(i, slot.size);
+        socket->commit(login.number, slot.size);
         slot = {{}, socket->slot(), 0};
       }
       hear(login, now);
     }
     socket->flush();
     for (int round = 0; round < 8; ++round)
-      socket->receive(std::chrono::milliseconds{round == 0 ? 1 : 0}, [&](std::size_t i, ByteView bytes) {
-        if (i >= logins.size() || !logins[i].dialer) return;
+      socket->receive(std::chrono::milliseconds{round == 0 ? 1 : 0}, [&](std::size_t number, ByteView bytes) {
+        Login& login = logins[number % concurrent];
+        if (login.number != number || !login.dialer) return;  // late, for one that is over
         const Instant at = BootClock::now();
-        logins[i].dialer->on_datagram(bytes, at);
-        hear(logins[i], at);
+        login.dialer->on_datagram(bytes, at);
+        hear(login, at);
       });
   }
   std::sort(tally.ms.begin(), tally.ms.end());
@@ -147,28 +153,29 @@ int play_logins(const Plan& plan, std::uint16_t port, std::size_t concurrent, st
   };
   std::cout << "{\"done\":" << tally.ms.size() << ",\"failed\":" << tally.failed
             << ",\"seconds\":" << std::chrono::duration<double>(BootClock::now() - begun).count()
-            << ",\"p50_ms\":" << percentile(0.5) << ",\"p99_ms\":" << percentile(0.99) << "}" << std::endl;
-  if (tally.failed > 0) std::cerr << tally.failed << " failed, one of them: " << tally.why << "\n";
+            << ",\"p50_ms\":" << percentile(0.5) << ",\"p99_ms\":" << percentile(0.99)
+            << ",\"why\":" << nlohmann::json(tally.why) << "}" << std::endl;
   return 0;
 }
 
 }  // namespace
 
 int run(int argc, char** argv) {
-  if (argc != 10) {
-    std::cerr << "usage: bench_login_load CLUSTER PORT KEY device|password login|redirect ACCOUNTS FIRST CONCURRENT "
-                 "SECONDS\n";
+  if (argc != 11) {
+    std::cerr << "usage: bench_login_load CLUSTER HOST PORT KEY device|password login|redirect ACCOUNTS FIRST "
+                 "CONCURRENT SECONDS\n";
     return 2;
   }
-  const auto port = static_cast<std::uint16_t>(number(argv[2]));
-  const auto key = key_from_hex(argv[3]);
+  const auto server = Address::parse(argv[2], static_cast<std::uint16_t>(number(argv[3])));
+  const auto key = key_from_hex(argv[4]);
+  if (!server) return failed("HOST is no address");
   if (!key) return failed("the key is no 64 hex digits");
-  const Plan plan{{*Address::parse("127.0.0.1", port), argv[1], {*key}},
-                  std::string_view(argv[4]) == "device",
-                  std::string_view(argv[5]) == "redirect",
-                  number(argv[6]),
-                  number(argv[7])};
-  return play_logins(plan, port, number(argv[8]), number(argv[9]));
+  const Plan plan{{*server, argv[1], {*key}},
+                  std::string_view(argv[5]) == "device",
+                  std::string_view(argv[6]) == "redirect",
+                  number(argv[7]),
+                  number(argv[8])};
+  return play_logins(plan, number(argv[9]), number(argv[10]));
 }
 
 }  // namespace orrery::bench

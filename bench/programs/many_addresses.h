@@ -10,6 +10,7 @@
 #include <cerrno>
 #include <cstring>
 
+#include "base/address.h"
 #include "base/bytes.h"
 #include "base/clock.h"
 
@@ -17,7 +18,7 @@ namespace orrery::bench {
 
 inline constexpr std::size_t batch = 64;
 
-/// Datagrams out and in, each session from and to 127.1.x.y.
+/// Datagrams out and in, each session from and to an address of its own, from 127.1.0.1 on.
 class ManyAddresses {
  public:
   ManyAddresses() = default;
@@ -26,8 +27,8 @@ class ManyAddresses {
   ~ManyAddresses() {
     if (fd_ >= 0) ::close(fd_);
   }
-  /// Bound to any port; `port` is the server's, on 127.0.0.1. False with errno set.
-  bool open(std::uint16_t port) {
+  /// Bound to any port; `server` is IPv4. False with errno set.
+  bool open(const Address& server) {
     fd_ = ::socket(AF_INET, SOCK_DGRAM | SOCK_NONBLOCK, 0);
     const int on = 1, buffer = 4 << 20;
     ::setsockopt(fd_, IPPROTO_IP, IP_PKTINFO, &on, sizeof(on));
@@ -35,9 +36,9 @@ class ManyAddresses {
     ::setsockopt(fd_, SOL_SOCKET, SO_SNDBUF, &buffer, sizeof(buffer));
     sockaddr_in any{};
     any.sin_family = AF_INET;
-    to_.sin_family = AF_INET;
-    to_.sin_port = htons(port);
-    to_.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    sockaddr_storage to{};
+    server.to_sockaddr(to);
+    std::memcpy(&to_, &to, sizeof(to_));
     return ::bind(fd_, reinterpret_cast<sockaddr*>(&any), sizeof(any)) == 0;
   }
   std::span<std::uint8_t> slot() { return out_[waiting_]; }
