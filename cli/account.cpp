@@ -38,7 +38,7 @@ struct Place {
 Place parse_place(const std::string& text) {
   const std::size_t colon = text.find(':');
   if (colon == 0 || colon == std::string::npos || colon + 1 == text.size()) {
-    throw Failure("'" + text + "' is not KIND:KEY", "", "", "e.g. station:1");
+    throw Failure("'" + text + "' is not KIND:KEY", "", "", "e.g. station:aldra-gate");
   }
   return {text.substr(0, colon), text.substr(colon + 1)};
 }

@@ -18,7 +18,7 @@ Examples:
   orrery kind apply arenas.toml            what can be started, from a file
   orrery fleet list --watch                how many servers there are, and should be
   orrery server why 7                      why that server is where it is
-  orrery account create ann --character station:1
+  orrery account create ann --character station:aldra-gate
   orrery console                           wait for the cluster, then take commands
 
 The database is named by --db or --db-file, by ORRERY_DB, or by PGHOST and its like.

@@ -31,7 +31,7 @@ struct Game {
   std::string typed{};
   Snapshot seen{};
   std::pair<std::int8_t, std::int8_t> heading{};
-  bool has_left = false;
+  bool has_answer = false, has_left = false;
 
   void say(const std::string& text) {
     if (lines.size() >= 8) lines.pop_front();
@@ -40,14 +40,14 @@ struct Game {
   }
   void choose(std::size_t i) {
     if (i < characters.size()) return udp.client().select_character(characters[i].character_id);
-    say("press the number of a character, or q");
+    say(characters.empty() ? "the account has no character: q" : "press the number of a character, or q");
   }
 
   void on(const Event& event) {
     if (const std::string text = describe(event); !text.empty()) say(text);
     const auto* in = std::get_if<LoggedIn>(&event);
     const auto* device = std::get_if<DeviceEnrolled>(&event);
-    if (in) characters = in->characters;
+    if (in) characters = in->characters, has_answer = true;
     if (device && !(std::ofstream(key_file) << device->key.to_text() << std::endl)) say("cannot write " + key_file);
     const bool enrols = in && !key_file.empty() && udp.client().enrol_device("orrery-play");
     if ((in && !enrols) || device || std::holds_alternative<DeviceRefused>(event))
@@ -101,7 +101,7 @@ struct Game {
     for (orrery::Instant keys_at{}, draw_at{}; udp.run_for(50ms, take);) {
       const auto now = orrery::BootClock::now();
       if (is_interrupted) udp.client().logout();
-      if (now >= keys_at && !characters.empty()) take_keys(), keys_at = now + (is_terminal ? 0ms : 500ms);
+      if (now >= keys_at && (is_terminal || has_answer)) take_keys(), keys_at = now + (is_terminal ? 0ms : 500ms);
       if (seen.tick != 0) udp.client().move(heading.first, heading.second, 0);
       if (seen.tick != 0 && now >= draw_at) draw(), draw_at = now + (draws ? 100ms : 1000ms);
     }

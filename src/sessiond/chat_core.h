@@ -14,9 +14,6 @@ inline constexpr std::size_t chat_text_bytes_max = 500;
 inline constexpr double chat_per_second = 5;
 inline constexpr double chat_burst = 10;
 
-/// Whether `text` is well-formed UTF-8 without control characters.
-bool is_chat_text(std::string_view text);
-
 class ChatCore final : public Role {
  public:
   explicit ChatCore(SessionHost& host) : host_(host) {}

@@ -3,6 +3,7 @@
 
 #include "base/log.h"
 #include "sessiond/login_core.h"
+#include "sessiond/player_text.h"
 
 namespace orrery::sessiond {
 namespace {
@@ -32,8 +33,11 @@ bool LoginCore::may_change_devices(Login& login, Instant) {
 
 void LoginCore::enrol(Login& login, const proto::EnrolDevice& device, Instant now) {
   if (!may_change_devices(login, now)) return;
-  if (device.name().size() > device_name_bytes_max || device.name().find('\0') != std::string::npos)
-    return host_.send_refused(login.connection, proto::Refused::UNKNOWN, "The device's name is too long.", {});
+  const std::string& name = device.name();
+  if (name.empty() || name.size() > device_name_bytes_max || !is_player_text(name)) {
+    return host_.send_refused(login.connection, proto::Refused::UNKNOWN,
+                              "A device's name has 1 to 64 bytes, and no control characters.", {});
+  }
   if (!is_signed("orrery/1 enrol", login.handshake_hash, device.public_key(), device.signature()))
     return host_.send_refused(login.connection, proto::Refused::CREDENTIALS, "The device's key is not proven.", {});
   EnrolDevice request{login.session, login.epoch, to_hex(as_bytes(device.public_key())), device.name()};

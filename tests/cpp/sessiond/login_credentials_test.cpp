@@ -5,12 +5,13 @@ namespace {
 
 class LoginCredentialsTest : public LoginLab {
  protected:
-  void enrol(std::size_t client, const Device& device, std::string_view label = "orrery/1 enrol") {
+  void enrol(std::size_t client, const Device& device, std::string_view label = "orrery/1 enrol",
+             const std::string& name = "phone") {
     proto::ClientControl message;
     auto& out = *message.mutable_enrol_device();
     out.set_public_key(device.key());
     out.set_signature(device.sign(label, lab.client(client).handshake_hash));
-    out.set_name("phone");
+    out.set_name(name);
     lab.client(client).send(message);
     lab.run(milliseconds{100});
   }
@@ -195,6 +196,19 @@ TEST_F(LoginCredentialsTest, ADeviceIsEnrolledAndRevoked) {
   ASSERT_TRUE(last(client).has_device_revoked());
   select(client, 7);
   EXPECT_TRUE(last(client).has_waiting());
+}
+
+// Catches a player's bytes that reach the database's log.
+TEST_F(LoginCredentialsTest, ADevicesNameIsCheckedBeforeTheDatabaseIsAsked) {
+  const auto client = log_in();
+  for (const std::string& name : {std::string(), std::string(65, 'a'), std::string("a\n"), std::string("\x1b[2J"),
+                                  std::string("a\0b", 3), std::string("\xc2\x9b")}) {
+    enrol(client, phone, "orrery/1 enrol", name);
+    EXPECT_EQ(refused(client), proto::Refused::UNKNOWN) << to_hex(as_bytes(name));
+  }
+  EXPECT_EQ(lab.count<EnrolDevice>(), 0u);
+  enrol(client, phone, "orrery/1 enrol", std::string(64, 'a'));
+  EXPECT_EQ(lab.count<EnrolDevice>(), 1u);
 }
 
 TEST_F(LoginCredentialsTest, AnEnrolmentThatIsRefusedDoesNotEndTheLogin) {

@@ -2,6 +2,7 @@
 
 #include "host_lab.h"
 #include "sessiond/chat_core.h"
+#include "sessiond/player_text.h"
 
 namespace orrery::sessiond::test {
 namespace {
@@ -384,11 +385,11 @@ TEST(Chat, LimitsHold) {
 }
 
 TEST(Chat, TextMustBeWellFormed) {
-  EXPECT_TRUE(is_chat_text("plain"));
-  EXPECT_TRUE(is_chat_text("\xf0\x9f\x9a\x80"));
+  EXPECT_TRUE(is_player_text("plain"));
+  EXPECT_TRUE(is_player_text("\xf0\x9f\x9a\x80"));
   for (const char* bad :
        {"\x80", "\xc0\xaf", "\xe0\x80\xaf", "\xed\xa0\x80", "\xf4\x90\x80\x80", "\xc3", "\xe2\x82", "a\x01"})
-    EXPECT_FALSE(is_chat_text(bad)) << to_hex(as_bytes(bad));
+    EXPECT_FALSE(is_player_text(bad)) << to_hex(as_bytes(bad));
 }
 
 TEST(Chat, AnAttachmentsLapseEndsNoSession) {
