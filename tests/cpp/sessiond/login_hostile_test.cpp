@@ -57,6 +57,7 @@ class LoginHostileTest : public LoginLab {
     }
     if (step.asks == is<EnrolDevice>) {
       auto& device = *messages.emplace_back().mutable_enrol_device();
+      device.set_name("phone");
       device.set_public_key(phone.key());
       device.set_signature(phone.sign("orrery/1 enrol", lab.client(client).handshake_hash));
     }
