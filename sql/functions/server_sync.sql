@@ -85,11 +85,11 @@ begin
       order by n.session_id), '[]')
   into v_ended
   from (
-    select s.session_id, s.epoch, 'owner' as role, coalesce(s.reason, s.rule) as reason
+    select s.session_id, s.epoch, 'owner' as role, orrery.session_end_reason(s.reason, s.release_reason) as reason
     from orrery.session s
     where s.server_id = v_me.server_id and not s.taken and s.state = 'ended' and s.end_told
     union all
-    select a.session_id, a.epoch, a.role, coalesce(s.reason, s.rule)
+    select a.session_id, a.epoch, a.role, orrery.session_end_reason(s.reason, s.release_reason)
     from orrery.attachment a
     join orrery.session s using (session_id)
     where a.server_id = v_me.server_id and not a.taken and a.ended and a.end_told

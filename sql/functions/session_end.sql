@@ -52,7 +52,7 @@ begin
     continue when not found;
     update orrery.attachment a set ended = true, taken = false, end_told = false
     where a.session_id = v_end.session_id and not a.ended;
-    delete from orrery.session_secret x where x.session_id = v_end.session_id;
+    update orrery.session_secret x set root = null where x.session_id = v_end.session_id;
     if jsonb_typeof(v_end.state) = 'object' then
       update orrery."character" c set state = v_end.state where c.character_id = v_end.character_id;
     end if;
