@@ -42,7 +42,7 @@ Json hex_of(const std::vector<Key32>& keys) {
 ModelDatabase::ModelDatabase(World& world) : world_(world) {
   settings_ = Json{{"keepalive_ms", 2500},   {"lapse_ms", 10000},   {"sync_ms", 3000},     {"login_timeout_ms", 30000},
                    {"ready_wait_ms", 20000}, {"hash_threads", 2},   {"hash_queue_max", 8}, {"zone_tick_hz", 10},
-                   {"zone_visible", 40},     {"zone_view_m", 1000}, {"token_ms", 150000}};
+                   {"zone_visible", 40},     {"zone_view_m", 1000}, {"token_ms", 150000},  {"logins_max", 64}};
   rotate_keys();
 }
 
