@@ -23,7 +23,7 @@ begin
     perform orrery.fail('OR001', format('account %s has no device %s', v_account.name, p_device_id), 'It was revoked, or never enrolled.',
       'SELECT * FROM device_status');
   end if;
-  v_session_id := orrery.account_session_end(v_account.account_id, 'device_revoke', 'the device was revoked', p_device_id);
+  v_session_id := orrery.account_session_end(v_account.account_id, 'device_revoke', 'kicked: the device was revoked', p_device_id);
   v_event := orrery.event_add(v_cluster, 'account', v_account.account_id::text, 'device_revoke',
     format('device %s of %s, %s, is revoked by %s', p_device_id, v_account.name, v_device.name, session_user),
     jsonb_build_object('session_id', v_session_id));

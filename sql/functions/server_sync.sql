@@ -105,13 +105,14 @@ begin
     select jsonb_agg(jsonb_build_object('session_id', n.session_id, 'epoch', n.epoch, 'role', n.role, 'reason', n.reason) order by n.session_id)
     into v_ended
     from (
-      select s.session_id, s.epoch, 'owner' as role, coalesce(s.reason, s.rule) as reason
+      select s.session_id, s.epoch, 'owner' as role, orrery.session_end_reason(s.reason, s.release_reason) as reason
       from orrery.session s
       where s.server_id = v_me.server_id and not s.taken and s.state = 'ended' and s.end_told
       union all
       select a.session_id, a.epoch, a.role, s.reason
       from orrery.attachment a
-      cross join lateral (select coalesce(s.reason, s.rule) as reason from orrery.session s where s.session_id = a.session_id offset 0) s
+      cross join lateral (
+        select orrery.session_end_reason(s.reason, s.release_reason) as reason from orrery.session s where s.session_id = a.session_id offset 0) s
       where a.server_id = v_me.server_id and not a.taken and a.ended and a.end_told
     ) n;
   end if;

@@ -12,7 +12,7 @@ begin
   perform from orrery.session s where s.session_id = any(p_sessions) and s.state <> 'ended' order by s.session_id for no key update;
   update orrery.session s set state = 'ended', rule = p_rule, reason = p_reason, taken = true
   where s.session_id = any(p_sessions) and s.state <> 'ended';
-  delete from orrery.session_secret x where x.session_id = any(p_sessions);
+  update orrery.session_secret x set root = null where x.session_id = any(p_sessions) and x.root is not null;
   perform from orrery.attachment a where a.session_id = any(p_sessions) and not a.ended order by a.session_id, a.role for no key update;
   update orrery.attachment a set ended = true, taken = false where a.session_id = any(p_sessions) and not a.ended;
   select array_agg(distinct a.server_id) into v_servers

@@ -114,7 +114,7 @@ begin
     from orrery.session s where s.account_id = any(v_known) and s.state <> 'ended' offset 0
   ) s;
   if v_orphans is not null then
-    perform orrery.session_end_all(v_orphans, 'session_open', 'logged in again after its server died');
+    perform orrery.session_end_all(v_orphans, 'session_open', 'superseded: logged in again after its server died');
   end if;
   if v_ends is not null then
     perform orrery.session_end_told(v_ends, 'session_open', 'superseded');
@@ -149,7 +149,8 @@ begin
     ), rooted as (
       select o.*, substr(v_random, 32 * row_number() over ()::integer - 31, 32) as root from opened o
     ), secret as (
-      insert into orrery.session_secret (session_id, cluster, root) select o.session_id, v_me.cluster, o.root from rooted o
+      insert into orrery.session_secret (session_id, cluster, root, resolve_key)
+      select o.session_id, v_me.cluster, o.root, orrery.hmac_sha256(convert_to('orrery/1 resolve', 'UTF8'), o.root) from rooted o
     )
     select jsonb_object_agg(o.account_id, jsonb_build_object('session_id', o.session_id, 'epoch', o.epoch, 'root', encode(o.root, 'hex'),
       'token_expires_in_ms', round(extract(epoch from v_token) * 1000)))

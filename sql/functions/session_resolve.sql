@@ -1,5 +1,6 @@
--- session_resolve: where the sessions of clients are that lost their servers. Who proves that he knows the root of one is told; whoever
--- else, and of a session that is not or has ended, that it is unknown. One whose server died is given to its replacement, once that is ready.
+-- session_resolve: where the sessions of clients are that lost their servers. Who proves that he knows the root of one is told, also why it
+-- ended, as long as its row is kept (ended_kept_s); whoever else, and of a session that is not, that it is unknown. One whose server died is
+-- given to its replacement, once that is ready.
 -- p_resolves: [{"ref","address","session_id","handshake_hash":hex of 64 bytes,"proof":hex32,"again"?}] → {"ref","wait_ms"}; {"ref","status":"ready",
 -- "owner":TARGET,"chat":TARGET|null}; {"ref","status":"waiting","reason"}, ask again each second;
 -- {"ref","status":"ended","reason"}; {"ref","error"}. A right proof is not counted, nor one with "again":true.
@@ -34,7 +35,7 @@ begin
       when e.session_id is null or e.hash is null or e.proof is null
         then orrery.entry_error(e.ref, 'OR003', 'session_id is a number, handshake_hash and proof are 128 and 64 hex digits', 'Pass what the client sent.') end order by e.n),
     array_agg(case when e.again is distinct from 'true' and e.session_id is not null and e.hash is not null and e.proof is not null then e.subject end order by e.n),
-    array_agg(coalesce(e.proof = orrery.hmac_sha256(convert_to('orrery/1 resolve', 'UTF8') || e.hash, x.root), false) order by e.n)
+    array_agg(coalesce(e.proof = orrery.hmac_sha256(e.hash, x.resolve_key), false) order by e.n)
   into v_refs, v_ids, v_faults, v_subjects, v_proved
   from (
     select a.n, a.value -> 'ref' as ref, case when (a.value -> 'session_id')::text ~ '^-?[0-9]{1,18}$' then (a.value ->> 'session_id')::bigint end as session_id, a.value -> 'again' as again,
@@ -84,7 +85,8 @@ begin
   return (
     select jsonb_agg(coalesce(u.fault, jsonb_build_object('ref', u.ref) || case
       when u.wait > 0 then jsonb_build_object('wait_ms', u.wait)
-      when not u.proved or s.session_id is null or s.state = 'ended' then '{"status":"ended","reason":"unknown"}'
+      when not u.proved or s.session_id is null then '{"status":"ended","reason":"unknown"}'
+      when s.state = 'ended' then jsonb_build_object('status', 'ended', 'reason', orrery.session_end_reason(s.reason, s.release_reason))
       when s.release_at is not null then jsonb_build_object('status', 'ended', 'reason', s.release_reason)
       when s.token_expires_at <= v_now then '{"status":"ended","reason":"token expired"}'
       when s.state = 'playing' then v_hands -> u.id::text

@@ -16,7 +16,7 @@ begin
   from orrery.session s
   where s.server_id = p_server_id and s.state <> 'ended' and not (p_died and s.state in ('playing', 'orphaned') and s.release_at is null);
   if v_ids is not null then
-    perform orrery.session_end_all(v_ids, p_rule, p_reason);
+    perform orrery.session_end_all(v_ids, p_rule, concat_ws(': ', case when p_died then 'lapse' else 'shutdown' end, p_reason));
   end if;
   update orrery.session s set state = 'orphaned', rule = p_rule, reason = p_reason
   where s.server_id = p_server_id and s.state = 'playing';

@@ -53,7 +53,7 @@ begin
     order by s.session_id for no key update skip locked
   ) d;
   if v_ids is not null then
-    perform orrery.session_end_all(v_ids, 'tick_idle', 'its server died and did not come back in time');
+    perform orrery.session_end_all(v_ids, 'tick_idle', 'lapse: its server died and did not come back in time');
   end if;
 
   select array_agg(d.session_id) into v_ids

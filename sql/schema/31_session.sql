@@ -49,6 +49,7 @@ create index if not exists session_server_news_idx on orrery.session (server_id)
 comment on table orrery.session is 'A login; owned by one server at every moment; its epoch grows at each change of owner.';
 comment on column orrery.session.character_id is 'Whom it plays; null before it has selected one.';
 comment on column orrery.session.client_address is 'Where the player logged in from, as its login server saw it.';
+comment on column orrery.session.reason is 'Why it is in its state; of one that has ended for its player up to ": " (session_end_reason).';
 comment on column orrery.session.taken is 'The owner knows what this row says (its arrival, or its end).';
 comment on column orrery.session.end_told is 'Its end stood in an answer of server_sync: only then does taken mean the end, not the arrival.';
 comment on column orrery.session.token_expires_at is 'Until when it goes on unless it is renewed (session_renew).';
@@ -59,14 +60,28 @@ comment on column orrery.session.awaited_by is 'Login servers that wait for its 
 comment on column orrery.session.payload is 'Serialised state that is handed to the next owner.';
 
 create table if not exists orrery.session_secret (
-  session_id bigint not null,
-  cluster    text   not null,
-  root       bytea  not null,
+  session_id  bigint not null,
+  cluster     text   not null,
+  root        bytea,
+  resolve_key bytea  not null,
   constraint session_secret_pkey primary key (session_id),
   constraint session_secret_session_fkey foreign key (session_id) references orrery.session (session_id) on delete cascade,
-  constraint session_secret_size check (octet_length(root) = 32)
+  constraint session_secret_size check (octet_length(root) = 32),
+  constraint session_secret_resolve_size check (octet_length(resolve_key) = 32)
 );
-comment on table orrery.session_secret is 'Root secret of a session; servers only receive keys derived from it for them.';
+do $do$
+begin
+  if not exists (select from pg_catalog.pg_attribute a where a.attrelid = 'orrery.session_secret'::regclass and a.attname = 'resolve_key') then
+    alter table orrery.session_secret alter column root drop not null, add column resolve_key bytea;
+    update orrery.session_secret x set resolve_key = orrery.hmac_sha256(convert_to('orrery/1 resolve', 'UTF8'), x.root);
+    alter table orrery.session_secret alter column resolve_key set not null,
+      add constraint session_secret_resolve_size check (octet_length(resolve_key) = 32);
+  end if;
+end
+$do$;
+comment on table orrery.session_secret is 'Secrets of a session; servers only receive keys derived from its root for them.';
+comment on column orrery.session_secret.root is 'What the client was given; null: the session has ended.';
+comment on column orrery.session_secret.resolve_key is 'HMAC-SHA256(root, "orrery/1 resolve"): proves whose session it is, or was.';
 
 create table if not exists orrery.attachment (
   session_id bigint  not null,

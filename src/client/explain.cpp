@@ -5,7 +5,7 @@
 namespace orrery::client {
 
 const char* explain(std::string_view reason) {
-  static constexpr std::array<std::pair<std::string_view, const char*>, 20> sentences{{
+  static constexpr std::array<std::pair<std::string_view, const char*>, 21> sentences{{
       {"logout", "You have logged out."},
       {"shutdown", "The cluster or its server was shut down; log in again when it is up."},
       {"superseded", "The account logged in somewhere else; log in again to take it back."},
@@ -14,6 +14,7 @@ const char* explain(std::string_view reason) {
       {"lapse", "The session's server was not heard of for too long; check the network and log in again."},
       {"token expired", "The session was open for too long without renewal; log in again."},
       {"login_timeout", "The login took too long; log in again."},
+      {"login not finished", "The login was not finished in time; log in again."},
       {"unknown", "The session is over, or never was; log in again."},
       {"unreachable", "No login server answered; check the network, and the connect string with whoever gave it."},
       {"protocol", "Client and server do not understand each other; check that both are of the same version."},
@@ -27,8 +28,11 @@ const char* explain(std::string_view reason) {
       {"moved", "The session moved to another server, which could not be found; log in again."},
       {"ended", "The session was ended; log in again."},
   }};
+  // Of who was kicked or banned more words follow.
   for (const auto& [name, sentence] : sentences)
-    if (name == reason) return sentence;
+    if (reason.starts_with(name) &&
+        (reason.size() == name.size() || reason[name.size()] == ':' || reason[name.size()] == ' '))
+      return sentence;
   return "The server ended the session; log in again.";
 }
 

@@ -83,7 +83,10 @@ Result<Token> Token::parse(const std::string& text) {
 }
 
 Key32 resolve_proof(const Key32& root, const wire::Hash64& handshake_hash) {
-  return wire::hmac_sha256(root, {as_bytes("orrery/1 resolve"), handshake_hash});
+  Key32 kept = wire::hmac_sha256(root, {as_bytes("orrery/1 resolve")});
+  const Key32 proof = wire::hmac_sha256(kept, {handshake_hash});
+  wire::wipe(kept);
+  return proof;
 }
 
 }  // namespace orrery::client

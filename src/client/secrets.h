@@ -59,7 +59,7 @@ struct Token {
   static Result<Token> parse(const std::string& text);
 };
 
-/// That one knows `root`, for one connection only.
+/// That one knows `root`, for one connection only; by what is kept of it when the session has ended.
 Key32 resolve_proof(const Key32& root, const wire::Hash64& handshake_hash);
 
 }  // namespace orrery::client

@@ -33,10 +33,11 @@ LoginCore::LoginCore(SessionHost& host)
       resolves_(host.batch([](Json entries) { return DatabaseRequest{ResolveSessions{std::move(entries)}}; })) {}
 
 Status LoginCore::on_started(const Json& info, Instant now) {
-  for (const char* name : {"login_timeout_ms", "ready_wait_ms", "hash_threads", "hash_queue_max"})
+  for (const char* name : {"login_timeout_ms", "ready_wait_ms", "logins_max", "hash_threads", "hash_queue_max"})
     if (host_.setting(name) <= 0) return Error{std::string("the database gave no setting ") + name};
   login_timeout_ = host_.setting_ms("login_timeout_ms");
   ready_wait_ = host_.setting_ms("ready_wait_ms");
+  logins_max_ = static_cast<std::size_t>(host_.setting("logins_max"));
   hashes_ = HashQueue(static_cast<std::size_t>(host_.setting("hash_threads")),
                       static_cast<std::size_t>(host_.setting("hash_queue_max")));
   if (Status started = keys_.start(info, now); !started) return started;
@@ -55,12 +56,23 @@ LoginCore::Login* LoginCore::find(wire::ConnectionId connection) {
   return found == logins_.end() ? nullptr : &found->second;
 }
 
+bool LoginCore::has_place(const Address& from, Instant now) {
+  if (unfinished_.held_by(from) >= std::max(logins_max_ / unfinished_share, unfinished_least)) return false;
+  if (logins_.size() < logins_max_) return true;
+  const auto place = unfinished_.gives_way_to(from);
+  if (place) refuse_busy(*find(wire::ConnectionId{*place}), {}, now);
+  return place.has_value();
+}
+
 void LoginCore::on_login_opened(const wire::LoginOpened& opened, Instant now) {
+  const bool is_taken = has_place(opened.from, now);
   Login& login = logins_[opened.connection];
   login.connection = opened.connection;
   login.from = opened.from;
   login.handshake_hash = opened.handshake_hash;
-  set_deadline(login, now + login_timeout_);
+  if (!is_taken) return refuse_busy(login, {}, now);
+  unfinished_.add(login.from, login.connection.value);
+  set_deadline(login, now + std::min(credentials_within, login_timeout_));
 }
 
 void LoginCore::on_login_closed(wire::ConnectionId connection, wire::CloseReason reason, Instant now) {
@@ -249,6 +261,7 @@ void LoginCore::finish(Login& login, wire::CloseReason reason, const std::string
   const auto session = login.stage == Stage::resolving ? SessionId{} : login.session;
   if (login.asked_in != nullptr) login.asked_in->cancel(login.asked_ref);
   hashes_.cancel(connection, login.from);
+  unfinished_.remove(login.from, connection.value);
   wipe(login.password);
   wipe(login.one_time_code);
   dues_.erase({login.due, connection});

@@ -10,6 +10,7 @@
 #include "sessiond/login_keys.h"
 #include "sessiond/role.h"
 #include "sessiond/session_host.h"
+#include "wire/fair_share.h"
 
 namespace orrery::sessiond {
 
@@ -20,6 +21,11 @@ inline constexpr std::size_t login_code_bytes_max = 64;
 inline constexpr std::size_t device_name_bytes_max = 64;
 /// Keys that one login connection may enrol and revoke.
 inline constexpr unsigned device_messages_max = 16;
+/// From the handshake on, to say credentials or a proof; who has said them has login_timeout_ms, and again to select.
+inline constexpr Duration credentials_within = std::chrono::seconds{10};
+/// Of logins_max, for the unfinished logins of one network (/32, /64): those without right credentials or proof yet.
+inline constexpr std::size_t unfinished_share = 8;
+inline constexpr std::size_t unfinished_least = 8;
 inline constexpr Duration no_server_retry_after = std::chrono::seconds{5};
 /// The one text of every refusal that has to do with credentials: it says nothing of which of them was wrong.
 inline constexpr const char* credentials_refused = "Name or password is wrong, or the account is not active.";
@@ -101,6 +107,10 @@ class LoginCore final : public Role {
 
   // login_core.cpp
   Login* find(wire::ConnectionId connection);
+  /// Whether there is a place for a login from there; another may have to give way.
+  bool has_place(const Address& from, Instant now);
+  /// Its credentials or its proof are right: it gives way to nobody.
+  void trust(const Login& login) { unfinished_.remove(login.from, login.connection.value); }
   /// Asks; `then` is called with the answer if the login is still there.
   void ask_in(CallBatch& batch, Login& login, Json entry,
               std::function<void(Login&, const Result<Json>&, Instant)> then);
@@ -150,6 +160,8 @@ class LoginCore final : public Role {
   CallBatch begins_, opens_, selects_, resolves_;
   HashQueue hashes_{1, 1};
   std::unordered_map<wire::ConnectionId, Login> logins_;
+  std::size_t logins_max_ = 0;
+  wire::FairShare unfinished_;  // by connections, which are numbered as they open
   std::set<std::pair<Instant, wire::ConnectionId>> dues_;
   std::size_t device_calls_ = 0;  // under way
   std::string dummy_hash_;        // what unknown names are verified against, for equal time

@@ -51,6 +51,7 @@ LoginCore::Kind LoginCore::read(Login& login, const proto::Credentials& given) c
 
 void LoginCore::on_credentials(Login& login, const proto::Credentials& credentials, Instant now) {
   login.stage = Stage::checking;
+  set_deadline(login, now + login_timeout_);
   login.kind = read(login, credentials);
   if (!host_.database_up()) return refuse_busy(login, {}, now);
   const bool hashes = login.kind == Kind::password || login.kind == Kind::code;

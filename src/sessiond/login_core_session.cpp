@@ -34,6 +34,7 @@ bool cut_to_fit(proto::ServerControl& message) {
 
 void LoginCore::open_session(Login& login) {
   login.stage = Stage::opening;
+  trust(login);
   Json entry{{"account_id", login.account.value}, {"address", login.from.to_string()}};
   if (login.device) entry["device_id"] = login.device.value;
   login.asked_in = &opens_;
@@ -73,6 +74,7 @@ void LoginCore::on_opened(wire::ConnectionId connection, const Result<Json>& ans
   login->session = id;
   login->epoch = epoch;
   login->stage = Stage::selecting;
+  set_deadline(*login, now + login_timeout_);
   if (!send_login_result(*login, *answer))
     finish(*login, wire::CloseReason::protocol, "logout", "its answer could not be sent", now);
 }
@@ -247,7 +249,7 @@ void LoginCore::redirect(Login& login, const Json& answer, Instant now) {
 void LoginCore::resolve(Login& login, const proto::Resolve& asked, Instant now) {
   login.stage = Stage::resolving;
   login.waits_until = now + ready_wait_;
-  set_deadline(login, std::max(login.deadline, login.waits_until + last_word_within));
+  set_deadline(login, login.waits_until + last_word_within);
   if (!host_.database_up()) return refuse_busy(login, {}, now);
   // What no session can have is asked for all the same, and charged: session 0, a proof of nothing.
   const bool whole = asked.proof().size() == std::tuple_size_v<Key32> &&
@@ -272,6 +274,7 @@ void LoginCore::ask_resolve(Login& login) {
 void LoginCore::on_resolved(Login& login, const Result<Json>& answer, Instant now) {
   if (answer && answer->contains("wait_ms")) return refuse_limited(login, *answer, now);
   const std::string status = answer ? text_of(*answer, "status") : std::string();
+  if (status == "ready" || status == "waiting") trust(login);
   if (status == "ready") return redirect(login, *answer, now);
   if (status == "ended" || (!answer && !is_busy(answer.error()))) {
     if (!answer) spdlog::error("session_resolve: {} ({})", answer.error().message, answer.error().code);

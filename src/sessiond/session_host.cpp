@@ -12,6 +12,8 @@ constexpr Duration second = std::chrono::seconds{1};
 /// How long the end may take: for what clients must hear, and for what the database must.
 constexpr Duration stop_network_for = std::chrono::milliseconds{500};
 constexpr Duration stop_database_for = std::chrono::seconds{1};
+/// Logins that may open in one batch of datagrams, before the role has judged them.
+constexpr std::size_t logins_of_a_batch = 64;
 /// What an Instant holds.
 constexpr std::int64_t lease_until_ms_max =
     std::chrono::duration_cast<std::chrono::milliseconds>(Duration::max()).count();
@@ -89,6 +91,8 @@ Status SessionHost::configure(const Json& info, Instant now) {
   config.timing.lapse = lapse_;
   if (const auto rate = setting("client_rate_bytes_s"); rate > 0)
     config.timing.client_rate_bytes_s = static_cast<std::uint32_t>(std::min<std::int64_t>(rate, UINT32_MAX));
+  if (const auto logins = setting("logins_max"); logins > 0)
+    config.logins_max = static_cast<std::size_t>(logins) + logins_of_a_batch;
   endpoint_.emplace(config, random_);
   if (Status started = role_->on_started(info, now); !started) return started;
   sync(now);

@@ -23,7 +23,8 @@ struct EndpointConfig {
   Duration cookie_for = std::chrono::seconds{10};
   /// Inits a second from one /32 (IPv4) or /64 (IPv6).
   std::uint32_t inits_per_second_max = 200;
-  /// Login connections at once: anyone may open one without credentials.
+  /// Login connections at once: anyone may open one without credentials. Who goes when they are many is the owner's
+  /// to say; what is beyond is dropped.
   std::size_t logins_max = 16384;
   /// Pieces of unfinished messages that all connections hold together: a thousand connections' whole windows twice
   /// over.

@@ -33,20 +33,6 @@ const HalfOpenTable::StaticKey* HalfOpenTable::find_key(const KeyId& id) const {
   return found == keys_.end() ? nullptr : &*found;
 }
 
-std::optional<std::uint32_t> HalfOpenTable::crowding(const Address& from) const {
-  const auto fewer = [](const auto& a, const auto& b) { return a.second < b.second; };
-  const auto most = std::max_element(held_.begin(), held_.end(), fewer);
-  const auto own = held_.find(from.network());
-  const std::uint32_t own_count = own == held_.end() ? 0 : own->second;
-  if (most == held_.end() || own_count + 1 >= most->second) return std::nullopt;
-  std::optional<std::uint32_t> oldest;
-  for (std::uint32_t i = 0; i < entries_.size(); ++i) {
-    if (entries_[i].receiver == 0 || entries_[i].from.network() != most->first) continue;
-    if (!oldest || entries_[i].began_at < entries_[*oldest].began_at) oldest = i;
-  }
-  return oldest;
-}
-
 ByteView HalfOpenTable::on_init(const Init& init, const Address& from, Instant now, ReceiverTable& receivers,
                                 Random& random, Statistics& statistics) {
   if (!cookies_.accepts(init.cookie, from, now)) {
@@ -67,7 +53,9 @@ ByteView HalfOpenTable::on_init(const Init& init, const Address& from, Instant n
   std::optional<std::uint32_t> leaves;
   if (known != by_address_.end()) leaves = known->second;
   const bool is_full = !leaves && by_address_.size() >= config_.half_open_max;
-  if (is_full) leaves = crowding(from);
+  // Not one that has hardly more, so that the work of Diffie-Hellman stays bounded by the places that get free.
+  if (const auto place = is_full ? shares_.gives_way_to(from, 1) : std::nullopt)
+    leaves = static_cast<std::uint32_t>(*place & UINT32_MAX);
   if ((is_full && !leaves) || !limit_.charge(from, now)) {
     ++statistics.dropped_limited;
     return {};
@@ -105,13 +93,13 @@ ByteView HalfOpenTable::on_init(const Init& init, const Address& from, Instant n
   entry.keys = noise.split();
   entry.handshake_hash = noise.handshake_hash();
   entry.receiver = receiver;
-  entry.began_at = now;
+  entry.place = ++last_begun_ << 32 | index;
   receivers.set(receiver, {ReceiverTable::Kind::half_open, index});
   Reply reply{init.client_id, entry.receiver, {}};
   std::copy(answer->begin(), answer->end(), reply.noise.begin());
   encode(reply, entry.reply);
   by_address_[from] = index;
-  ++held_[from.network()];
+  shares_.add(from, entry.place);
   ends_.set(index, now + config_.half_open_for);
   return entry.reply;
 }
@@ -119,8 +107,7 @@ ByteView HalfOpenTable::on_init(const Init& init, const Address& from, Instant n
 void HalfOpenTable::take(std::uint64_t index) {
   Entry& entry = entries_[index];
   by_address_.erase(entry.from);
-  const auto held = held_.find(entry.from.network());
-  if (--held->second == 0) held_.erase(held);
+  shares_.remove(entry.from, entry.place);
   entry = {};
   free_.push_back(static_cast<std::uint32_t>(index));
   ends_.remove(static_cast<std::uint32_t>(index));

@@ -10,6 +10,7 @@
 #include "wire/cookie.h"
 #include "wire/deadline_heap.h"
 #include "wire/endpoint.h"
+#include "wire/fair_share.h"
 #include "wire/rate_limit.h"
 #include "wire/receiver_table.h"
 
@@ -24,7 +25,7 @@ class HalfOpenTable {
     TrafficKeys keys;
     Hash64 handshake_hash{};
     std::uint32_t receiver = 0;  // 0: free
-    Instant began_at{};
+    std::uint64_t place = 0;     // number of its beginning, and index
   };
 
   HalfOpenTable(const EndpointConfig& config, Random& random);
@@ -53,8 +54,6 @@ class HalfOpenTable {
     Key32 open{};  // the public half
   };
   const StaticKey* find_key(const KeyId& id) const;
-  /// Who makes room in a full table: the oldest of the network with most, when `from`'s would still have fewer.
-  std::optional<std::uint32_t> crowding(const Address& from) const;
   void forget_keys();
 
   EndpointConfig config_;
@@ -65,8 +64,9 @@ class HalfOpenTable {
   std::vector<Entry> entries_;
   std::vector<std::uint32_t> free_;
   std::unordered_map<Address, std::uint32_t> by_address_;  // one an address: a newer Init replaces
-  std::unordered_map<Address, std::uint32_t> held_;        // how many, by network
   DeadlineHeap ends_;                                      // by index
+  FairShare shares_;
+  std::uint64_t last_begun_ = 0;
 };
 
 }  // namespace orrery::wire

@@ -94,7 +94,7 @@ class Login(Rules):
     def _from_server(self, t, name, fields):
         if name == "notice":
             return
-        if not self.first:
+        if not self.first and name != "ended" and (name, fields.get("reason")) != ("refused", "BUSY"):
             self.blame(SERVER, f"{name} before the client's first message")
         elif self.ending_t is not None and name != "ended":
             self.blame(SERVER, f"{name} after what ends the login")
@@ -136,7 +136,7 @@ class Login(Rules):
         if reason in ("LIMITED", "BUSY") and not fields.get("retry_after_ms"):
             self.blame(SERVER, f"Refused{{{reason}}} without retry_after_ms")
         if self.first == "resolve":
-            if self.must_fail:
+            if self.must_fail and reason not in ("LIMITED", "BUSY"):
                 self.blame(SERVER, f"Refused after {self.must_fail}, not Ended{{unknown}}")
         elif not self.result or reason in ("NO_CHARACTER", "NO_SERVER"):
             self.must_close(t, REFUSED)

@@ -168,7 +168,7 @@ def enrol_message(handshake_hash):
 
 
 def resolve_proof(root, handshake_hash):
-    return c.hmac_sha256(root, b"orrery/1 resolve" + handshake_hash)
+    return c.hmac_sha256(c.hmac_sha256(root, b"orrery/1 resolve"), handshake_hash)
 
 
 def link_root(cluster_secret, target, target_epoch):

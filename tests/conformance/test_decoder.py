@@ -599,6 +599,12 @@ def wrong_control():
     ann = ("client", {"credentials": {"name": "ann", "password": "x"}})
     result = ("server", {"login_result": {"session_id": 5, "root_secret": bytes(32)}})
     finds("a LoginResult that nothing asked for", "7", "before the client's first message", login_with(result))
+    finds("Refused for another reason than BUSY that nothing asked for", "7", "before the client's first message",
+          login_with(("server", {"refused": {"reason": "CREDENTIALS"}})))
+    s, login = logging_in()
+    login.say("server", {"refused": {"reason": "BUSY", "retry_after_ms": 2000}})
+    login.close("server", 5)
+    test("who has no place is told so before its first message", complaints(s))
     finds("SelectCharacter before LoginResult", "7", "select_character before", login_with(ann, ("client", {"select_character": {}})))
     finds("credentials twice", "7", "credentials after credentials", login_with(ann, ann))
     two = ("client", {"credentials": {"name": "ann", "password": "x", "one_time_code": "y", "new_password": "z"}})

@@ -51,9 +51,9 @@ SNAPSHOT = {
         select n.server_id, k.sessions_max, count(*) from orrery.session n join orrery.server s using (server_id)
         join orrery.server_kind k on k.cluster = s.cluster and k.kind = s.kind where n.state <> 'ended' and k.role = 'zone'
         group by 1, 2 having count(*) > k.sessions_max""",
-    "3 an ended session keeps no secret, a live one has one": """
+    "3 an ended session keeps no root, a live one has one": """
         select n.session_id, n.state from orrery.session n left join orrery.session_secret x using (session_id)
-        where (n.state = 'ended') = (x.session_id is not null)""",
+        where (n.state = 'ended') = (x.root is not null)""",
     "3 no account that is banned is in play": """
         select n.session_id, n.state, a.name, a.banned_until from orrery.session n join orrery.account a using (account_id)
         where n.state <> 'ended' and a.banned_at is not null and coalesce(a.banned_until > clock_timestamp(), true)""",

@@ -243,7 +243,7 @@ def logins(world, caller, rng):
     selects = [{**o, "character_id": world.characters[o["ref"]]} for o in opened if "session_id" in o]
     rng.shuffle(selects)
     caller.rows("select orrery.session_select(%s, %s, %s, %s)", *me, json.dumps(selects))
-    rows = caller.rows("select session_id, epoch, encode(orrery.hmac_sha256('orrery/1 resolve' || decode(repeat('5a', 64), 'hex'), root), 'hex') from orrery.session "
+    rows = caller.rows("select session_id, epoch, encode(orrery.hmac_sha256(decode(repeat('5a', 64), 'hex'), resolve_key), 'hex') from orrery.session "
                        "join orrery.session_secret using (session_id) order by random() limit 9", ask=True)
     caller.rows("select orrery.session_resolve(%s, %s, %s, %s)", *me, json.dumps(
         [{"session_id": s, "address": "192.0.2.9:1", "handshake_hash": "5a" * 64, "proof": proof} for s, _, proof in rows]))

@@ -147,7 +147,7 @@ class World:
         return {"ref": 1, "session_id": self.session(who)[0], "epoch": self.session(who)[1], "character_id": self.accounts["leaver" if who == "open" else who]["character_id"]}
 
     def resolves(self, who):
-        proof = hmac.new(bytes.fromhex(self.roots[who]), b"orrery/1 resolve" + b"\x5a" * 64, "sha256").hexdigest()
+        proof = hmac.digest(hmac.digest(bytes.fromhex(self.roots[who]), b"orrery/1 resolve", "sha256"), b"\x5a" * 64, "sha256").hex()
         return {"ref": 1, "address": f"{self.mark}.address:1", "session_id": self.session(who)[0], "handshake_hash": "5a" * 64, "proof": proof, "again": False}
 
     def session(self, who):

@@ -26,7 +26,8 @@ int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   for (std::size_t from = 0; from < text.size();) {
     const std::size_t end = std::min(text.find('\x01', from), text.size());
     lab.host.on_agent_message(std::string_view(text).substr(from, end - from), lab.now);
-    lab.run(std::chrono::milliseconds{++messages < 50 ? 16 * (how >> 4) : 0});
+    // Within the time that a login has to say credentials.
+    lab.run(std::chrono::milliseconds{++messages < 40 ? 16 * (how >> 4) : 0});
     from = end + 1;
   }
   lab.run(std::chrono::milliseconds{100});

@@ -45,9 +45,12 @@ TEST(Describe, SaysWhatHappenedInOnePrintableLine) {
 TEST(Explain, KnowsTheReasons) {
   for (const char* reason :
        {"shutdown", "superseded", "kicked", "banned", "lapse", "token expired", "unknown", "unreachable", "protocol",
-        "credentials", "busy", "limited", "no_character", "no_server"}) {
+        "login not finished", "credentials", "busy", "limited", "no_character", "no_server"}) {
     EXPECT_STRNE(explain(reason), explain("what nobody says")) << reason;
   }
+  EXPECT_STREQ(explain("kicked: spam"), explain("kicked"));
+  EXPECT_STREQ(explain("banned for good: cheats"), explain("banned"));
+  EXPECT_STRNE(explain("kickedly"), explain("kicked"));
   EXPECT_STRNE(explain("\x1b"), "");
 }
 

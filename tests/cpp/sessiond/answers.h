@@ -20,6 +20,7 @@ inline Json start_info() {
                 {"lapse_ms", 10000},
                 {"sync_ms", 5000},
                 {"login_timeout_ms", 60000},
+                {"logins_max", 16384},
                 {"ready_wait_ms", 30000},
                 {"hash_threads", 1},
                 {"hash_queue_max", 4},

@@ -183,7 +183,7 @@ TEST_F(LoginHostileTest, RubbishIsCountedAndTheConnectionClosedInTime) {
   const auto client = connect();
   const std::vector<std::string> rubbish{"", "\xff", std::string(3000, '\x08'), "\x0a\x7f",
                                          std::string("\x0a\x05\x0a\xff\xff\xff\x0f", 7)};
-  for (int second = 0; second < 58; ++second) {
+  for (int second = 0; second < 9; ++second) {
     for (const auto& bytes : rubbish)
       (void)lab.client(client).dialer.send(wire::Channel::control, wire::Delivery::reliable, as_bytes(bytes));
     (void)lab.client(client).dialer.send(wire::Channel::game, wire::Delivery::unreliable, as_bytes("x"));
@@ -191,9 +191,9 @@ TEST_F(LoginHostileTest, RubbishIsCountedAndTheConnectionClosedInTime) {
     lab.run(seconds{1});
   }
   EXPECT_TRUE(lab.client(client).dialer.is_open());
-  EXPECT_GT(lab.host.statistics().messages_malformed, 50u);
-  EXPECT_GT(lab.host.statistics().messages_ignored, 50u);
-  lab.run(seconds{5});
+  EXPECT_GT(lab.host.statistics().messages_malformed, 25u);
+  EXPECT_GT(lab.host.statistics().messages_ignored, 20u);
+  lab.run(seconds{2});
   EXPECT_EQ(lab.client(client).closed, wire::CloseReason::lapse);
   expect_clean();
 }

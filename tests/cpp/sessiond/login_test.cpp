@@ -268,11 +268,15 @@ TEST_F(LoginTest, ALapseBeforeTheHandOffEndsTheSession) {
 
 TEST_F(LoginTest, ALoginThatIdlesTimesOut) {
   const auto nothing = connect();
-  const auto selecting = log_in();
-  lab.run(seconds{59});
+  lab.run(seconds{9});
   EXPECT_EQ(lab.client(nothing).closed, std::nullopt);
+  const auto selecting = log_in();
   lab.run(seconds{2});
-  EXPECT_TRUE(lab.client(nothing).closed);
+  EXPECT_EQ(lab.client(nothing).closed, wire::CloseReason::lapse);
+  EXPECT_EQ(last(nothing).ended().reason(), "login_timeout");
+  lab.run(seconds{57});
+  EXPECT_EQ(lab.client(selecting).closed, std::nullopt);
+  lab.run(seconds{2});
   EXPECT_TRUE(lab.client(selecting).closed);
   ASSERT_EQ(lab.ends().size(), 1u);
   EXPECT_EQ(lab.ends()[0].at("reason"), "login_timeout");

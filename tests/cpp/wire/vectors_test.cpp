@@ -282,7 +282,7 @@ Json resolve_vectors() {
   const Key32 root = key_of("root");
   const Hash64 hash = bytes_of<64>("handshake hash");
   const std::uint64_t session = 0x8000000000000001;
-  const Key32 proof = hmac_sha256(root, {as_bytes("orrery/1 resolve"), hash});
+  const Key32 proof = hmac_sha256(hmac_sha256(root, {as_bytes("orrery/1 resolve")}), {hash});
   proto::ClientControl message;
   message.mutable_resolve()->set_session_id(session);
   message.mutable_resolve()->set_proof(proof.data(), proof.size());

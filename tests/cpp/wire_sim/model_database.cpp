@@ -42,7 +42,7 @@ Json hex_of(const std::vector<Key32>& keys) {
 ModelDatabase::ModelDatabase(World& world) : world_(world) {
   settings_ = Json{{"keepalive_ms", 2500},   {"lapse_ms", 10000},   {"sync_ms", 3000},     {"login_timeout_ms", 30000},
                    {"ready_wait_ms", 20000}, {"hash_threads", 2},   {"hash_queue_max", 8}, {"zone_tick_hz", 10},
-                   {"zone_visible", 40},     {"zone_view_m", 1000}, {"token_ms", 150000}};
+                   {"zone_visible", 40},     {"zone_view_m", 1000}, {"token_ms", 150000},  {"logins_max", 64}};
   rotate_keys();
 }
 
@@ -292,12 +292,15 @@ Result<Json> ModelDatabase::resolve(const Server& me, const Json& asked) {
     return Json{{"wait_ms", 200 + world_.chance.below(1500)}};
   const auto ended = [](const std::string& reason) { return Json{{"status", "ended"}, {"reason", reason}}; };
   const auto found = sessions_.find(SessionId{number(asked, "session_id")});
-  if (found == sessions_.end() || found->second.state == SessionState::ended) return ended("unknown");
+  if (found == sessions_.end()) return ended("unknown");
   Session& session = found->second;
   const auto hash = from_hex(asked.at("handshake_hash").get<std::string>());
-  if (to_hex(protocol::hmac(session.root, {as_bytes("orrery/1 resolve"), *hash})) !=
-      asked.at("proof").get<std::string>())
-    return ended("unknown");
+  const Key32 kept = protocol::hmac(session.root, {as_bytes("orrery/1 resolve")});
+  if (to_hex(protocol::hmac(kept, {*hash})) != asked.at("proof").get<std::string>()) return ended("unknown");
+  if (session.state == SessionState::ended) {
+    world_.count("ended sessions resolved");
+    return ended(session.reason);
+  }
   world_.count("sessions resolved");
   if (session.release_at) return ended("superseded");
   if (session.token_expires_at <= world_.now()) return ended("token expired");
@@ -363,7 +366,7 @@ void ModelDatabase::server_exited(ServerId id, bool died, bool replaced) {
       session.state = SessionState::orphaned;
       session.state_at = world_.now();
     } else {
-      end(session, "its server is gone", false);
+      end(session, died ? "lapse" : "shutdown", false);
     }
   }
   for (auto& [session_id, attachment] : attachments_) {
@@ -382,7 +385,7 @@ void ModelDatabase::kick(SessionId id) {
 void ModelDatabase::tick() {
   for (auto& [id, session] : sessions_) {
     if (session.state == SessionState::orphaned && world_.now() - session.state_at >= orphaned_for)
-      end(session, "orphaned for too long", false);
+      end(session, "lapse", false);
     if (session.state != SessionState::ended && session.token_expires_at <= world_.now())
       end(session, "token expired", true);
   }

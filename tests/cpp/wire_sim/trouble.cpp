@@ -31,6 +31,7 @@ std::vector<std::string> troubles() {
           "datagrams replayed from elsewhere",
           "devices enrolled",
           "drops",
+          "ended sessions resolved",
           "entered a zone",
           "logged out: superseded",
           "logged out: token expired",

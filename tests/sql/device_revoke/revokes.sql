@@ -14,7 +14,7 @@ select is((select state from orrery.session where session_id = :s), 'selecting',
 select is(orrery_test.refusal(format('select orrery.device_revoke(%L, %s, ''t'')', n, i)) ->> 'code', 'OR001', n || i) from (values ('kim', :d), ('pat', -1), ('nobody', :d)) v (n, i);
 select is(orrery_test.refusal('select orrery.device_revoke(''pat'', null, ''t'')') ->> 'code', 'OR003', 'null');
 select orrery.device_revoke('PAT', :d, 't') as ev \gset
-select is((select state || ': ' || reason from orrery.session where session_id = :s), 'ended: the device was revoked', 'its session ends');
+select is((select state || ': ' || reason from orrery.session where session_id = :s), 'ended: kicked: the device was revoked', 'its session ends');
 select is((select detail ->> 'session_id' from orrery.event where event_id = :ev), :'s', 'an event');
 select is(orrery_test.one(:login, 'login_begin', jsonb_build_object('name', 'pat', 'address', '192.0.2.1:1', 'device_key', repeat('ab', 32))) ->> 'device_id', null, 'the key is unknown');
 select is(orrery_test.refusal(format('select orrery_test.opened(%s, %s, null, %s)', :login, :pat, :d)) ->> 'code', 'OR001', 'also to who had begun to log in with it');

@@ -8,6 +8,7 @@ select orrery.character_create('pat', 'Pat One', 'grid', 'aldra-1', 't') as one,
 select a ->> 'session_id' as s, a ->> 'epoch' as e, a as opened from orrery_test.opened(:login, :pat, '192.0.2.9:1') a \gset
 select is((select (server_id, state, taken)::text from orrery.session where session_id = :s), format('(%s,selecting,t)', :login), 'owned by its login server');
 select is(:'opened'::jsonb ->> 'root', (select encode(root, 'hex') from orrery.session_secret where session_id = :s), 'the root secret');
+select is((select resolve_key from orrery.session_secret where session_id = :s), orrery.hmac_sha256('orrery/1 resolve', decode(:'opened'::jsonb ->> 'root', 'hex')), 'and what is kept of it');
 select is(:'opened'::jsonb #> '{characters,0}', jsonb_build_object('character_id', :one, 'name', 'Pat One', 'kind', 'grid', 'key', 'aldra-1',
   'details', '{"skills":{},"training":null}'::jsonb), 'characters with the details the game adds');
 select is(jsonb_array_length(:'opened'::jsonb -> 'characters'), 2, 'both of them');

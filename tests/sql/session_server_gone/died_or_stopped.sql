@@ -23,11 +23,11 @@ update orrery.session set taken = false where session_id = :bob;
 update orrery.attachment set taken = true where session_id = :ann;
 
 select orrery.session_server_gone(:login, true, 'test_rule', 'signal 9');
-select is(pg_temp.session(:cid), 'ended: signal 9 by test_rule', 'one that had only logged in is ended');
+select is(pg_temp.session(:cid), 'ended: lapse: signal 9 by test_rule', 'one that had only logged in is ended');
 select is((select state from orrery.session where session_id = :ann), 'playing', 'one that plays elsewhere goes on');
 select orrery.session_server_gone(:grid, true, 'test_rule', 'signal 9');
 select is(pg_temp.session(:ann), 'orphaned: signal 9 by test_rule', 'one in play is orphaned');
-select is((select count(*) from orrery.session_secret where session_id = :ann), 1::bigint, 'and keeps its secret');
+select is((select array_agg(root is null) from orrery.session_secret where session_id = :ann), array[false], 'and keeps its root');
 select is((select count(*) from orrery.event where noun = 'session' and noun_id = :'ann' and to_state = 'orphaned'), 1::bigint, 'with an event');
 select is(pg_temp.session(:bob), 'ended: over by test', 'one that had ended stays so');
 select is((select taken from orrery.session where session_id = :bob), true, 'nobody is left to hear of it');
@@ -39,12 +39,12 @@ select is((select (taken, ended)::text from orrery.attachment where session_id =
 select is((select (taken, ended)::text from orrery.attachment where session_id = :bob), '(t,t)', 'and not who left');
 
 select orrery.session_server_gone(:grid, false, 'test_rule', 'exit status 0');
-select is(pg_temp.session(:ann), 'ended: exit status 0 by test_rule', 'one whose server was stopped is ended');
-select is((select count(*) from orrery.session_secret where session_id = :ann), 0::bigint, 'with its secret');
+select is(pg_temp.session(:ann), 'ended: shutdown: exit status 0 by test_rule', 'one whose server was stopped is ended');
+select is((select array_agg(root is null) from orrery.session_secret where session_id = :ann), array[true], 'with its root');
 select orrery_test.server_made('t', 'login', 'next') as next \gset
 select pg_temp.opened(:next, 'dan', true) as dan \gset
 select orrery.session_server_gone(:grid, false, 'test_rule', 'exit status 0');
-select is(pg_temp.session(:dan), 'ended: exit status 0 by test_rule', 'one in play too');
+select is(pg_temp.session(:dan), 'ended: shutdown: exit status 0 by test_rule', 'one in play too');
 select lives_ok($$select orrery.session_server_gone(-1, true, 'test', 'none')$$, 'an unknown server has none');
 select * from finish();
 rollback;
