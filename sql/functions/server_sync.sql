@@ -1,8 +1,9 @@
 -- server_sync: what changed for this server: sessions that arrive at it, those that it is to save and end now, and ends that it did not
 -- cause itself. A login server is told which version the keys of its cluster have.
--- p_taken: [{"session_id","epoch","role"}], arrivals it now holds and ends it has heard of; stale entries are ignored.
+-- p_taken: [{"session_id","epoch","role","ended"}], arrivals it now holds and, "ended": true, ends it has heard of; stale entries are
+-- ignored. Which of the two must be said: an answer that is lost tells of an end, and what is reported anew is the arrival before it.
 -- No bitmap scans: they would read each time what was news once, for they do not mark entries of an index as dead.
--- Writes: session, attachment (taken, end_told).   Locks: session, attachment, in key order.
+-- Writes: session, attachment (taken).   Locks: session, attachment, in key order.
 -- Errors: those of server_identity; OR003 p_taken is no array of such.
 -- Called by: src/pg/control_api.
 create or replace function orrery.server_sync(p_server_id bigint, p_epoch bigint, p_token text, p_taken jsonb default '[]')
@@ -19,10 +20,9 @@ declare
   v_ids bigint[];
   v_epochs bigint[];
   v_roles text[];
+  v_are_ended boolean[];
   v_found bigint[];
   v_rows tid[];
-  v_attached bigint[];
-  v_again boolean;
   v_arrivals jsonb;
   v_ended jsonb;
   v_release jsonb;
@@ -33,30 +33,38 @@ begin
 
   if p_taken <> '[]' then
     begin
-      select array_agg(t.session_id), array_agg(t.epoch), array_agg(t.role) into v_ids, v_epochs, v_roles
-      from jsonb_to_recordset(p_taken) t (session_id bigint, epoch bigint, role text);
+      select array_agg(t.session_id), array_agg(t.epoch), array_agg(t.role), array_agg(coalesce(t.ended, false))
+      into v_ids, v_epochs, v_roles, v_are_ended
+      from jsonb_to_recordset(p_taken) t (session_id bigint, epoch bigint, role text, ended boolean);
     exception when data_exception then
       perform orrery.fail('OR003', 'an entry of p_taken is malformed', sqlerrm, 'An entry has session_id, epoch and role.');
     end;
     -- Each is looked up by its key and nothing else: there may be thousands, and an index that seemed small when the plan was made
-    -- would be read for each. An epoch is of one session alone.
+    -- would be read for each. An epoch is of one session alone. What was locked may have ended meanwhile, and is looked at again.
     v_found := array(
       select t.id from unnest(v_ids, v_epochs, v_roles) t (id, epoch, role)
       cross join lateral (select s.* from orrery.session s where s.session_id = t.id offset 0) s
       where t.role = 'owner' and s.epoch = t.epoch and s.server_id = v_me.server_id and not s.taken);
     if v_found <> '{}' then
+      perform from orrery.session s where s.session_id = any(v_found) order by s.session_id for no key update;
       v_rows := array(
-        select s.ctid from orrery.session s where s.session_id = any(v_found) and s.epoch = any(v_epochs) order by s.session_id for no key update);
-      update orrery.session s set taken = true where s.ctid = any(v_rows) and not s.taken and (s.state <> 'ended' or s.end_told);
+        select s.ctid from unnest(v_ids, v_epochs, v_roles, v_are_ended) t (id, epoch, role, is_ended)
+        cross join lateral (select s.ctid, s.epoch, s.server_id, s.taken, s.state from orrery.session s where s.session_id = t.id offset 0) s
+        where t.role = 'owner' and s.epoch = t.epoch and s.server_id = v_me.server_id and not s.taken and (s.state = 'ended') = t.is_ended);
+      update orrery.session s set taken = true where s.ctid = any(v_rows);
     end if;
     v_found := array(
       select t.id from unnest(v_ids, v_epochs, v_roles) t (id, epoch, role)
       cross join lateral (select a.* from orrery.attachment a where a.session_id = t.id and a.role = t.role offset 0) a
       where a.epoch = t.epoch and a.server_id = v_me.server_id and not a.taken);
     if v_found <> '{}' then
+      perform from orrery.attachment a where a.session_id = any(v_found) order by a.session_id, a.role for no key update;
       v_rows := array(
-        select a.ctid from orrery.attachment a where a.session_id = any(v_found) and a.epoch = any(v_epochs) order by a.session_id, a.role for no key update);
-      update orrery.attachment a set taken = true where a.ctid = any(v_rows) and not a.taken and (not a.ended or a.end_told);
+        select a.ctid from unnest(v_ids, v_epochs, v_roles, v_are_ended) t (id, epoch, role, is_ended)
+        cross join lateral (
+          select a.ctid, a.epoch, a.server_id, a.taken, a.ended from orrery.attachment a where a.session_id = t.id and a.role = t.role offset 0) a
+        where a.epoch = t.epoch and a.server_id = v_me.server_id and not a.taken and a.ended = t.is_ended);
+      update orrery.attachment a set taken = true where a.ctid = any(v_rows);
     end if;
   end if;
 
@@ -80,49 +88,28 @@ begin
   cross join lateral (select x.root from orrery.session_secret x where x.session_id = n.session_id offset 0) x
   cross join lateral (select c.name from orrery."character" c where c.character_id = n.character_id offset 0) c;
 
-  -- all ends that it is not known to have heard of; told for the first time now, or again
-  select array_agg(n.session_id) filter (where n.role = 'owner' and not n.end_told),
-    array_agg(n.session_id) filter (where n.role <> 'owner' and not n.end_told), coalesce(bool_or(n.end_told), false)
-  into v_ids, v_attached, v_again
+  -- until it says that it has heard of them
+  select coalesce(jsonb_agg(
+      jsonb_build_object('session_id', n.session_id, 'epoch', n.epoch, 'role', n.role, 'reason', n.reason) order by n.session_id), '[]')
+  into v_ended
   from (
-    select s.session_id, 'owner' as role, s.end_told
-    from orrery.session s where s.server_id = v_me.server_id and not s.taken and s.state = 'ended'
+    select s.session_id, s.epoch, 'owner' as role, orrery.session_end_reason(s.reason, s.release_reason) as reason
+    from orrery.session s
+    where s.server_id = v_me.server_id and not s.taken and s.state = 'ended'
     union all
-    select a.session_id, a.role, a.end_told
-    from orrery.attachment a where a.server_id = v_me.server_id and not a.taken and a.ended
+    select a.session_id, a.epoch, a.role, s.reason
+    from orrery.attachment a
+    cross join lateral (
+      select orrery.session_end_reason(s.reason, s.release_reason) as reason from orrery.session s where s.session_id = a.session_id offset 0) s
+    where a.server_id = v_me.server_id and not a.taken and a.ended
   ) n;
-  if v_ids is not null then
-    perform from orrery.session s where s.session_id = any(v_ids) order by s.session_id for no key update;
-    update orrery.session s set end_told = true
-    where s.session_id = any(v_ids) and s.server_id = v_me.server_id and not s.taken and s.state = 'ended' and not s.end_told;
-  end if;
-  if v_attached is not null then
-    perform from orrery.attachment a where a.session_id = any(v_attached) order by a.session_id, a.role for no key update;
-    update orrery.attachment a set end_told = true
-    where a.session_id = any(v_attached) and a.server_id = v_me.server_id and not a.taken and a.ended and not a.end_told;
-  end if;
-  if v_again or v_ids is not null or v_attached is not null then
-    select jsonb_agg(jsonb_build_object('session_id', n.session_id, 'epoch', n.epoch, 'role', n.role, 'reason', n.reason) order by n.session_id)
-    into v_ended
-    from (
-      select s.session_id, s.epoch, 'owner' as role, orrery.session_end_reason(s.reason, s.release_reason) as reason
-      from orrery.session s
-      where s.server_id = v_me.server_id and not s.taken and s.state = 'ended' and s.end_told
-      union all
-      select a.session_id, a.epoch, a.role, s.reason
-      from orrery.attachment a
-      cross join lateral (
-        select orrery.session_end_reason(s.reason, s.release_reason) as reason from orrery.session s where s.session_id = a.session_id offset 0) s
-      where a.server_id = v_me.server_id and not a.taken and a.ended and a.end_told
-    ) n;
-  end if;
 
   select coalesce(jsonb_agg(jsonb_build_object('session_id', s.session_id, 'epoch', s.epoch, 'reason', s.release_reason) order by s.session_id), '[]')
   into v_release
   from orrery.session s
   where s.server_id = v_me.server_id and s.state <> 'ended' and s.release_at is not null;
 
-  return jsonb_build_object('arrivals', v_arrivals, 'release', v_release, 'ended', coalesce(v_ended, '[]'))
+  return jsonb_build_object('arrivals', v_arrivals, 'release', v_release, 'ended', v_ended)
     || coalesce((
       select jsonb_build_object('keys_version', c.keys_version)
       from orrery.server_kind k join orrery.cluster_secret c on c.cluster = k.cluster

@@ -64,7 +64,7 @@ begin
     where s.session_id = any(v_end.ids);
   end loop;
   perform from orrery.attachment a where a.session_id = any(v_ids) and not a.ended order by a.session_id, a.role for no key update;
-  update orrery.attachment a set ended = true, taken = false, end_told = false where a.session_id = any(v_ids) and not a.ended;
+  update orrery.attachment a set ended = true, taken = false where a.session_id = any(v_ids) and not a.ended;
   update orrery.session_secret x set root = null where x.session_id = any(v_ids);
   for v_end in
     select u.id, u.state from unnest(v_characters, v_states) u (id, state) where jsonb_typeof(u.state) = 'object' order by u.id

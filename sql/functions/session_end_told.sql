@@ -21,7 +21,7 @@ begin
   perform orrery.session_end_all(v_ids, p_rule, p_reason);
   -- who owns it does not know yet, unlike with ends that it is told of itself
   with untold as (
-    update orrery.session s set taken = false, end_told = false
+    update orrery.session s set taken = false
     from orrery.server v where s.session_id = any(v_ids) and v.server_id = s.server_id and v.state in ('ready', 'stopping')
     returning s.server_id
   )

@@ -212,7 +212,7 @@ begin
       select m.id, 'chat', v_me.cluster, v_chat_id, v_epochs + nextval('orrery.epoch_seq')
       from unnest(v_moved) m (id) order by m.id
       on conflict (session_id, role) do update
-      set server_id = excluded.server_id, epoch = excluded.epoch, taken = false, ended = false, end_told = false;
+      set server_id = excluded.server_id, epoch = excluded.epoch, taken = false, ended = false;
     end if;
   end if;
 

@@ -84,10 +84,10 @@ begin
   end if;
   perform orrery.session_end_told(v_ids, 'tick_idle', 'token expired');
 
-  -- a tell passes over a server that is busy
+  -- a tell passes over a server that is busy, and an answer may be lost
   select array_agg(distinct s.server_id) into v_servers
   from orrery.session s
-  where s.state = 'ended' and not s.taken and not s.end_told and s.state_at <= v_now - interval '1 second'
+  where s.state = 'ended' and not s.taken and s.state_at <= v_now - interval '1 second'
     and not exists (
       select from orrery.command c
       where c.server_id = s.server_id and c.verb = 'tell' and c.state in ('pending', 'claimed') and c.payload = '{"tell":"sync"}');

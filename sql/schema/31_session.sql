@@ -14,7 +14,6 @@ create table if not exists orrery.session (
   client_address text,
   payload        jsonb       not null default '{}',
   taken          boolean     not null default false,
-  end_told       boolean     not null default false,
   token_expires_at timestamptz not null default 'infinity',
   device_id      bigint,
   release_at     timestamptz,
@@ -32,6 +31,7 @@ alter table orrery.session add column if not exists device_id bigint;
 alter table orrery.session add column if not exists release_at timestamptz;
 alter table orrery.session add column if not exists release_reason text;
 alter table orrery.session add column if not exists awaited_by bigint[];
+alter table orrery.session drop column if exists end_told;
 create unique index if not exists session_account_key on orrery.session (account_id) where state <> 'ended';
 -- each index is a part of what a login costs: of those that have ended nobody asks by account, of those that wait for no server by character
 drop index if exists orrery.session_account_idx;
@@ -51,7 +51,6 @@ comment on column orrery.session.character_id is 'Whom it plays; null before it 
 comment on column orrery.session.client_address is 'Where the player logged in from, as its login server saw it.';
 comment on column orrery.session.reason is 'Why it is in its state; of one that has ended for its player up to ": " (session_end_reason).';
 comment on column orrery.session.taken is 'The owner knows what this row says (its arrival, or its end).';
-comment on column orrery.session.end_told is 'Its end stood in an answer of server_sync: only then does taken mean the end, not the arrival.';
 comment on column orrery.session.token_expires_at is 'Until when it goes on unless it is renewed (session_renew).';
 comment on column orrery.session.device_id is 'The device it was opened with, which may be gone since; null: with a password.';
 comment on column orrery.session.release_at is 'Since when its server is to save and end it; null: it is not.';
@@ -91,12 +90,12 @@ create table if not exists orrery.attachment (
   epoch      bigint  not null,
   taken      boolean not null default false,
   ended      boolean not null default false,
-  end_told   boolean not null default false,
   constraint attachment_pkey primary key (session_id, role),
   constraint attachment_session_fkey foreign key (session_id) references orrery.session (session_id) on delete cascade,
   constraint attachment_server_fkey foreign key (server_id) references orrery.server (server_id),
   constraint attachment_role_known check (role in ('chat'))
 );
+alter table orrery.attachment drop column if exists end_told;
 create index if not exists attachment_server_idx on orrery.attachment (server_id);
 create index if not exists attachment_server_news_idx on orrery.attachment (server_id) where not taken;
 comment on table orrery.attachment is 'A session''s other servers; only the owner''s lapse ends a session.';

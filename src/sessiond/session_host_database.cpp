@@ -227,7 +227,8 @@ void SessionHost::on_arrival(const Json& arrival, Instant now) {
 void SessionHost::on_ended(const Json& ended, Instant now) {
   const SessionId id{ended.at("session_id").get<std::uint64_t>()};
   const Epoch epoch{ended.at("epoch").get<std::uint64_t>()};
-  taken_.push_back(Json{{"session_id", id.value}, {"epoch", epoch.value}, {"role", ended.value("role", "owner")}});
+  taken_.push_back(
+      Json{{"session_id", id.value}, {"epoch", epoch.value}, {"role", ended.value("role", "owner")}, {"ended", true}});
   Session* session = find(id);
   if (session == nullptr || session->epoch > epoch) return;
   const auto given = ended.find("reason");

@@ -93,14 +93,15 @@ Result<Json> ModelDatabase::ask(const Server& me, const sessiond::Sync& asked) {
   for (const Json& row : asked.taken) {
     const SessionId id{number(row, "session_id")};
     const Epoch epoch{number(row, "epoch")};
+    const bool is_ended = row.value("ended", false);
     if (row.at("role") == "owner") {
       const auto it = sessions_.find(id);
       if (it == sessions_.end() || it->second.owner != me.id || it->second.epoch != epoch) continue;
-      if (it->second.state != SessionState::ended || it->second.end_told) it->second.taken = true;
+      if ((it->second.state == SessionState::ended) == is_ended) it->second.taken = true;
     } else {
       const auto it = attachments_.find(id);
       if (it == attachments_.end() || it->second.server != me.id || it->second.epoch != epoch) continue;
-      if (!it->second.ended || it->second.end_told) it->second.taken = true;
+      if (it->second.ended == is_ended) it->second.taken = true;
     }
   }
   Json arrivals = Json::array(), ended = Json::array(), release = Json::array();
@@ -125,15 +126,11 @@ Result<Json> ModelDatabase::ask(const Server& me, const sessiond::Sync& asked) {
       release.push_back(Json{{"session_id", id.value}, {"epoch", session.epoch.value}, {"reason", "superseded"}});
     if (session.owner == me.id && !session.taken) {
       if (session.state == SessionState::playing) arrive(session, "owner", session.epoch);
-      if (session.state == SessionState::ended) {
-        session.end_told = true;
-        end(session, "owner", session.epoch);
-      }
+      if (session.state == SessionState::ended) end(session, "owner", session.epoch);
     }
     const auto attached = attachments_.find(id);
     if (attached == attachments_.end() || attached->second.server != me.id || attached->second.taken) continue;
     if (attached->second.ended) {
-      attached->second.end_told = true;
       end(session, "chat", attached->second.epoch);
     } else if (session.state != SessionState::ended) {
       arrive(session, "chat", attached->second.epoch);
@@ -453,11 +450,9 @@ void ModelDatabase::end(Session& session, const std::string& reason, bool knows_
   session.state_at = world_.now();
   session.reason = reason;
   session.taken = !knows_not || owner.state == ServerState::dead;
-  session.end_told = false;
   if (const auto found = attachments_.find(session.id); found != attachments_.end() && !found->second.ended) {
     found->second.ended = true;
     found->second.taken = servers_.at(found->second.server).state == ServerState::dead;
-    found->second.end_told = false;
   }
   if (!session.taken) tell(session.owner, Json{{"tell", "sync"}});
   for (const ServerId login : session.awaited_by)

@@ -38,7 +38,7 @@ class ModelDatabase {
     Key32 root{};
     std::string reason;
     std::pair<ServerId, Epoch> from;  // who handed it on
-    bool taken = true, end_told = false;
+    bool taken = true;
     Time state_at{}, token_expires_at{};
     std::optional<Time> release_at;  // since when its owner is asked to end it
     std::set<ServerId> awaited_by;   // login servers that wait for that
@@ -46,7 +46,7 @@ class ModelDatabase {
   struct Attachment {
     ServerId server;
     Epoch epoch;
-    bool taken = false, ended = false, end_told = false;
+    bool taken = false, ended = false;
   };
   /// Who calls: a server, by its row and epoch.
   struct Caller {

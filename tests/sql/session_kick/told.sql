@@ -29,7 +29,7 @@ select is((select reason from orrery.event where event_id = :event and rule = 's
 select is((select array_agg(server_id order by server_id) from orrery.command where verb = 'tell' and payload = '{"tell":"sync"}'), array[:chat, :grid]::bigint[], 'its server and its chat are told at once');
 select is(orrery_test.answer(:grid, 'server_sync') #> '{ended,0}', jsonb_build_object('session_id', :s::bigint, 'epoch', :'selected'::jsonb #> '{owner,epoch}', 'role', 'owner', 'reason', 'kicked: spam'), 'and hear of it');
 select is(orrery_test.answer(:chat, 'server_sync') #>> '{ended,0,session_id}', :'s', 'both');
-select orrery_test.answer(:grid, 'server_sync', format('%L', jsonb_build_array(jsonb_build_object('session_id', :s, 'epoch', :'selected'::jsonb #> '{owner,epoch}', 'role', 'owner')))) -> 'ended' as again \gset
+select orrery_test.answer(:grid, 'server_sync', format('%L', jsonb_build_array(jsonb_build_object('session_id', :s, 'epoch', :'selected'::jsonb #> '{owner,epoch}', 'role', 'owner', 'ended', true)))) -> 'ended' as again \gset
 select is(:'again'::jsonb, '[]', 'until they have taken note');
 select is(orrery_test.refusal(format('select orrery.session_kick(%s)', :s)) ->> 'code', 'OR002', 'once');
 select a ->> 'session_id' as s2 from orrery_test.opened(:login, :ann) a \gset

@@ -1,4 +1,4 @@
--- Catches an end that its server was not told of because it was busy just then.
+-- Catches an end that its server was not told of because it was busy just then, or because the answer was lost.
 begin;
 set local client_min_messages = warning;
 select no_plan();
@@ -21,6 +21,10 @@ select is(pg_temp.told(:grid, 'sync'), 1::bigint, 'after a second, once');
 select orrery_test.answer(:grid, 'server_sync');
 delete from orrery.command where verb = 'tell';
 select orrery.tick_idle();
-select is(pg_temp.told(:grid, 'sync'), 0::bigint, 'until it was told');
+select is(pg_temp.told(:grid, 'sync'), 1::bigint, 'again while it has not said that it heard');
+select orrery_test.answer(:grid, 'server_sync', format('%L', jsonb_build_array(jsonb_build_object('session_id', :s, 'epoch', :e2, 'role', 'owner', 'ended', true))));
+delete from orrery.command where verb = 'tell';
+select orrery.tick_idle();
+select is(pg_temp.told(:grid, 'sync'), 0::bigint, 'and then no more');
 select * from finish();
 rollback;
