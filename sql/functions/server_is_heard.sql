@@ -1,7 +1,7 @@
 -- server_is_heard: whether a server lives, and its machine was heard of within three heartbeats. Who overrules one that is not would
 -- have what it holds twice, until its lease ends or, where its kind holds, its agent is fenced.
 -- Reads: server, agent_heartbeat, setting.   Writes: nothing.   Locks: none.
--- Errors: none.                              Called by: tick_idle.
+-- Errors: none.                              Called by: session_open, tick_idle.
 create or replace function orrery.server_is_heard(p_server_id bigint) returns boolean
 language plpgsql stable
 set search_path = pg_catalog, pg_temp

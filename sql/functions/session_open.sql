@@ -23,7 +23,6 @@ declare
   v_me        orrery.server := orrery.server_identity(p_server_id, p_epoch, p_token, 'login');
   v_token     interval := make_interval(secs => orrery.setting('token_ms')::float8 / 1000);
   v_release   interval := make_interval(secs => orrery.setting('release_ms')::float8 / 1000);
-  v_beat      interval := make_interval(secs => 3 * orrery.setting('heartbeat_ms')::float8 / 1000);
   v_epochs    bigint := orrery.incarnation_current() << 32;
   v_refs      jsonb[];
   v_ids       bigint[];       -- accounts
@@ -31,10 +30,10 @@ declare
   v_addresses text[];
   v_faults    jsonb[];
   v_known     bigint[];
-  v_servers   bigint[];
   v_ends      bigint[];
   v_orphans   bigint[];
   v_held      bigint[];       -- accounts that are in play
+  v_released  bigint[];       -- their sessions
   v_opened    bigint[];
   v_owners    bigint[];
   v_used      bigint[];       -- devices
@@ -106,11 +105,10 @@ begin
   -- those in the way: of a server that died, not in play yet, or not released in time although its machine is heard of
   select array_agg(s.session_id) filter (where s.state = 'orphaned'), array_agg(s.session_id) filter (where s.state <> 'orphaned' and not s.waits),
     array_agg(s.account_id) filter (where s.waits), array_agg(s.session_id) filter (where s.waits)
-  into v_orphans, v_ends, v_held, v_servers
+  into v_orphans, v_ends, v_held, v_released
   from (
-    select s.session_id, s.account_id, s.state, s.state = 'playing' and not (coalesce(s.release_at <= v_now - v_release, false) and exists (
-      select from orrery.server v join orrery.agent_heartbeat b on b.agent_id = v.agent_id
-      where v.server_id = s.server_id and v.state in ('ready', 'stopping') and b.beat_at > v_now - v_beat)) as waits
+    select s.session_id, s.account_id, s.state, s.state = 'playing'
+      and not (coalesce(s.release_at <= v_now - v_release, false) and orrery.server_is_heard(s.server_id)) as waits
     from orrery.session s where s.account_id = any(v_known) and s.state <> 'ended' offset 0
   ) s;
   if v_orphans is not null then
@@ -123,8 +121,8 @@ begin
     update orrery.session s
     set release_at = coalesce(s.release_at, v_now), release_reason = coalesce(s.release_reason, 'superseded'),
         awaited_by = case when v_me.server_id = any(s.awaited_by) then s.awaited_by else s.awaited_by || v_me.server_id end
-    where s.session_id = any(v_servers);
-    select array_agg(distinct s.server_id order by s.server_id) into v_owners from orrery.session s where s.session_id = any(v_servers);
+    where s.session_id = any(v_released);
+    select array_agg(distinct s.server_id order by s.server_id) into v_owners from orrery.session s where s.session_id = any(v_released);
     perform orrery.session_tell(v_owners, 'session_open');
   end if;
 

@@ -110,7 +110,8 @@ begin
       end if;
       v_requested := true;
       for v_lock in select e.n from unnest(v_place.entries) e (n) loop
-        v_waits[v_lock.n] := format('%s %s: %s', v_place.kind, v_place.key, coalesce(v_request ->> 'reason', v_request ->> 'state'));
+        -- as the player reads it: why, and on which machine, is the operators' to read (server_why)
+        v_waits[v_lock.n] := format('%s %s is %s', v_place.kind, v_place.key, v_request ->> 'state');
         v_targets[v_lock.n] := case when v_request ->> 'state' = 'ready' then (v_request ->> 'server_id')::bigint end;
       end loop;
     exception when sqlstate 'OR001' or sqlstate 'OR002' or sqlstate 'OR003' then

@@ -459,7 +459,7 @@ void SessionHost::on_closed(const wire::Closed& closed, Instant now) {
     const auto ms = std::chrono::duration_cast<std::chrono::milliseconds>(lapse_).count();
     end_session(closed.session, "lapse", "nothing heard for " + std::to_string(ms) + " ms", now);
   } else {
-    end_session(closed.session, "logout", std::string("closed by the client: ") + to_string(closed.reason), now);
+    end_session(closed.session, "logout", std::string("its connection was closed: ") + to_string(closed.reason), now);
   }
 }
 
