@@ -174,6 +174,8 @@ void WireChecker::sealed(Packet& packet, bool is_up) {
       return;
     }
   }
+  if (is_up && misled_.contains({packet.sender, header->receiver}))
+    return world_.count("packets to where a corrupted Reply pointed");
   broken(fmt::format("process {} sends a Data packet under keys that nobody agreed on", packet.sender));
 }
 
@@ -335,7 +337,12 @@ void WireChecker::take_data(const Sealed& sealed, const Arrived& arrived) {
 }
 
 void WireChecker::reaches_client(std::uint64_t client, const Arrived& arrived) {
-  if (arrived.altered || arrived.packet->mark == 0) return;
+  if (arrived.altered) {
+    // Receiver ids are outside of the handshake hash.
+    if (const auto reply = protocol::read_reply(arrived.bytes)) misled_.insert({client, reply->server_id});
+    return;
+  }
+  if (arrived.packet->mark == 0) return;
   const Sealed& sealed = sealed_[arrived.packet->mark - 1];
   if (sealed.is_up || sealed.pairing->client != client) return;
   auto& seen = sealed.pairing->down.arrived;
