@@ -196,7 +196,7 @@ say(f"{len(SCENARIOS)} scenarios of {BOTS} players log in")
 for name, scenario in SCENARIOS.items():
     scenario.bots = stack.start_bots(name, BOTS, "--ramp", "10", "--for", "0", "--chat-every", str(CHAT_EVERY_S), "--report", "json", first=first_of[name],
                                      wrap=lab.within(name))
-if not check("everybody plays", wait_until("all to play", lambda: playing() == BOTS * len(SCENARIOS), 40), f"{playing()} do"):
+if not check("everybody plays", wait_until("all to play", lambda: playing() == BOTS * len(SCENARIOS), 90), f"{playing()} do"):
     say(json.dumps(relay.ask(counts=True)))
     finish()
 for name, scenario in SCENARIOS.items():
