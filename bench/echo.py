@@ -2,7 +2,8 @@
 evenly, packets per CPU-second of the server. Floors: the same datagrams through bare recvmmsg and sendmmsg, and with one open and
 one seal each. The peer: ENet, unencrypted, 4,000 peers.
 
-Each run starts every server anew, one after the other, so that all see the same machine.
+The three play in turn, a quarter of a second each, so that all see the same machine, however it changes; ENet, whose idle peers
+would ping meanwhile, plays after them.
 """
 
 import json
@@ -12,13 +13,13 @@ import statistics
 import subprocess
 
 BUILD = pathlib.Path(os.environ.get("ORRERY_BUILD", pathlib.Path(__file__).resolve().parents[1] / "build" / "release")) / "bin"
-SESSIONS, ENET_PEERS, SECONDS, PER_SECOND = 10_000, 4_000, 4, 50_000
+SESSIONS, ENET_PEERS, PER_SECOND, SLICE_MS, SLICES = 10_000, 4_000, 50_000, 250, 16
 PORT = 29_600
 
 
 class Program:
-    def __init__(self, name, *arguments):
-        self.process = subprocess.Popen([BUILD / name, *map(str, arguments)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    def __init__(self, *command):
+        self.process = subprocess.Popen([*map(str, command)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
 
     def line(self):
         answer = self.process.stdout.readline()
@@ -39,35 +40,66 @@ class Program:
         self.process.wait(30)
 
 
-def echo(server_program, server_mode, load_program, load_mode, sessions):
-    """CPU microseconds a packet, packets per CPU-second, KiB a session."""
-    server = Program(server_program, server_mode, PORT, sessions)
-    load = None
+class Pair:
+    """One server and its load, ready to play."""
+
+    def __init__(self, port, server_program, server_mode, load_program, load_mode, sessions, per_second=PER_SECOND, under=()):
+        self.name, self.mode, self.sessions, self.load = f"{server_program} {server_mode}", server_mode, sessions, None
+        self.packets = self.cpu_us = 0
+        self.played = {"sent": 0, "received": 0}
+        self.server = Program(*under, BUILD / server_program, server_mode, port, sessions)
+        try:
+            self.server.line()
+            self.empty_kib = self.server.counters()["rss_kib"]
+            self.load = Program(BUILD / load_program, load_mode, port, sessions, SLICE_MS, per_second)
+            self.load.line()
+        except BaseException:
+            self.stop()
+            raise
+
+    def play(self):
+        before = self.server.counters()
+        self.load.ask()
+        self.played = json.loads(self.load.line())
+        after = self.server.counters()
+        self.packets += after["packets"] - before["packets"]
+        self.cpu_us += after["cpu_us"] - before["cpu_us"]
+        self.kib = (after["rss_kib"] - self.empty_kib) / self.sessions
+
+    def result(self):
+        """CPU microseconds a packet, packets per CPU-second, KiB a session."""
+        sent = self.played["sent"]
+        if self.played["received"] < 0.99 * sent or self.packets < 0.99 * sent:
+            raise SystemExit(f"{self.name}: {sent} sent, {self.packets} taken, {self.played['received']} echoed: the figure means nothing")
+        us = self.cpu_us / self.packets
+        return {"us": us, "per_s": 1e6 / us, "kib": self.kib}
+
+    def stop(self):
+        for program in (self.load, self.server):
+            if program:
+                program.stop()
+
+
+def echo(*setups):
+    """The results of pairs that play in turn."""
+    pairs = []
     try:
-        server.line()
-        empty = server.counters()["rss_kib"]
-        load = Program(load_program, load_mode, PORT, sessions, SECONDS, PER_SECOND)
-        load.line()
-        before = server.counters()
-        load.ask()
-        played = json.loads(load.line())
-        after = server.counters()
+        for i, setup in enumerate(setups):
+            pairs.append(Pair(PORT + i, *setup))
+        for _ in range(SLICES):
+            for pair in pairs:
+                pair.play()
+        return [pair.result() for pair in pairs]
     finally:
-        if load:
-            load.stop()
-        server.stop()
-    count = after["packets"] - before["packets"]
-    if played["received"] < 0.99 * played["sent"] or count < 0.99 * played["sent"]:
-        raise SystemExit(f"{server_mode}: {played['sent']} sent, {count} taken, {played['received']} echoed: the figure means nothing")
-    us = (after["cpu_us"] - before["cpu_us"]) / count
-    return {"us": us, "per_s": 1e6 / us, "kib": (after["rss_kib"] - empty) / sessions}
+        for pair in pairs:
+            pair.stop()
 
 
 def run():
-    result = {mode: echo("bench_echo_server", mode, "bench_echo_load", "session" if mode == "session" else "plain", SESSIONS)
-              for mode in ("bare", "aead", "session")}
+    loads = {"bare": "plain", "aead": "plain", "session": "session"}
+    result = dict(zip(loads, echo(*(("bench_echo_server", mode, "bench_echo_load", load, SESSIONS) for mode, load in loads.items()))))
     if (BUILD / "bench_echo_enet").exists():
-        result["enet"] = echo("bench_echo_enet", "server", "bench_echo_enet", "load", ENET_PEERS)
+        result["enet"], = echo(("bench_echo_enet", "server", "bench_echo_enet", "load", ENET_PEERS))
     return result
 
 

@@ -1,7 +1,7 @@
 // The peer of the echo bench: the same echo by ENet, unencrypted, one message a datagram.
 //
 //   bench_echo_enet server PORT PEERS          as bench_echo_server
-//   bench_echo_enet load PORT PEERS SECONDS PER_SECOND    as bench_echo_load
+//   bench_echo_enet load PORT PEERS MS PER_SECOND    as bench_echo_load
 #include <enet/enet.h>
 #include <poll.h>
 
@@ -39,7 +39,7 @@ int run_server(std::uint16_t port, std::size_t sessions) {
   return 0;
 }
 
-int run_load(std::uint16_t port, std::size_t sessions, std::size_t seconds, std::size_t per_second) {
+int run_load(std::uint16_t port, std::size_t sessions, std::size_t ms, std::size_t per_second) {
   ENetHost* host = enet_host_create(nullptr, sessions, 1, 0, 0);
   if (host == nullptr) return failed("no ENet host");
   enet_socket_set_option(host->socket, ENET_SOCKOPT_RCVBUF, 4 << 20);
@@ -58,11 +58,9 @@ int run_load(std::uint16_t port, std::size_t sessions, std::size_t seconds, std:
       if (enet_host_service(host, &event, 10) > 0 && event.type == ENET_EVENT_TYPE_CONNECT) ++connected;
   }
   if (connected < sessions) return failed("only " + std::to_string(connected) + " ENet peers connected");
-  std::cout << "ready" << std::endl;
-  wait_for_line();
   const std::array<std::uint8_t, message_bytes> message{};
   play(
-      sessions, seconds, per_second,
+      sessions, ms, per_second,
       [&](std::size_t session) {
         enet_peer_send(peers[session], 0, enet_packet_create(message.data(), message.size(), 0));
       },
@@ -73,8 +71,6 @@ int run_load(std::uint16_t port, std::size_t sessions, std::size_t seconds, std:
           enet_packet_destroy(event.packet);
         }
       });
-  report();
-  wait_for_line();
   enet_host_destroy(host);
   return 0;
 }
@@ -86,7 +82,7 @@ int run(int argc, char** argv) {
   if (mode == "server" && argc == 4) return run_server(static_cast<std::uint16_t>(number(argv[2])), number(argv[3]));
   if (mode == "load" && argc == 6)
     return run_load(static_cast<std::uint16_t>(number(argv[2])), number(argv[3]), number(argv[4]), number(argv[5]));
-  std::cerr << "usage: bench_echo_enet server PORT PEERS | load PORT PEERS SECONDS PER_SECOND\n";
+  std::cerr << "usage: bench_echo_enet server PORT PEERS | load PORT PEERS MS PER_SECOND\n";
   return 2;
 }
 

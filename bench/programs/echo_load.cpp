@@ -1,9 +1,9 @@
 // The driving side of the echo bench: datagrams, each from another session, and their echoes.
 //
-//   bench_echo_load plain|session PORT SESSIONS SECONDS PER_SECOND
+//   bench_echo_load plain|session PORT SESSIONS MS PER_SECOND
 //
 // One socket; each session has an address of its own in 127.0.0.0/8. With everything attached it says "ready", waits
-// for a line, plays for SECONDS, and says {"sent","received"}; the next line ends it.
+// for lines: each plays for MS milliseconds and is answered with {"sent","received"} so far.
 
 #include <array>
 #include <iostream>
@@ -19,13 +19,11 @@
 namespace orrery::bench {
 namespace {
 
-int run_plain(const Address& server, std::size_t sessions, std::size_t seconds, std::size_t per_second) {
+int run_plain(const Address& server, std::size_t sessions, std::size_t ms, std::size_t per_second) {
   auto socket = std::make_unique<ManyAddresses>();
   if (!socket->open(server)) return failed("bind");
-  std::cout << "ready" << std::endl;
-  wait_for_line();
   play(
-      sessions, seconds, per_second,
+      sessions, ms, per_second,
       [&](std::size_t session) {
         std::fill_n(socket->slot().begin(), datagram_bytes, std::uint8_t{0x10});
         socket->commit(session, datagram_bytes);
@@ -34,12 +32,10 @@ int run_plain(const Address& server, std::size_t sessions, std::size_t seconds, 
         socket->flush();
         socket->receive(milliseconds{0}, [](std::size_t, ByteView) { ++received; });
       });
-  report();
-  wait_for_line();
   return 0;
 }
 
-int run_session(const Address& server, std::size_t sessions, std::size_t seconds, std::size_t per_second) {
+int run_session(const Address& server, std::size_t sessions, std::size_t ms, std::size_t per_second) {
   auto socket = std::make_unique<ManyAddresses>();
   if (!socket->open(server)) return failed("bind");
   SystemRandom random;
@@ -75,11 +71,9 @@ int run_session(const Address& server, std::size_t sessions, std::size_t seconds
   }
   socket->flush();
   for (int i = 0; i < 1000; ++i) socket->receive(milliseconds{0}, take);
-  std::cout << "ready" << std::endl;
-  wait_for_line();
   const std::array<std::uint8_t, message_bytes> message{};
   play(
-      sessions, seconds, per_second,
+      sessions, ms, per_second,
       [&](std::size_t session) {
         (void)dialers[session].send(wire::Channel::game, wire::Delivery::unreliable, message);
         transmit(session, BootClock::now());
@@ -88,8 +82,6 @@ int run_session(const Address& server, std::size_t sessions, std::size_t seconds
         socket->flush();
         socket->receive(milliseconds{0}, take);
       });
-  report();
-  wait_for_line();
   return 0;
 }
 
@@ -97,14 +89,14 @@ int run_session(const Address& server, std::size_t sessions, std::size_t seconds
 
 int run(int argc, char** argv) {
   if (argc != 6) {
-    std::cerr << "usage: bench_echo_load plain|session PORT SESSIONS SECONDS PER_SECOND\n";
+    std::cerr << "usage: bench_echo_load plain|session PORT SESSIONS MS PER_SECOND\n";
     return 2;
   }
   const std::string mode = argv[1];
   const Address server = *Address::parse("127.0.0.1", static_cast<std::uint16_t>(number(argv[2])));
-  const std::size_t sessions = number(argv[3]), seconds = number(argv[4]), per_second = number(argv[5]);
-  if (mode == "plain") return run_plain(server, sessions, seconds, per_second);
-  if (mode == "session") return run_session(server, sessions, seconds, per_second);
+  const std::size_t sessions = number(argv[3]), ms = number(argv[4]), per_second = number(argv[5]);
+  if (mode == "plain") return run_plain(server, sessions, ms, per_second);
+  if (mode == "session") return run_session(server, sessions, ms, per_second);
   std::cerr << "no mode '" << mode << "'\n";
   return 2;
 }
