@@ -17,9 +17,8 @@
 #include <string>
 
 #include "counters.h"
-#include "echo.h"
+#include "echo_host.h"
 #include "sessiond/loop_timer.h"
-#include "sessiond/session_host.h"
 #include "sessiond/udp_socket.h"
 #include "wire/crypto.h"
 
@@ -27,7 +26,7 @@ namespace orrery::bench {
 namespace {
 
 constexpr int batches_max = 8;
-constexpr int arrivals_per_sync = 200;
+
 // --- the floors: recvmmsg and sendmmsg, and with an open and a seal a datagram ---
 
 int run_bare(std::uint16_t port, bool aead) {
@@ -86,28 +85,14 @@ int run_bare(std::uint16_t port, bool aead) {
 
 // --- the session loop: libevent, UdpSocket, SessionHost, Endpoint, as orrery-sessiond drives them ---
 
-class EchoRole final : public sessiond::Role {
- public:
-  explicit EchoRole(sessiond::SessionHost& host) : host_(host) {}
-  Status on_started(const sessiond::Json&, Instant) override { return ok(); }
-  void on_message(const wire::Message& message, sessiond::Session*, Instant) override {
-    if (message.channel != wire::Channel::game) return;
-    ++packets;
-    (void)host_.endpoint().send(message.connection, message.channel, message.delivery, message.bytes);
-  }
-
- private:
-  sessiond::SessionHost& host_;
-};
-
 class SessionLoop {
  public:
   SessionLoop(sessiond::UdpSocket socket, sessiond::LoopTimer timer, std::size_t sessions)
       : socket_(std::move(socket)),
         timer_(std::move(timer)),
-        host_({"bench", "echo", "1", "zone", server_id, Epoch{(1ull << 32) + 1}}, random_, BootClock::now()),
+        host_(echo_host(), random_, BootClock::now()),
         role_(host_),
-        sessions_(sessions) {}
+        database_(sessions) {}
 
   void run() {
     base_ = event_base_new();
@@ -118,6 +103,7 @@ class SessionLoop {
     event* line = event_new(
         base_, STDIN_FILENO, EV_READ | EV_PERSIST,
         [](evutil_socket_t, short, void* self) {
+          packets = as(self).role_.echoed();
           if (!answer_line()) event_base_loopbreak(as(self).base_);
           as(self).let_arrive();
         },
@@ -164,7 +150,7 @@ class SessionLoop {
       sessiond::Effect effect;
       while (host_.poll_effect(effect)) {
         if (const auto* call = std::get_if<sessiond::DatabaseCall>(&effect))
-          host_.on_database_answer(call->id, answer(call->request), now);
+          host_.on_database_answer(call->id, database_.answer(call->request), now);
         more = true;
       }
     }
@@ -173,32 +159,10 @@ class SessionLoop {
 
   /// All sessions, after the first line: before it the server is empty.
   void let_arrive() {
-    while (arrived_ < sessions_) {
+    while (!database_.all_arrived()) {
       host_.on_agent_message(R"({"message":{"tell":"sync"}})", BootClock::now());
       pump();
     }
-  }
-
-  Result<sessiond::Json> answer(const sessiond::DatabaseRequest& request) {
-    using sessiond::Json;
-    if (std::holds_alternative<sessiond::GetStartInfo>(request))
-      return Json{
-          {"settings",
-           {{"keepalive_ms", 2500}, {"lapse_ms", 60000}, {"sync_ms", 3600000}, {"client_rate_bytes_s", 100000000}}},
-          {"link_root", to_hex(key_of(0))},
-          {"world", Json::object()}};
-    Json arrivals = Json::array();
-    if (!std::exchange(started_, true)) return Json{{"arrivals", arrivals}, {"ended", Json::array()}};
-    for (int i = 0; i < arrivals_per_sync && arrived_ < sessions_; ++i, ++arrived_)
-      arrivals.push_back({{"session_id", arrived_ + 1},
-                          {"epoch", session_epoch.value},
-                          {"role", "owner"},
-                          {"key", to_hex(key_of(arrived_ + 1))},
-                          {"account_id", 1},
-                          {"character_id", 1},
-                          {"name", "echo"},
-                          {"state", Json::object()}});
-    return Json{{"arrivals", std::move(arrivals)}, {"ended", Json::array()}};
   }
 
   sessiond::UdpSocket socket_;
@@ -206,8 +170,7 @@ class SessionLoop {
   SystemRandom random_;
   sessiond::SessionHost host_;
   EchoRole role_;
-  std::size_t sessions_, arrived_ = 0;
-  bool started_ = false;
+  EchoDatabase database_;
   event_base* base_ = nullptr;
 };
 
