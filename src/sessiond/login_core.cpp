@@ -268,7 +268,7 @@ void LoginCore::finish(Login& login, wire::CloseReason reason, const std::string
   logins_.erase(connection);
   if (Session* owned = session ? host_.find(session) : nullptr) {
     // The connection is closed here, with what was said on it before.
-    owned->connection = {};
+    host_.detach(*owned);
     host_.end_session(session, end_reason, detail, now);
   }
   host_.endpoint().close(connection, reason);

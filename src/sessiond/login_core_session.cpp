@@ -60,13 +60,11 @@ void LoginCore::on_opened(wire::ConnectionId connection, const Result<Json>& ans
   const SessionId id{answer->at("session_id").get<std::uint64_t>()};
   const Epoch epoch{answer->at("epoch").get<std::uint64_t>()};
   Session session{.id = id, .epoch = epoch};
-  session.connection = connection;
+  if (login != nullptr) session.connection = connection;
   host_.own(std::move(session));
   ++counters_.opened;
   if (login == nullptr) {
     // Its client went while the database answered.
-    host_.drop_connection(connection);
-    host_.find(id)->connection = {};
     host_.end_session(id, "lapse", "gone before the session was open", now);
     return;
   }

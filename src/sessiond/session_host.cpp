@@ -396,7 +396,7 @@ void SessionHost::drain_endpoint(Instant now) {
   while (endpoint_->poll_effect(effect)) {
     if (stopping_) continue;
     if (const auto* opened = std::get_if<wire::LoginOpened>(&effect)) {
-      connections_[opened->connection] = SessionId{};
+      connections_[opened->connection] = nullptr;
       welcome(opened->connection, now);
       role_->on_login_opened(*opened, now);
     } else if (const auto* attached = std::get_if<wire::Attached>(&effect)) {
@@ -414,7 +414,7 @@ void SessionHost::on_attached(const wire::Attached& attached, Instant now) {
   if (session == nullptr || session->epoch != attached.epoch) return;
   if (session->connection && session->connection != attached.connection) connections_.erase(session->connection);
   session->connection = attached.connection;
-  connections_[attached.connection] = session->id;
+  connections_[attached.connection] = session;
   welcome(attached.connection, now);
   role_->on_attached(*session, now);
 }
@@ -422,7 +422,7 @@ void SessionHost::on_attached(const wire::Attached& attached, Instant now) {
 void SessionHost::on_endpoint_message(const wire::Message& message, Instant now) {
   const auto connection = connections_.find(message.connection);
   if (connection == connections_.end()) return;
-  Session* session = find(connection->second);
+  Session* session = connection->second;
   // An attached client's control messages are the host's; a login's are its role's.
   if (session == nullptr || message.channel != wire::Channel::control || config_.role == "login") {
     role_->on_message(message, session, now);

@@ -87,8 +87,10 @@ class SessionHost {
   std::int64_t setting(const std::string& name) const;
   Duration setting_ms(const std::string& name) const { return std::chrono::milliseconds{setting(name)}; }
 
-  /// A session opened here by login, whose client is on `session.connection`.
+  /// A session opened here by login, whose client is on `session.connection`; 0: no longer.
   void own(Session session);
+  /// Its connection is a login connection again.
+  void detach(Session& session);
   Session* find(SessionId session);
   /// Ends an owned session: its state is kept, the database told, an attached client told `text` and closed.
   /// `reason`: of docs/control.md, session_end. Unknown sessions are ignored.
@@ -101,8 +103,8 @@ class SessionHost {
   CallBatch batch(std::function<DatabaseRequest(Json)> request, std::string member = "ref");
   /// Asks the database now what changed.
   void sync(Instant now);
-  /// Every attached session's connection and every login connection.
-  const std::unordered_map<wire::ConnectionId, SessionId>& connections() const { return connections_; }
+  /// Every attached session's connection and every login connection, whose session is null.
+  const std::unordered_map<wire::ConnectionId, Session*>& connections() const { return connections_; }
   const std::unordered_map<SessionId, Session>& sessions() const { return sessions_; }
   /// Forgets a login connection that the role closed.
   void drop_connection(wire::ConnectionId connection) { connections_.erase(connection); }
@@ -156,7 +158,9 @@ class SessionHost {
   bool refused_ = false;  // by the database that answered last, which does not know this server
 
   std::unordered_map<SessionId, Session> sessions_;
-  std::unordered_map<wire::ConnectionId, SessionId> connections_;  // session 0: a login connection
+  /// Whose it is: an element of sessions_, whose `connection` it is; null: a login connection. So a message finds its
+  /// session in one look-up.
+  std::unordered_map<wire::ConnectionId, Session*> connections_;
 
   bool sync_under_way_ = false;
   bool sync_again_ = false;

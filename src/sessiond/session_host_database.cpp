@@ -34,9 +34,16 @@ EndWords words_of(const std::string& reason) {
 }  // namespace
 
 void SessionHost::own(Session session) {
-  connections_[session.connection] = session.id;
   const SessionId id = session.id;
-  sessions_.insert_or_assign(id, std::move(session));
+  release(id);
+  Session& owned = sessions_.emplace(id, std::move(session)).first->second;
+  if (owned.connection) connections_[owned.connection] = &owned;
+}
+
+void SessionHost::detach(Session& session) {
+  if (const auto connection = connections_.find(session.connection); connection != connections_.end())
+    connection->second = nullptr;
+  session.connection = {};
 }
 
 Session* SessionHost::find(SessionId session) {
@@ -47,8 +54,7 @@ Session* SessionHost::find(SessionId session) {
 void SessionHost::release(SessionId session) {
   const auto found = sessions_.find(session);
   if (found == sessions_.end()) return;
-  if (const auto connection = connections_.find(found->second.connection); connection != connections_.end())
-    connection->second = SessionId{};
+  detach(found->second);
   sessions_.erase(found);
 }
 

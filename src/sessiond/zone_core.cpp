@@ -115,7 +115,8 @@ void ZoneCore::send_snapshots(Instant now) {
 
   std::array<std::uint8_t, snapshot_bytes_max> buffer;
   for (const auto& [connection, session] : host_.connections()) {
-    const auto found = players_.find(session);
+    if (session == nullptr) continue;
+    const auto found = players_.find(session->id);
     if (found == players_.end()) continue;
     const Player& player = found->second;
     const auto index = index_of_.find(player.entity);
@@ -124,7 +125,7 @@ void ZoneCore::send_snapshots(Instant now) {
     // will be newer than one that waits.
     const auto quality = host_.endpoint().quality(connection);
     const std::uint64_t each = std::uint64_t{1} << (quality ? quality->level : 0);
-    if ((tick_ + session.value) % each != 0 || (quality && quality->bytes_free == 0)) continue;
+    if ((tick_ + session->id.value) % each != 0 || (quality && quality->bytes_free == 0)) continue;
     const auto seen = visibility_->seen_by(index->second);
     const auto delay_ms =
         player.has_input ? std::chrono::duration_cast<std::chrono::milliseconds>(now - player.last_input_at).count()

@@ -52,6 +52,7 @@ TEST_F(HostTest, ASessionThatArrivesUnderANewerEpochIsStillItsClients) {
   lab.agent({{"message", {{"tell", "sync"}}}});
   lab.run(milliseconds{100});
   EXPECT_EQ(lab.client(client).closed, wire::CloseReason::moved);
+  EXPECT_TRUE(lab.host.connections().empty());
   EXPECT_TRUE(lab.ends().empty());
   const auto again = lab.attach(SessionId{1}, Epoch{6}, key_of(2));
   EXPECT_TRUE(lab.run_until(seconds{2}, [&] { return lab.client(again).dialer.is_open(); }));

@@ -1,5 +1,6 @@
 #include "wire_sim/owner_checker.h"
 
+#include <algorithm>
 #include <set>
 
 #include "wire_sim/server_process.h"
@@ -17,6 +18,7 @@ constexpr std::size_t connections_each = 12;
 void OwnerChecker::after_step(const ServerProcess& server) {
   check_sessions(server);
   check_statistics(server);
+  check_connections(server);
 }
 
 void OwnerChecker::check_sessions(const ServerProcess& server) {
@@ -77,6 +79,17 @@ void OwnerChecker::check_statistics(const ServerProcess& server) {
   if (endpoint.connection_count() > most || host.connections().size() > most || host.sessions().size() > most)
     throw Broken{fmt::format("server process {} holds {} connections and {} sessions of {} clients", server.number(),
                              endpoint.connection_count(), host.sessions().size(), clients_)};
+}
+
+void OwnerChecker::check_connections(const ServerProcess& server) {
+  const auto& sessions = server.host().sessions();
+  for (const auto& entry : server.host().connections()) {
+    const auto is_its = [&entry](const auto& known) {
+      return &known.second == entry.second && known.second.connection == entry.first;
+    };
+    if (entry.second != nullptr && std::none_of(sessions.begin(), sessions.end(), is_its))
+      throw Broken{fmt::format("server process {} has a connection of a session that is gone", server.number())};
+  }
 }
 
 void OwnerChecker::check_database() {

@@ -28,6 +28,7 @@ class OwnerChecker {
   };
   void check_sessions(const ServerProcess& server);
   void check_statistics(const ServerProcess& server);
+  void check_connections(const ServerProcess& server);
   bool is_stale(const ServerProcess& server, SessionId session, const Held& held) const;
 
   World& world_;
