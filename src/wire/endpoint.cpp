@@ -21,6 +21,15 @@ constexpr std::size_t answers_max = 4096;
 constexpr std::size_t key_sets_waiting_max = 4;
 constexpr std::uint32_t no_peer = UINT32_MAX;
 constexpr unsigned connection_index_bits = 24;
+/// A deadline this far away is looked at up to so much early, together with its neighbours: most have moved on by then,
+/// and the owner is not woken for each.
+constexpr Duration far_away = std::chrono::seconds{1};
+constexpr Duration early_by = std::chrono::milliseconds{50};
+
+/// When to look at a deadline that lies after `now`: after `now` too.
+Instant look_at(Instant deadline, Instant now) {
+  return deadline < now + far_away ? deadline : deadline - deadline.time_since_epoch() % early_by;
+}
 
 /// What a repeated Attach is known by, and its answer.
 struct Answered {
@@ -462,7 +471,7 @@ void Endpoint::Impl::run_deadlines(Instant now) {
     Peer& peer = *peers_[index];
     const Instant at = peer.connection.next_deadline();
     if (at > now) {
-      deadlines_.set(index, at);
+      deadlines_.set(index, look_at(at, now));
       continue;
     }
     deadlines_.remove(index);
@@ -495,7 +504,7 @@ bool Endpoint::Impl::poll_transmit(Slot& slot, Instant now) {
     if (peer->connection.is_finished())
       destroy(index);
     else
-      deadlines_.bring_forward(index, peer->connection.next_deadline());
+      deadlines_.bring_forward(index, look_at(peer->connection.next_deadline(), now));
   }
   return false;
 }

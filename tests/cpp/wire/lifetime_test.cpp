@@ -395,14 +395,10 @@ TEST(Migration, ACopiedPacketFromElsewhereDoesNotTakeTheConnection) {
       << "the client is served throughout";
 }
 
-TEST(Endpoint, IdleConnectionsCostOnlyTheirKeepAlive) {
-  EndpointConfig config;
-  config.timing = {.keepalive = seconds{1000}, .lapse = seconds{3000}};
-  Network net(1, {}, config);
-  SeededRandom random(3);
-  constexpr std::uint64_t count = 2000;
+/// `count` attached clients whose datagrams arrive at once; one at a time, so that the harness's linear search stays
+/// short.
+static void attach_many(Network& net, SeededRandom& random, std::uint64_t count) {
   for (std::uint64_t i = 1; i <= count; ++i) net.endpoint.expect(SessionId{i}, Epoch{1}, net.server_id, key(1));
-  net.timing = config.timing;
   for (std::uint64_t i = 1; i <= count; ++i) {
     Address from = address(home);
     from.port = static_cast<std::uint16_t>(i);
@@ -410,7 +406,6 @@ TEST(Endpoint, IdleConnectionsCostOnlyTheirKeepAlive) {
     net.clients.back()->address = from;
     net.clients.back()->dialer.emplace(AttachTarget{net.server, SessionId{i}, net.server_id, Epoch{1}, key(1)},
                                        net.timing, seconds{10}, random, net.now);
-    // One at a time, so that the harness's linear search stays short.
     std::array<std::uint8_t, datagram_bytes_max> buffer;
     Slot slot{{}, buffer, 0};
     Dialer& dialer = *net.clients.back()->dialer;
@@ -422,7 +417,65 @@ TEST(Endpoint, IdleConnectionsCostOnlyTheirKeepAlive) {
       while (net.endpoint.poll_transmit(slot, net.now)) dialer.on_datagram(ByteView(buffer).first(slot.size), net.now);
     }
   }
-  EXPECT_EQ(net.endpoint.connection_count(), count);
+  ASSERT_EQ(net.endpoint.connection_count(), count);
+}
+
+// Catches a timer for each connection where one for many does.
+TEST(Endpoint, BusyConnectionsWakeTheirOwnerSeldom) {
+  EndpointConfig config;
+  config.timing.keepalive = milliseconds{2300} + std::chrono::microseconds{130};  // never when something arrives
+  Network net(1, {}, config);
+  SeededRandom random(3);
+  constexpr std::uint64_t count = 500;
+  net.timing.client_rate_bytes_s = 1'000'000;
+  attach_many(net, random, count);
+  std::array<std::uint8_t, datagram_bytes_max> buffer;
+  std::size_t woken = 0, echoed = 0;
+  const auto transmit = [&] {
+    std::size_t sent = 0;
+    for (Slot slot{{}, buffer, 0}; net.endpoint.poll_transmit(slot, net.now); ++sent) {
+      Dialer& dialer = *net.clients[slot.to.port - 1u]->dialer;
+      dialer.on_datagram(ByteView(buffer).first(slot.size), net.now);
+      Effect effect;
+      while (dialer.poll_effect(effect)) echoed += std::holds_alternative<Message>(effect);
+    }
+    return sent;
+  };
+  constexpr std::size_t turns = 50;
+  for (std::size_t i = 0; i < turns * count; ++i) {
+    // Five a second of each, evenly.
+    const Instant arrives = net.now + Duration{seconds{1}} / (5 * count);
+    for (auto at = net.endpoint.next_deadline(); at && *at < arrives; at = net.endpoint.next_deadline()) {
+      net.now = std::max(net.now, *at);
+      woken += transmit() == 0;
+    }
+    net.now = arrives;
+    auto& client = *net.clients[i % count];
+    ASSERT_TRUE(client.dialer->send(Channel::game, Delivery::unreliable, Bytes(53)));
+    Slot slot{{}, buffer, 0};
+    while (client.dialer->poll_transmit(slot, net.now)) {
+      const Datagram datagram{client.address, ByteView(buffer).first(slot.size)};
+      net.endpoint.on_datagrams({&datagram, 1}, net.now);
+    }
+    Effect effect;
+    while (net.endpoint.poll_effect(effect)) {
+      const auto* message = std::get_if<Message>(&effect);
+      if (message == nullptr) continue;
+      ASSERT_TRUE(net.endpoint.send(message->connection, message->channel, message->delivery, message->bytes));
+    }
+    transmit();
+  }
+  EXPECT_EQ(echoed, turns * count);
+  EXPECT_LE(woken, 250u) << "in 10 s, for connections that had moved on";
+}
+
+TEST(Endpoint, IdleConnectionsCostOnlyTheirKeepAlive) {
+  EndpointConfig config;
+  config.timing = {.keepalive = seconds{1000}, .lapse = seconds{3000}};
+  Network net(1, {}, config);
+  net.timing = config.timing;
+  SeededRandom random(3);
+  attach_many(net, random, 2000);
   std::array<std::uint8_t, datagram_bytes_max> buffer;
   Slot slot{{}, buffer, 0};
   net.now += seconds{1};
