@@ -157,7 +157,9 @@ UNSETTLED = {
         select w.allocation_id, w.cluster, w.selector, s.server_id from orrery.allocation w
         join orrery.server s on s.cluster = w.cluster and s.state = 'ready' and s.fleet is not null
           and s.fleet = coalesce(w.selector ->> 'fleet', s.fleet) and s.kind = coalesce(w.selector ->> 'kind', s.kind)
-          and (s.allocations = 0 or w.selector -> 'shared' = 'true')
+          and (s.allocations = 0 or w.selector -> 'shared' = 'true' and not exists (
+            select from orrery.allocation o
+            where o.server_id = s.server_id and o.state in ('allocated', 'confirmed') and not o.selector @> '{"shared":true}'))
         join orrery.agent a on a.agent_id = s.agent_id and a.state = 'up' and a.drain_at is null
         where w.state = 'waiting' and a.labels || s.labels @> coalesce(w.selector -> 'labels', '{}') and not exists (
           select from jsonb_each(w.selector -> 'counters') c
