@@ -148,7 +148,8 @@ void Simulation::tick() {
   world_.timeline.in(200ms, [this] { tick(); });
 }
 
-/// Servers say something to their clients, often little and seldom much, or a lot at once.
+/// Servers say something to their clients, often little and seldom much, or, until it is calm, a lot at once: that
+/// holds up snapshots for seconds.
 void Simulation::speak() {
   Chance& chance = world_.chance;
   Seat& seat = seats_[any_seat()];
@@ -156,7 +157,7 @@ void Simulation::speak() {
     const bool is_login = seat.process->role() == "login", is_chat = seat.process->role() == "chat";
     const std::size_t most = is_login ? 300 : is_chat ? 3900 : 11000;
     const std::size_t which = chance.below(1000);
-    for (int n = chance.happens(0.03) ? 40 : 1; n > 0; --n)
+    for (int n = chance.happens(0.03) && !world_.calm ? 40 : 1; n > 0; --n)
       seat.process->say(which, chance.happens(0.85) ? chance.below(200) : chance.below(most));
   }
   world_.timeline.in(chance.between(10ms, 100ms), [this] { speak(); });
