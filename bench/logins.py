@@ -30,7 +30,7 @@ PASSWORD_CONCURRENT, PASSWORD_SECONDS = 16, 10  # more than threads, fewer than 
 CURVE, CURVE_SECONDS = (1, 10, 100), 4
 TICK_S = 1 / os.sysconf("SC_CLK_TCK")
 
-ROWS = """
+MAKE_ACCOUNTS = """
 with made as (
   insert into orrery.account (cluster, name, password_hash, created_at)
   select 'bench', 'bench' || n, %s, now() from generate_series(0, %s) n returning account_id, name
@@ -120,7 +120,7 @@ class Site:
         connection = self.stack.connect()
         connection.autocommit = True
         with connection.cursor() as cursor:
-            cursor.execute(ROWS, (self.stored.decode(), ACCOUNTS - 1, ZONES))
+            cursor.execute(MAKE_ACCOUNTS, (self.stored.decode(), ACCOUNTS - 1, ZONES))
             psycopg2.extras.execute_values(
                 cursor, "insert into orrery.device (cluster, account_id, public_key, name, enrolled_at) values %s",
                 [(account, device_key(number)) for account, number in cursor.fetchall()], "('bench', %s, %s, 'bench', now())", page_size=1000)

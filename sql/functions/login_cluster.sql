@@ -1,6 +1,6 @@
 -- login_cluster: the cluster whose rows the login of this connection may see; * is every one, null none.
 -- Reads: cluster_login. A superuser counts as *, whatever it is mapped to.
--- Called by: every row-level security policy, once a statement. PL/pgSQL, since a function in SQL is parsed and planned anew
+-- Called by: every row-level security policy, once for each table of a statement. PL/pgSQL, since a function in SQL is parsed and planned anew
 -- by each statement that calls it: ten times the cost.
 create or replace function orrery.login_cluster() returns text
 language plpgsql stable security definer
@@ -14,7 +14,7 @@ begin
     return '*';
   end if;
   select l.cluster into v_cluster from orrery.cluster_login l where l.login = session_user;
-  -- this is evaluated for each table of each statement: who acts as itself was looked at above
+  -- who acts as itself was looked at above
   if v_cluster = '*' or current_setting('role') = 'none' then
     return v_cluster;
   end if;

@@ -1,7 +1,7 @@
 -- server_sync: what changed for this server: sessions that arrive at it, those that it is to save and end now, and ends that it did not
 -- cause itself. A login server is told which version the keys of its cluster have.
 -- p_taken: [{"session_id","epoch","role","ended"}], arrivals it now holds and, "ended": true, ends it has heard of; stale entries are
--- ignored. Which of the two must be said: an answer that is lost tells of an end, and what is reported anew is the arrival before it.
+-- ignored. Which of the two must be said: after a lost answer the arrival is reported again, of a session that may have ended since.
 -- No bitmap scans: they would read each time what was news once, for they do not mark entries of an index as dead.
 -- Writes: session, attachment (taken).   Locks: session, attachment, in key order.
 -- Errors: those of server_identity; OR003 p_taken is no array of such.
@@ -40,7 +40,7 @@ begin
       perform orrery.fail('OR003', 'an entry of p_taken is malformed', sqlerrm, 'An entry has session_id, epoch and role.');
     end;
     -- Each is looked up by its key and nothing else: there may be thousands, and an index that seemed small when the plan was made
-    -- would be read for each. An epoch is of one session alone. What was locked may have ended meanwhile, and is looked at again.
+    -- would be read for each. What was locked may have ended meanwhile, and is looked at again.
     v_found := array(
       select t.id from unnest(v_ids, v_epochs, v_roles) t (id, epoch, role)
       cross join lateral (select s.* from orrery.session s where s.session_id = t.id offset 0) s

@@ -1,7 +1,8 @@
 -- session_end: their owner ends sessions. Its saved state is kept with the character; chat hears of it by server_sync, who waits
 -- for the account at once.
 -- p_ends: [{"session_id","epoch","reason","detail","state"}]; entries that are stale (ended, moved, older epoch) are ignored.
--- Writes: session, attachment, session_secret, character.state; what session_released writes.   Locks: session in key order, then character.
+-- Writes: session, attachment, session_secret, character.state; what session_released writes.
+-- Locks: session, then attachment, then character, each in key order; those of session_released.
 -- Errors: those of server_identity; OR003 no array of such, or an unknown reason.
 -- Called by: src/pg/control_api.
 create or replace function orrery.session_end(p_server_id bigint, p_epoch bigint, p_token text, p_ends jsonb) returns void

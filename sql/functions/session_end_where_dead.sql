@@ -1,6 +1,6 @@
 -- session_end_where_dead: end the live sessions of a cluster whose server does not live, since nobody else will.
--- Writes: session, attachment, event.   Locks: session, in key order.
--- Errors: none.                         Called by: cluster_advance.
+-- Writes: what session_end_all writes.   Locks: those of session_end_all.
+-- Errors: none.                          Called by: cluster_advance.
 create or replace function orrery.session_end_where_dead(p_cluster text, p_rule text, p_reason text) returns void
 language plpgsql
 set search_path = pg_catalog, pg_temp

@@ -28,7 +28,7 @@ end
 $$;
 comment on function orrery.session_events() is 'Records changes of state of sessions as events, a statement at a time.';
 
--- only when missing: as of state_guard
+-- only when missing, as that of state_guard
 do $do$
 begin
   if not exists (select from pg_catalog.pg_trigger t where t.tgrelid = 'orrery.session'::regclass and t.tgname = 'session_opened') then

@@ -34,8 +34,8 @@ declare
   v_orphans   bigint[];
   v_held      bigint[];       -- accounts that are in play
   v_released  bigint[];       -- their sessions
-  v_opened    bigint[];
-  v_owners    bigint[];
+  v_opened    bigint[];       -- accounts
+  v_owners    bigint[];       -- servers of the sessions in the way
   v_used      bigint[];       -- devices
   v_names     text[];         -- of those that gave a right password
   v_room      bigint;
@@ -133,7 +133,7 @@ begin
   end if;
   v_opened := array(select u.id from unnest(v_ids, v_faults) u (id, fault) where u.fault is null);
   if v_opened <> '{}' then
-    -- 1,024 bytes at once, of 32 each
+    -- for 32 roots at once: more than 1,024 bytes pgcrypto does not give
     select string_agg(orrery.random_bytes(1024), '') into v_random from generate_series(0, cardinality(v_opened) / 32);
     with opened as (
       insert into orrery.session (cluster, account_id, server_id, epoch, rule, reason, state_at, opened_at, client_address, taken, token_expires_at, device_id)

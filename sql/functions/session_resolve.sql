@@ -90,7 +90,7 @@ begin
       when s.release_at is not null then jsonb_build_object('status', 'ended', 'reason', s.release_reason)
       when s.token_expires_at <= v_now then '{"status":"ended","reason":"token expired"}'
       when s.state = 'selecting' then '{"status":"ended","reason":"login not finished"}'
-      -- it may have come into play, or moved, since v_hands was read; what is wrong with its server is the operators' to read
+      -- it may have come into play since v_hands was read, or lost its server; what is wrong with its server is the operators' to read
       else coalesce(case when s.state = 'playing' then v_hands -> u.id::text end,
         '{"status":"waiting","reason":"its server is not ready yet"}') end) order by u.n)
     from unnest(v_refs, v_ids, v_proved, v_waits, v_faults) with ordinality u (ref, id, proved, wait, fault, n)

@@ -1,8 +1,8 @@
 -- session_server_gone: what becomes of the sessions of a server whose process is gone: those in play are orphaned when it
 -- died (p_died) and kept for orphan_ms; those that had only logged in, were to be released anyway, or whose server was told to stop, are ended.
 -- Attachments to it are given to its replacement as arrivals.
--- Writes: session, attachment, event.   Locks: session, then attachment, in key order.
--- Errors: none.                         Called by: server_exited.
+-- Writes: session, attachment; what session_end_all writes.   Locks: session, then attachment, in key order.
+-- Errors: none.   Called by: server_exited.
 create or replace function orrery.session_server_gone(p_server_id bigint, p_died boolean, p_rule text, p_reason text) returns void
 language plpgsql
 set search_path = pg_catalog, pg_temp

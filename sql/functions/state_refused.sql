@@ -1,4 +1,5 @@
--- state_refused: refuse a change of state that transition does not hold. It never returns; where a query wants the state it has its type.
+-- state_refused: refuse a change of state that transition does not hold. It never returns; its type is the state's, for which it stands
+-- in a query.
 -- Writes: nothing.   Locks: none.
 -- Errors: OR009.     Called by: state_guard, session_events.
 create or replace function orrery.state_refused(p_machine text, p_id text, p_from text, p_to text, p_rule text) returns text

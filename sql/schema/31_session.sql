@@ -49,7 +49,7 @@ create index if not exists session_server_news_idx on orrery.session (server_id)
 comment on table orrery.session is 'A login; owned by one server at every moment; its epoch grows at each change of owner.';
 comment on column orrery.session.character_id is 'Whom it plays; null before it has selected one.';
 comment on column orrery.session.client_address is 'Where the player logged in from, as its login server saw it.';
-comment on column orrery.session.reason is 'Why it is in its state; of one that has ended for its player up to ": " (session_end_reason).';
+comment on column orrery.session.reason is 'Why it is in its state; what the player of one that has ended is told of it, session_end_reason says.';
 comment on column orrery.session.taken is 'The owner knows what this row says (its arrival, or its end).';
 comment on column orrery.session.token_expires_at is 'Until when it goes on unless it is renewed (session_renew).';
 comment on column orrery.session.device_id is 'The device it was opened with, which may be gone since; null: with a password.';

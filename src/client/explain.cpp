@@ -28,7 +28,7 @@ const char* explain(std::string_view reason) {
       {"moved", "The session moved to another server, which could not be found; log in again."},
       {"ended", "The session was ended; log in again."},
   }};
-  // Of who was kicked or banned more words follow.
+  // "kicked" and "banned" may be followed by more words.
   for (const auto& [name, sentence] : sentences)
     if (reason.starts_with(name) &&
         (reason.size() == name.size() || reason[name.size()] == ':' || reason[name.size()] == ' '))

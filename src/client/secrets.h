@@ -59,7 +59,8 @@ struct Token {
   static Result<Token> parse(const std::string& text);
 };
 
-/// That one knows `root`, for one connection only; by what is kept of it when the session has ended.
+/// Says that one knows `root`, on one connection only. Made from HMAC(root, label), which is all that the database
+/// keeps of the root of a session that has ended.
 Key32 resolve_proof(const Key32& root, const wire::Hash64& handshake_hash);
 
 }  // namespace orrery::client

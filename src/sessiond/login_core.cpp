@@ -65,12 +65,12 @@ bool LoginCore::has_place(const Address& from, Instant now) {
 }
 
 void LoginCore::on_login_opened(const wire::LoginOpened& opened, Instant now) {
-  const bool is_taken = has_place(opened.from, now);
+  const bool is_placed = has_place(opened.from, now);
   Login& login = logins_[opened.connection];
   login.connection = opened.connection;
   login.from = opened.from;
   login.handshake_hash = opened.handshake_hash;
-  if (!is_taken) return refuse_busy(login, {}, now);
+  if (!is_placed) return refuse_busy(login, {}, now);
   unfinished_.add(login.from, login.connection.value);
   set_deadline(login, now + std::min(credentials_within, login_timeout_));
 }

@@ -21,7 +21,8 @@ inline constexpr std::size_t login_code_bytes_max = 64;
 inline constexpr std::size_t device_name_bytes_max = 64;
 /// Keys that one login connection may enrol and revoke.
 inline constexpr unsigned device_messages_max = 16;
-/// From the handshake on, to say credentials or a proof; who has said them has login_timeout_ms, and again to select.
+/// From the handshake on, to say credentials or a proof. Then credentials are checked within login_timeout_ms, and a
+/// character is selected within as much again; a proof has ready_wait_ms.
 inline constexpr Duration credentials_within = std::chrono::seconds{10};
 /// Of logins_max, for the unfinished logins of one network (/32, /64): those without right credentials or proof yet.
 inline constexpr std::size_t unfinished_share = 8;
@@ -100,7 +101,7 @@ class LoginCore final : public Role {
     std::vector<ArrivalLink> links;  // told twice, since a datagram may be lost
 
     // Set by set_deadline and the like alone.
-    Instant deadline{};  // of the stage, or of the login as a whole
+    Instant deadline{};  // of the stage
     std::optional<Instant> ask_at, link_again_at;
     Instant due{};  // the first of the three
   };

@@ -127,7 +127,7 @@ void SessionHost::on_private_datagram(const wire::Datagram& datagram, Instant no
   if (!message.has_arrival()) return;
   // Only a hint: the truth is what the database answers.
   const Session* known = find(SessionId{message.arrival().session_id()});
-  // Of those that came together one asks for all: advance() follows them.
+  // advance() asks once for all that came together.
   if (known == nullptr || known->epoch < Epoch{message.arrival().epoch()}) next_sync_ = now;
 }
 

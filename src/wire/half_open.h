@@ -25,7 +25,7 @@ class HalfOpenTable {
     TrafficKeys keys;
     Hash64 handshake_hash{};
     std::uint32_t receiver = 0;  // 0: free
-    std::uint64_t place = 0;     // number of its beginning, and index
+    std::uint64_t place = 0;     // upper half: its turn among all; lower half: its index
   };
 
   HalfOpenTable(const EndpointConfig& config, Random& random);
