@@ -68,6 +68,22 @@ begin
     end if;
   end if;
 
+  -- until it says that it has heard of them; before the arrivals, so that what ends between the two statements is in neither answer
+  select coalesce(jsonb_agg(
+      jsonb_build_object('session_id', n.session_id, 'epoch', n.epoch, 'role', n.role, 'reason', n.reason) order by n.session_id), '[]')
+  into v_ended
+  from (
+    select s.session_id, s.epoch, 'owner' as role, orrery.session_end_reason(s.reason, s.release_reason) as reason
+    from orrery.session s
+    where s.server_id = v_me.server_id and not s.taken and s.state = 'ended'
+    union all
+    select a.session_id, a.epoch, a.role, s.reason
+    from orrery.attachment a
+    cross join lateral (
+      select orrery.session_end_reason(s.reason, s.release_reason) as reason from orrery.session s where s.session_id = a.session_id offset 0) s
+    where a.server_id = v_me.server_id and not a.taken and a.ended
+  ) n;
+
   select coalesce(jsonb_agg(jsonb_build_object(
       'session_id', n.session_id, 'epoch', n.epoch, 'role', n.role,
       'key', encode(orrery.session_key(x.root, n.session_id, v_me.server_id, n.epoch), 'hex'),
@@ -87,22 +103,6 @@ begin
   ) n
   cross join lateral (select x.root from orrery.session_secret x where x.session_id = n.session_id offset 0) x
   cross join lateral (select c.name from orrery."character" c where c.character_id = n.character_id offset 0) c;
-
-  -- until it says that it has heard of them
-  select coalesce(jsonb_agg(
-      jsonb_build_object('session_id', n.session_id, 'epoch', n.epoch, 'role', n.role, 'reason', n.reason) order by n.session_id), '[]')
-  into v_ended
-  from (
-    select s.session_id, s.epoch, 'owner' as role, orrery.session_end_reason(s.reason, s.release_reason) as reason
-    from orrery.session s
-    where s.server_id = v_me.server_id and not s.taken and s.state = 'ended'
-    union all
-    select a.session_id, a.epoch, a.role, s.reason
-    from orrery.attachment a
-    cross join lateral (
-      select orrery.session_end_reason(s.reason, s.release_reason) as reason from orrery.session s where s.session_id = a.session_id offset 0) s
-    where a.server_id = v_me.server_id and not a.taken and a.ended
-  ) n;
 
   select coalesce(jsonb_agg(jsonb_build_object('session_id', s.session_id, 'epoch', s.epoch, 'reason', s.release_reason) order by s.session_id), '[]')
   into v_release

@@ -31,10 +31,10 @@ begin
   end;
   for v_end in
     select distinct e.reason from jsonb_to_recordset(p_ends) e (reason text)
-    where coalesce(e.reason, '') not in ('lapse', 'logout', 'shutdown', 'login_timeout', 'superseded', 'token expired')
+    where coalesce(e.reason, '') not in ('lapse', 'logout', 'shutdown', 'login_timeout', 'superseded', 'token expired', 'protocol')
   loop
     perform orrery.fail('OR003', format('%L is no reason for an end', v_end.reason),
-      'A server ends sessions by lapse, logout, shutdown, login_timeout, superseded or token expired.', 'Pass one of them; words go into detail.');
+      'A server ends sessions by lapse, logout, shutdown, login_timeout, superseded, token expired or protocol.', 'Pass one of them; words go into detail.');
   end loop;
   -- all of them before the first attachment; looked up by their keys alone, as in server_sync
   v_ids := array(

@@ -44,7 +44,8 @@ begin
       case when a.value ->> 'proof' ~ '^[0-9a-f]{64}$' then decode(a.value ->> 'proof', 'hex') end as proof
     from jsonb_array_elements(p_resolves) with ordinality a (value, n) offset 0
   ) e
-  left join orrery.session_secret x on x.session_id = e.session_id and x.cluster = v_me.cluster;
+  left join lateral (
+    select x.resolve_key from orrery.session_secret x where x.session_id = e.session_id and x.cluster = v_me.cluster offset 0) x on true;
   if v_refs is null then
     return '[]'::jsonb;
   end if;

@@ -139,6 +139,8 @@ void LoginCore::on_hash_done(const HashDone& done, Instant now) {
 }
 
 void LoginCore::set_password(Login& login, const std::string& hash) {
+  // Who is sent away now would find its code used up. It gives way to nobody until the database has judged it.
+  trust(login);
   host_.call(SetPassword{login.name, login.one_time_code, hash, login.from.to_string()},
              [this, connection = login.connection](Result<Json> answer, Instant at) {
                Login* asked = find(connection);

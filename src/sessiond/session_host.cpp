@@ -102,7 +102,7 @@ Status SessionHost::configure(const Json& info, Instant now) {
 std::int64_t SessionHost::setting(const std::string& name) const {
   const auto found = settings_.find(name);
   if (found == settings_.end() || !found->is_number()) return 0;
-  return static_cast<std::int64_t>(found->get<double>());
+  return whole_of(*found);
 }
 
 void SessionHost::role_ready() { emit(ServerReady{}); }
@@ -459,7 +459,8 @@ void SessionHost::on_closed(const wire::Closed& closed, Instant now) {
     const auto ms = std::chrono::duration_cast<std::chrono::milliseconds>(lapse_).count();
     end_session(closed.session, "lapse", "nothing heard for " + std::to_string(ms) + " ms", now);
   } else {
-    end_session(closed.session, "logout", std::string("its connection was closed: ") + to_string(closed.reason), now);
+    const char* reason = closed.reason == wire::CloseReason::protocol ? "protocol" : "logout";
+    end_session(closed.session, reason, std::string("its connection was closed: ") + to_string(closed.reason), now);
   }
 }
 

@@ -25,6 +25,7 @@ EndWords words_of(const std::string& reason) {
   if (reason == "lapse") return {wire::CloseReason::lapse, "Nothing was heard of you for too long."};
   if (reason == "logout") return {wire::CloseReason::logout, "Logged out."};
   if (reason == "shutdown") return {wire::CloseReason::shutdown, "The server shuts down."};
+  if (reason == "protocol") return {wire::CloseReason::protocol, "Client and server do not understand each other."};
   if (reason == "moved") return {wire::CloseReason::moved, "You are on another server now."};
   if (reason == "superseded") return {wire::CloseReason::superseded, "You have logged in from elsewhere."};
   if (reason == "token expired") return {wire::CloseReason::kicked, "Your session is too old; log in anew."};

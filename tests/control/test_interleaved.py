@@ -620,6 +620,29 @@ def banned_in_a_hand_off(database):
     check("at once", world.tells("grid", "sync") >= 1)
 
 
+def kicked_while_it_arrives(database):
+    """A kick between two statements of the server_sync that tells of the arrival: its end is told too, afterwards."""
+    world = Logins(database, "arrives")
+    key = "orrery.session_key(bytea, bigint, bigint, bigint)"
+    # the statement that reads the arrivals waits in the middle
+    database.sql(f"alter function {key} rename to session_key_itself")
+    database.sql("create function orrery.session_key(bytea, bigint, bigint, bigint) returns bytea language plpgsql as "
+                 "$$ begin perform pg_advisory_xact_lock_shared(1); return orrery.session_key_itself($1, $2, $3, $4); end $$")
+    try:
+        with held(database, "select pg_advisory_xact_lock(1)"):
+            sync = world.call(world.server_statement("grid", "server_sync"))
+            check("the sync waits", sync.waits(database))
+            database.sql("select orrery.session_kick(%s)", world.session[0], user="dba")
+    finally:
+        database.sql(f"drop function {key}")
+        database.sql("alter function orrery.session_key_itself(bytea, bigint, bigint, bigint) rename to session_key")
+    check("no error", sync.end() is None, str(sync.code))
+    told = [{**ref, "ended": what == "ended"} for what in ("arrivals", "ended") for ref in sync.value[what]]
+    check("one answer does not say that he arrives and that he is gone", len(told) < 2, str(sync.value))
+    again = world.server_call("grid", "server_sync", json.dumps(told))
+    check("the next says that he is gone", [e["session_id"] for e in again["ended"]] == [world.session[0]], f"{sync.value} {again}")
+
+
 def released_and_lapsed(database):
     """The server releases a superseded session while its client lapses, or its process dies: it ends once, and who waits hears of it once."""
     for what in ("lapse", "exit"):
@@ -706,6 +729,7 @@ def main():
     superseded_in_a_hand_off(database)
     banned_while_he_logs_in(database)
     banned_in_a_hand_off(database)
+    kicked_while_it_arrives(database)
     released_and_lapsed(database)
     owner_that_never_answers(database)
     charged_at_once(database)
