@@ -4,6 +4,7 @@
 
 #include "client/client_impl.h"
 #include "wire/crypto.h"
+#include "wire/parse.h"
 
 namespace orrery::client {
 
@@ -252,15 +253,14 @@ void Client::Impl::on_message(Path& path, const wire::Message& message, Instant 
     return;
   }
   if (message.delivery != wire::Delivery::reliable) return;
-  const int size = static_cast<int>(message.bytes.size());
   if (message.channel == wire::Channel::chat) {
     proto::ServerChat chat;
     if (path.use != Use::owner && path.use != Use::attachment) return;
-    if (chat.ParseFromArray(message.bytes.data(), size)) tell(ChatShown{chat.number(), chat.from(), chat.text()});
+    if (wire::parse(message.bytes, chat)) tell(ChatShown{chat.number(), chat.from(), chat.text()});
     return;
   }
   proto::ServerControl control;
-  if (control.ParseFromArray(message.bytes.data(), size)) on_control(path, control, now);
+  if (wire::parse(message.bytes, control)) on_control(path, control, now);
 }
 
 void Client::Impl::on_snapshot(Path& path, ByteView bytes) {

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "sessiond/player_text.h"
+#include "wire/parse.h"
 
 namespace orrery::sessiond {
 
@@ -26,9 +27,8 @@ bool ChatCore::take_token(SessionId session, Instant now) {
 void ChatCore::on_message(const wire::Message& message, Session* session, Instant now) {
   if (session == nullptr || message.channel != wire::Channel::chat) return;
   proto::ClientChat said;
-  const bool fits = take_token(session->id, now) &&
-                    said.ParseFromArray(message.bytes.data(), static_cast<int>(message.bytes.size())) &&
-                    !said.text().empty() && said.text().size() <= chat_text_bytes_max && is_player_text(said.text());
+  const bool fits = take_token(session->id, now) && wire::parse(message.bytes, said) && !said.text().empty() &&
+                    said.text().size() <= chat_text_bytes_max && is_player_text(said.text());
   if (!fits) {
     ++dropped_;
     return;

@@ -5,6 +5,7 @@
 
 #include "base/log.h"
 #include "sessiond/hash_pool.h"
+#include "wire/parse.h"
 
 namespace orrery::sessiond {
 namespace {
@@ -87,8 +88,7 @@ void LoginCore::on_message(const wire::Message& message, Session*, Instant now) 
   Login* login = find(message.connection);
   if (login == nullptr || message.channel != wire::Channel::control) return host_.count_ignored();
   proto::ClientControl control;
-  if (!control.ParseFromArray(message.bytes.data(), static_cast<int>(message.bytes.size())))
-    return host_.count_malformed();
+  if (!wire::parse(message.bytes, control)) return host_.count_malformed();
   const bool has_session = login->stage == Stage::selecting || login->stage == Stage::waiting;
   if (control.has_credentials()) {
     auto& given = *control.mutable_credentials();

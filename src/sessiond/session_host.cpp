@@ -4,6 +4,7 @@
 
 #include "base/log.h"
 #include "wire/link.h"
+#include "wire/parse.h"
 
 namespace orrery::sessiond {
 namespace {
@@ -120,7 +121,7 @@ void SessionHost::on_private_datagram(const wire::Datagram& datagram, Instant no
   ++statistics_.private_received;
   const auto opened = wire::open_link(link_root_, datagram.bytes);
   proto::LinkMessage message;
-  if (!opened || !message.ParseFromArray(opened->payload.data(), static_cast<int>(opened->payload.size()))) {
+  if (!opened || !wire::parse(opened->payload, message)) {
     ++statistics_.private_dropped;
     return;
   }
@@ -429,7 +430,7 @@ void SessionHost::on_endpoint_message(const wire::Message& message, Instant now)
     return;
   }
   proto::ClientControl control;
-  if (!control.ParseFromArray(message.bytes.data(), static_cast<int>(message.bytes.size()))) {
+  if (!wire::parse(message.bytes, control)) {
     ++statistics_.messages_malformed;
     return;
   }
