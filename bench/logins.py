@@ -26,7 +26,7 @@ from simulated import CpuMeter
 
 ACCOUNTS, ZONES, ZONE_SESSIONS = 20_000, 10, 4_000
 DEVICE_CONCURRENT, DEVICE_SECONDS = 1000, 8     # less than lapse_ms, so that no session ends in it
-PASSWORD_CONCURRENT, PASSWORD_SECONDS = 16, 10  # more than threads, fewer than hash_queue_max
+PASSWORD_CONCURRENT, PASSWORD_SECONDS = 16, 9   # more than threads, fewer than hash_queue_max
 CURVE, CURVE_SECONDS = (1, 10, 100), 4
 TICK_S = 1 / os.sysconf("SC_CLK_TCK")
 
