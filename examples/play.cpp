@@ -133,8 +133,8 @@ int main(int argc, char** argv) {
     if (!device) return fail(device.error());
     credentials.device = *device, key_file.clear();
   } else {
-    std::cerr << "password: ";
     ::tcsetattr(STDIN_FILENO, TCSANOW, &quiet);
+    std::cerr << "password: ";
     for (char c = 0; ::read(STDIN_FILENO, &c, 1) > 0 && c != '\n';) credentials.password += c;
     ::tcsetattr(STDIN_FILENO, TCSANOW, &before);
   }

@@ -1,8 +1,8 @@
--- session_end: their owner ends sessions. Its saved state is kept with the character; chat hears of it by server_sync, who waits
--- for the account at once.
+-- session_end: their owner ends sessions. Its saved state is kept with the character. Who waits for the account hears of it at once, and chat of
+-- those that did not go by themselves; of the others by its next server_sync.
 -- p_ends: [{"session_id","epoch","reason","detail","state"}]; entries that are stale (ended, moved, older epoch) are ignored.
--- Writes: session, attachment, session_secret, character.state; what session_released writes.
--- Locks: session, then attachment, then character, each in key order; those of session_released.
+-- Writes: session, attachment, session_secret, character.state; what session_tell and session_released write.
+-- Locks: session, then attachment, then character, each in key order; those of session_tell and session_released.
 -- Errors: those of server_identity; OR003 no array of such, or an unknown reason.
 -- Called by: src/pg/control_api.
 create or replace function orrery.session_end(p_server_id bigint, p_epoch bigint, p_token text, p_ends jsonb) returns void
@@ -72,6 +72,11 @@ begin
   loop
     update orrery."character" c set state = v_end.state where c.character_id = v_end.id;
   end loop;
+  perform orrery.session_tell(array(
+    select distinct a.server_id
+    from unnest(v_ids, v_reasons) u (id, reason)
+    cross join lateral (select a.server_id, a.taken from orrery.attachment a where a.session_id = u.id offset 0) a
+    where not a.taken and u.reason !~ '^(logout|lapse|shutdown|login_timeout)\M'), 'session_end');
   perform orrery.session_released(v_ids, 'session_end');
 end
 $$;

@@ -203,6 +203,10 @@ void LoginCore::do_due(Login& login, Instant now) {
     for (const auto& link : login.links) host_.send_link(link.to, link.key, link.message);
   }
   if (login.deadline <= now) {
+    if (login.stage == Stage::lost) {
+      host_.tell_ended(login.connection, "ended", "Your session was ended.");
+      return finish(login, wire::CloseReason::kicked, "logout", "no longer this server's", now);
+    }
     if (login.stage == Stage::redirected) return finish(login, wire::CloseReason::moved, "logout", "", now);
     host_.tell_ended(login.connection, "login_timeout", "The login took too long.");
     return finish(login, wire::CloseReason::lapse, "login_timeout", "no hand-off in time", now);

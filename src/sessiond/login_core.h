@@ -55,6 +55,7 @@ class LoginCore final : public Role {
     superseding,  // the account's other session is being ended
     selecting,    // has a session; no character yet
     waiting,      // for its server
+    lost,         // its session is not this server's any more; the sync's answer says why
     resolving,    // asks where its session is
     redirected,   // another server's; the connection stays until the client closes it
   };

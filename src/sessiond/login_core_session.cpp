@@ -16,6 +16,8 @@ constexpr std::size_t login_result_bytes_max = wire::message_bytes_max(wire::Cha
 /// More than these have no room whatever they are called.
 constexpr int characters_max = 1024;
 constexpr const char* no_character = "There is no such character of yours.";
+constexpr const char* no_server = "There is no server for it now.";
+constexpr const char* server_full = "Its server is full; waiting for room.";
 constexpr const char* database_away = "The database is away; waiting for it.";
 
 /// Leaves out of a LoginResult what does not fit: details of the last ones first, then the last ones. True when
@@ -172,20 +174,18 @@ void LoginCore::on_selected(Login& login, const Result<Json>& answer, Instant no
     if (error.code == "OR001" || is_bad_data(error))
       return refuse(login, proto::Refused::NO_CHARACTER, no_character, {}, now);
     if (error.code == "OR007") {
-      // The sync's answer tells why, but not before this one.
-      host_.sync(now);
-      host_.tell_ended(login.connection, "ended", "Your session was ended.");
-      return finish(login, wire::CloseReason::kicked, "logout", "no longer this server's", now);
+      login.stage = Stage::lost;
+      set_deadline(login, now + last_word_within);
+      return host_.sync(now);
     }
     if (!is_busy(error) && error.code != "OR006") {
       spdlog::error("session_select: {} ({})", error.message, error.code);
-      return refuse(login, proto::Refused::NO_SERVER, error.message, no_server_retry_after, now);
+      return refuse(login, proto::Refused::NO_SERVER, no_server, no_server_retry_after, now);
     }
-    text = error.code == "OR006" ? error.message : database_away;
+    text = error.code == "OR006" ? server_full : database_away;
   }
   if (now >= login.waits_until)
-    return refuse(login, proto::Refused::NO_SERVER, text.empty() ? "There is no server for it now." : text,
-                  no_server_retry_after, now);
+    return refuse(login, proto::Refused::NO_SERVER, text.empty() ? no_server : text, no_server_retry_after, now);
   if (login.ask_again) {
     wait_on(login, text, now);
     return ask(login, now);
@@ -282,8 +282,7 @@ void LoginCore::on_resolved(Login& login, const Result<Json>& answer, Instant no
   }
   std::string text = answer ? text_of(*answer, "reason") : std::string(database_away);
   if (now >= login.waits_until)
-    return refuse(login, proto::Refused::NO_SERVER, text.empty() ? "There is no server for it now." : text,
-                  no_server_retry_after, now);
+    return refuse(login, proto::Refused::NO_SERVER, text.empty() ? no_server : text, no_server_retry_after, now);
   wait_on(login, text, std::min(now + ask_each, login.waits_until));
 }
 

@@ -10,6 +10,8 @@ namespace orrery::sessiond {
 namespace {
 
 constexpr Duration second = std::chrono::seconds{1};
+/// Its agent speaks each second.
+constexpr Duration agent_silent_after = std::chrono::milliseconds{2500};
 /// How long the end may take: for what clients must hear, and for what the database must.
 constexpr Duration stop_network_for = std::chrono::milliseconds{500};
 constexpr Duration stop_database_for = std::chrono::seconds{1};
@@ -140,6 +142,7 @@ void SessionHost::on_agent_message(std::string_view text, Instant now) {
     if (const auto lease = message.find("lease_until_ms"); lease != message.end() && lease->is_number_integer()) {
       const auto ms = lease->get<std::int64_t>();
       if (ms > 0 && ms <= lease_until_ms_max) lease_until_ = Instant{std::chrono::milliseconds{ms}};
+      agent_silent_at_ = now + agent_silent_after;
     }
     if (const auto cluster = message.find("cluster"); cluster != message.end() && cluster->is_object() && endpoint_) {
       ClusterNews news;
@@ -297,6 +300,8 @@ void SessionHost::advance(Instant now) {
   if (!stopping_) {
     if (const auto notice = countdown_.poll(now)) broadcast(*notice);
     if (next_sync_ && *next_sync_ <= now) sync(now);
+    // What an agent that is away cannot tell, a kick for one, is asked for.
+    if (second_passed && agent_silent_at_ <= now) sync(now);
     if (second_passed) lapse_unattached(now);
     role_->advance(now);
     renewals_.flush();

@@ -177,6 +177,7 @@ class SessionHost {
 
   ShutdownCountdown countdown_;
   std::optional<Instant> lease_until_;
+  Instant agent_silent_at_ = Instant::max();
   Instant next_second_{};
   Duration lapse_{};
 

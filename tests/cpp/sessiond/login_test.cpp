@@ -194,8 +194,22 @@ TEST_F(LoginTest, ASessionThatIsNotItsOwnAnyMoreEndsTheLoginNotTheServer) {
   const auto syncs = lab.count<Sync>();
   selected = Error{"session 50, epoch 3, is not at this server", "OR007"};
   select(client, 7);
-  EXPECT_EQ(lab.client(client).closed, wire::CloseReason::kicked);
-  EXPECT_EQ(lab.count<Sync>(), syncs + 1) << "would tell, were it the server";
+  EXPECT_EQ(lab.count<Sync>(), syncs + 1) << "tells why, and would tell, were it the server";
+  EXPECT_EQ(lab.client(client).closed, std::nullopt);
+  lab.run(seconds{2});
+  EXPECT_EQ(lab.client(client).closed, wire::CloseReason::kicked) << "when it does not tell";
+  EXPECT_EQ(last(client).ended().reason(), "ended");
+  EXPECT_EQ(lab.exit_code, std::nullopt);
+}
+
+TEST_F(LoginTest, WhyASessionIsNotItsOwnAnyMoreIsToldWhenItIsKnown) {
+  const auto client = log_in();
+  selected = Error{"session 50, epoch 3, is not at this server", "OR007"};
+  lab.ended.push_back({{"session_id", 50}, {"epoch", 3}, {"role", "owner"}, {"reason", "superseded"}});
+  select(client, 7);
+  lab.run(milliseconds{100});
+  EXPECT_EQ(last(client).ended().reason(), "superseded");
+  EXPECT_EQ(lab.client(client).closed, wire::CloseReason::superseded);
   EXPECT_EQ(lab.exit_code, std::nullopt);
 }
 

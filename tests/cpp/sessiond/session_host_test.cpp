@@ -230,6 +230,25 @@ TEST_F(HostTest, ACancelledShutdownIsSaidOnceAndALateComerIsWarned) {
   EXPECT_EQ(notices[1].notice_id(), 17u);
 }
 
+// Catches a kicked player who plays on until the next sync when the agent, which would tell, is away.
+TEST_F(HostTest, WithoutItsAgentItAsksEachSecond) {
+  lab.start();
+  lab.run(seconds{20});
+  const auto syncs_of = [this](Duration time) {
+    const auto before = lab.count<Sync>();
+    lab.run(time);
+    return lab.count<Sync>() - before;
+  };
+  EXPECT_LE(syncs_of(seconds{20}), 7u) << "no agent has ever spoken, or one that is old";
+  lab.agent({{"lease_until_ms", 0}});
+  EXPECT_LE(syncs_of(milliseconds{2400}), 1u);
+  const auto silent = syncs_of(seconds{20});
+  EXPECT_GE(silent, 19u);
+  EXPECT_LE(silent, 21u);
+  lab.agent({{"lease_until_ms", 0}});
+  EXPECT_LE(syncs_of(milliseconds{2400}), 1u);
+}
+
 TEST_F(HostTest, APassedLeaseEndsEverything) {
   lab.start();
   const auto client = enter(1);

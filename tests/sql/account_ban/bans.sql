@@ -15,6 +15,9 @@ select orrery.account_ban('PAT', 'cheats', 60, 't') as ev \gset
 select is((select state from orrery.session where session_id = :s), 'ended', 'out at once');
 select is(pg_temp.told(:grid, 'sync'), 1::bigint, 'his server is told');
 select alike(orrery_test.answer(:grid, 'server_sync') #>> '{ended,0,reason}', 'banned until % UTC: cheats', 'and why');
+delete from orrery.command where verb = 'tell';
+select orrery.account_ban('pat', 'cheats', 60, 't');
+select is(pg_temp.told(:chat, 'sync'), 1::bigint, 'chat again, as long as it has not heard that he is gone');
 select is((select (noun_id, detail ->> 'session_id')::text from orrery.event where event_id = :ev), format('(%s,%s)', :pat, :s), 'an event');
 select alike(orrery_test.refusal(format('select orrery_test.opened(%s, %s)', :login, :pat)) ->> 'message', 'banned until % UTC: cheats', 'nor may he come back');
 select alike((select ban from orrery.account_status where name = 'pat'), 'banned until % UTC: cheats', 'it is shown');

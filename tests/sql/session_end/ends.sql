@@ -1,4 +1,4 @@
--- Catches an end that loses what was saved, keeps the secret, or is not heard by chat.
+-- Catches an end that loses what was saved, keeps the secret, or is not heard by chat, or too late.
 begin;
 select no_plan();
 select orrery_test.cluster_running('t');
@@ -25,5 +25,13 @@ select is(orrery_test.answer(:chat, 'server_sync') -> 'ended', jsonb_build_array
 select orrery_test.answer(:grid, 'session_end', format('%L', jsonb_build_array(jsonb_build_object('session_id', :s, 'epoch', :e2, 'reason', 'logout'))));
 select is((select reason from orrery.session where session_id = :s), 'lapse: silent for 10 s', 'ended once');
 select is(orrery_test.answer(:grid, 'server_sync') -> 'ended', '[]', 'the owner knows already');
+create function pg_temp.tells(p_server bigint) returns bigint language sql as $$ select count(*) from orrery.command where server_id = p_server and payload ->> 'tell' = 'sync' $$;
+select is(pg_temp.tells(:chat), 0::bigint, 'of who went by himself chat hears when it asks');
+create temporary table superseded as
+  select a ->> 'session_id' as s, orrery_test.selected(:login, (a ->> 'session_id')::bigint, (a ->> 'epoch')::bigint, :one) #>> '{owner,epoch}' as e
+  from orrery_test.opened(:login, :pat, '192.0.2.9:1') a;
+select orrery_test.answer(:chat, 'server_sync');
+select orrery_test.answer(:grid, 'session_end', format('%L', jsonb_build_array(jsonb_build_object('session_id', x.s::bigint, 'epoch', x.e::bigint, 'reason', 'superseded')))) from superseded x;
+select is(pg_temp.tells(:chat), 1::bigint, 'of others at once');
 select * from finish();
 rollback;
