@@ -137,7 +137,7 @@ class WireChecker {
   std::map<Place, Acquaintance> acquaintances_;
   std::vector<std::unique_ptr<Pairing>> pairings_;
   std::map<Handle, std::vector<Pairing*>> by_client_, by_server_;
-  std::set<Handle> misled_;  // clients, by receiver ids of Replies that were altered on their way
+  std::set<Handle> misled_;     // clients, by receiver ids of Replies that were altered on their way
   std::vector<Sealed> sealed_;  // by mark - 1
   std::set<Key32> keys_, server_randoms_;
   std::map<Key32, Key32> public_of_;  // of every draw that was looked at
