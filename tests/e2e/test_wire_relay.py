@@ -36,8 +36,8 @@ DATAGRAM_BYTES_MAX = 1200
 CALM_S, CUT_AFTER_S = 6.0, 2.0  # the storm's end before the end; the cuts' begin
 
 # A line is one piece on its way to everybody, and 32 may follow one that is not acknowledged: what is said in a storm beyond these must fit the
-# queue until it is over.
-CHAT_EVERY_S = 6
+# queue until it is over. And in a run that is long lines must be rare, not to be taken for a stream (relay.py).
+CHAT_EVERY_S = 6 if SECONDS <= 60 else 30
 WAYS = "to_servers", "to_clients"
 CLEAN = {}
 STORM = {"loss": 0.4, "delay_ms": [0, 1000], "double": 0.1}
@@ -222,7 +222,7 @@ for name, scenario in SCENARIOS.items():
 captures.joinpath("keys.log").write_text("".join(
     [f"CLUSTER {stack.cluster}\n"] +
     [f"STATIC {row['key']}\n" for row in stack.owner("select encode(static_key, 'hex') as key from orrery.cluster_key")] +
-    [f"ROOT {row['session_id']} {row['root']}\n" for row in stack.owner("select session_id, encode(root, 'hex') as root from orrery.session_secret")]))
+    [f"ROOT {row['session_id']} {row['root']}\n" for row in stack.owner("select session_id, encode(root, 'hex') as root from orrery.session_secret where root is not null")]))
 person_told = []
 person = threading.Thread(target=person_plays, daemon=True, args=(
     stack.value("select connect from cluster_status where cluster = %s", stack.cluster), person_told))
