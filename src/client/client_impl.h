@@ -46,10 +46,11 @@ class Client::Impl {
   struct Resume {
     Instant since;  // the owner was heard of
     Instant give_up_at;
-    Instant ask_at;   // the next login server
-    bool by_silence;  // over as soon as the owner is heard again
-    bool is_told;     // Dropped has been
-    unsigned asked = 0;
+    Instant ask_at;         // the next login server
+    bool by_silence;        // over as soon as the owner is heard again
+    bool is_told;           // Dropped has been
+    unsigned asked = 0;     // login servers, in turn
+    unsigned patience = 1;  // with the one that is asked
     bool was_answered = false;
   };
 

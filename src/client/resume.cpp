@@ -15,9 +15,11 @@ using std::chrono::seconds;
 constexpr Duration drop_after = seconds{2};
 // An owner that was named and does not answer: its hand-off may have come to nothing.
 constexpr Duration pending_wait = seconds{4};
-// One login server, while a session is looked for.
+// One login server, while a session is looked for; twice as long in the second round, and four times from then on: over
+// a bad path it takes what it takes.
 constexpr Duration resolve_give_up = seconds{3};
 constexpr Duration resolve_answer_wait = seconds{5};
+constexpr unsigned patience_doublings_max = 2;
 // After all login servers were asked in vain.
 constexpr Duration ask_again_first = seconds{1};
 constexpr unsigned ask_again_doublings_max = 3;
@@ -104,16 +106,19 @@ void Client::Impl::ask_where(Instant now) {
     resume_->ask_at = resume_->give_up_at;
     return;
   }
-  wire::LoginTarget target{servers[resume_->asked++ % servers.size()], connect_.cluster, connect_.keys};
+  const auto count = static_cast<unsigned>(servers.size());
+  resume_->patience = 1u << std::min(resume_->asked / count, patience_doublings_max);
+  wire::LoginTarget target{servers[resume_->asked++ % count], connect_.cluster, connect_.keys};
   ++statistics_.resolves;
   answer_of_resolve_by_.reset();
-  resolve_ = &add(Path{.use = Use::resolve,
-                       .role = "resolve",
-                       .kind = {},
-                       .key = {},
-                       .target = {},
-                       .dialer = wire::Dialer(std::move(target), wire::client_timing, resolve_give_up, random_, now),
-                       .began_at = now});
+  resolve_ = &add(Path{
+      .use = Use::resolve,
+      .role = "resolve",
+      .kind = {},
+      .key = {},
+      .target = {},
+      .dialer = wire::Dialer(std::move(target), wire::client_timing, resolve_give_up * resume_->patience, random_, now),
+      .began_at = now});
 }
 
 void Client::Impl::on_resolve_opened(Path& path, Instant now) {
@@ -123,7 +128,7 @@ void Client::Impl::on_resolve_opened(Path& path, Instant now) {
   const Key32 proof = resolve_proof(root_, path.handshake_hash);
   message.mutable_resolve()->set_session_id(session_.value);
   message.mutable_resolve()->set_proof(proof.data(), proof.size());
-  answer_of_resolve_by_ = now + resolve_answer_wait;
+  answer_of_resolve_by_ = now + resolve_answer_wait * resume_->patience;
   path.say(message);
 }
 
