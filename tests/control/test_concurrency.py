@@ -181,14 +181,14 @@ class Caller:
             cursor.execute("select state from orrery.agent where name = %s", (name,))
             return cursor.fetchone()[0]
 
-    def both(self, operation, login, statement, params):
-        """Begins the same call on a second connection; the answer is a function that waits for it: (value, sent) or None."""
+    def both(self, operation, login, statement, params, hold=0.01):
+        """Begins the same call on a second connection, as call does; the answer is a function that waits for it: (value, sent) or None."""
         result = []
         self.connection(login, 1)
 
         def run():
             sent = time.monotonic()
-            result.append((sent, self.call(operation, login, statement, *params, number=1, fault=self.rng.uniform(0.02, 0.2), batch=operation == "select")))
+            result.append((sent, self.call(operation, login, statement, *params, number=1, fault=self.rng.uniform(0.02, 0.2), hold=hold, batch=operation == "select")))
 
         thread = threading.Thread(target=run)
         thread.start()
@@ -344,7 +344,8 @@ class Worker:
             key = f"common-{self.rng.randrange(100)}"
         params = [key, json.dumps(selector), self.rng.choice((0, 0, 300, 2000, 3600000)), cluster]
         statement = "select orrery.server_allocate(%s, %s, %s, %s)"
-        twice = self.caller.both("allocate", "dba", statement, params) if self.odd(0.15) else None
+        # whoever uses a key that is being used waits for that: now and then longer than he will
+        twice = self.caller.both("allocate", "dba", statement, params, self.rng.choice((0.01, 0.01, 0.5))) if self.odd(0.15) else None
         outcome, answer = self.caller.call("allocate", "dba", statement, *params, expected=("OR001", "OR002", "OR008"))
         second = twice() if twice else None
         if outcome == "ok" and second and "server" in answer and "server" in second[0] and answer["allocation_id"] != second[0]["allocation_id"]:
