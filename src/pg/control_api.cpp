@@ -70,8 +70,9 @@ void SessionApi::cluster_key_publish(const Json& public_keys, Answer answer) {
        me(self_, {text(public_keys)}), std::move(answer));
 }
 
-void SessionApi::server_sync(const Json& taken, Answer answer) {
-  call(socket_, "select orrery.server_sync($1::bigint, $2::bigint, $3::text, $4::jsonb)", me(self_, {text(taken)}),
+void SessionApi::server_sync(const Json& taken, std::optional<std::uint64_t> news_after, Answer answer) {
+  call(socket_, "select orrery.server_sync($1::bigint, $2::bigint, $3::text, $4::jsonb, $5::bigint)",
+       me(self_, {text(taken), news_after ? std::optional(std::to_string(*news_after)) : std::nullopt}),
        std::move(answer));
 }
 
@@ -103,6 +104,21 @@ void SessionApi::session_renew(const Json& renewals, Answer answer) {
 void SessionApi::session_resolve(const Json& resolves, Answer answer) {
   call(socket_, "select orrery.session_resolve($1::bigint, $2::bigint, $3::text, $4::jsonb)",
        me(self_, {text(resolves)}), std::move(answer));
+}
+
+void SessionApi::session_hand_off(const Json& hands, Answer answer) {
+  call(socket_, "select orrery.session_hand_off($1::bigint, $2::bigint, $3::text, $4::jsonb)", me(self_, {text(hands)}),
+       std::move(answer));
+}
+
+void SessionApi::session_command(const Json& commands, Answer answer) {
+  call(socket_, "select orrery.session_command($1::bigint, $2::bigint, $3::text, $4::jsonb)",
+       me(self_, {text(commands)}), std::move(answer));
+}
+
+void SessionApi::server_checkpoint(const Json& world, const Json& sessions, Answer answer) {
+  call(socket_, "select orrery.server_checkpoint($1::bigint, $2::bigint, $3::text, $4::jsonb, $5::jsonb)",
+       me(self_, {world.is_null() ? std::nullopt : std::optional(text(world)), text(sessions)}), std::move(answer));
 }
 
 void SessionApi::account_password_set(const std::string& name, const std::string& one_time_code,

@@ -3,6 +3,7 @@
 
 #include <functional>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <string>
 
 #include "base/ids.h"
@@ -47,7 +48,8 @@ class SessionApi {
   void cluster_keys(Answer answer);
   /// `public_keys`: [hex…], those that this server accepts logins under.
   void cluster_key_publish(const Json& public_keys, Answer answer);
-  void server_sync(const Json& taken, Answer answer);
+  /// `news_after`: the number of the last news of its world that a zone has.
+  void server_sync(const Json& taken, std::optional<std::uint64_t> news_after, Answer answer);
   void session_end(const Json& ends, Answer answer);
   // Arrays of at most 200 entries; each is answered by itself.
   void login_begin(const Json& attempts, Answer answer);
@@ -55,6 +57,10 @@ class SessionApi {
   void session_select(const Json& selects, Answer answer);
   void session_renew(const Json& renewals, Answer answer);
   void session_resolve(const Json& resolves, Answer answer);
+  void session_hand_off(const Json& hands, Answer answer);
+  void session_command(const Json& commands, Answer answer);
+  /// `world` null: it is as it was.
+  void server_checkpoint(const Json& world, const Json& sessions, Answer answer);
   void account_password_set(const std::string& name, const std::string& one_time_code, const std::string& password_hash,
                             const std::string& client_address, Answer answer);
   void device_enrol(SessionId session, Epoch epoch, const std::string& public_key_hex, const std::string& name,

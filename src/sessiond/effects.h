@@ -1,7 +1,9 @@
 // What cores ask of the loop that drives them. The loop answers with SessionHost::on_… calls; tests script the answers.
 #pragma once
 
+#include <cstdint>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <string>
 #include <variant>
 
@@ -28,6 +30,7 @@ struct PublishKeys {
 };
 struct Sync {
   Json taken;
+  std::optional<std::uint64_t> news_after{};  // role zone: the number of the last news of its world that it has
 };
 struct EndSessions {
   Json ends;
@@ -48,6 +51,16 @@ struct RenewSessions {
 struct ResolveSessions {
   Json resolves;
 };
+struct HandOffSessions {
+  Json hands;
+};
+struct RunCommands {
+  Json commands;
+};
+/// What a zone's replacement begins with. `world` null: as it was.
+struct Checkpoint {
+  Json world, sessions;
+};
 // Rare ones, one by one.
 struct SetPassword {
   std::string name, one_time_code, password_hash, client_address;
@@ -62,9 +75,9 @@ struct ForgetDevice {
   Epoch epoch;
   std::string public_key_hex;
 };
-using DatabaseRequest =
-    std::variant<GetStartInfo, GetKeys, PublishKeys, Sync, EndSessions, BeginLogins, OpenSessions, SelectSessions,
-                 RenewSessions, ResolveSessions, SetPassword, EnrolDevice, ForgetDevice>;
+using DatabaseRequest = std::variant<GetStartInfo, GetKeys, PublishKeys, Sync, EndSessions, BeginLogins, OpenSessions,
+                                     SelectSessions, RenewSessions, ResolveSessions, HandOffSessions, RunCommands,
+                                     Checkpoint, SetPassword, EnrolDevice, ForgetDevice>;
 
 using CallId = Id<struct CallTag>;
 /// To be answered by exactly one on_database_answer(id, …).

@@ -187,13 +187,16 @@ class Loop {
   void ask(const GetStartInfo&, pg::Answer answer) { api_.server_start_info(std::move(answer)); }
   void ask(const GetKeys&, pg::Answer answer) { api_.cluster_keys(std::move(answer)); }
   void ask(const PublishKeys& r, pg::Answer answer) { api_.cluster_key_publish(r.public_keys, std::move(answer)); }
-  void ask(const Sync& r, pg::Answer answer) { api_.server_sync(r.taken, std::move(answer)); }
+  void ask(const Sync& r, pg::Answer answer) { api_.server_sync(r.taken, r.news_after, std::move(answer)); }
   void ask(const EndSessions& r, pg::Answer answer) { api_.session_end(r.ends, std::move(answer)); }
   void ask(const BeginLogins& r, pg::Answer answer) { api_.login_begin(r.attempts, std::move(answer)); }
   void ask(const OpenSessions& r, pg::Answer answer) { api_.session_open(r.opens, std::move(answer)); }
   void ask(const SelectSessions& r, pg::Answer answer) { api_.session_select(r.selects, std::move(answer)); }
   void ask(const RenewSessions& r, pg::Answer answer) { api_.session_renew(r.renewals, std::move(answer)); }
   void ask(const ResolveSessions& r, pg::Answer answer) { api_.session_resolve(r.resolves, std::move(answer)); }
+  void ask(const HandOffSessions& r, pg::Answer answer) { api_.session_hand_off(r.hands, std::move(answer)); }
+  void ask(const RunCommands& r, pg::Answer answer) { api_.session_command(r.commands, std::move(answer)); }
+  void ask(const Checkpoint& r, pg::Answer answer) { api_.server_checkpoint(r.world, r.sessions, std::move(answer)); }
   void ask(const SetPassword& r, pg::Answer answer) {
     api_.account_password_set(r.name, r.one_time_code, r.password_hash, r.client_address, std::move(answer));
   }
