@@ -8,6 +8,7 @@
 #include "sessiond/call_batch.h"
 #include "sessiond/hash_queue.h"
 #include "sessiond/login_keys.h"
+#include "sessiond/redirect.h"
 #include "sessiond/role.h"
 #include "sessiond/session_host.h"
 #include "wire/fair_share.h"
@@ -63,11 +64,6 @@ class LoginCore final : public Role {
   struct Character {
     CharacterId id;
     std::string kind, key;
-  };
-  struct ArrivalLink {
-    Address to;
-    Key32 key;
-    proto::LinkMessage message;
   };
   struct Login {
     wire::ConnectionId connection;

@@ -194,38 +194,10 @@ void LoginCore::on_selected(Login& login, const Result<Json>& answer, Instant no
 }
 
 void LoginCore::redirect(Login& login, const Json& answer, Instant now) {
-  proto::ServerControl message;
-  auto& redirect = *message.mutable_redirect();
-  for (const char* role : {"owner", "chat"}) {
-    const auto target = answer.find(role);
-    if (target == answer.end() || !target->is_object()) continue;
-    auto& out = *redirect.add_targets();
-    out.set_role(role);
-    out.set_server_id(target->at("server_id").get<std::uint64_t>());
-    out.set_epoch(target->at("epoch").get<std::uint64_t>());
-    out.set_host(target->at("public_host").get<std::string>());
-    out.set_port(target->at("public_port").get<std::uint32_t>());
-    out.set_kind(text_of(*target, "kind"));
-    out.set_key(text_of(*target, "key"));
-    // One that plays already has been told of; its targets may come without what a link needs.
-    if (login.stage == Stage::resolving) continue;
-
-    const auto key = key_from_hex(text_of(*target, "link_key"));
-    const auto port = target->find("private_port");
-    const auto to =
-        Address::parse(text_of(*target, "private_host"),
-                       port != target->end() && port->is_number() ? port->get<std::uint16_t>() : std::uint16_t{0});
-    if (!key || !to || to->port == 0) {
-      // The target finds the arrival in the database by itself, only later.
-      spdlog::warn("no private address or key for server {}", out.server_id());
-      continue;
-    }
-    ArrivalLink link{*to, *key, {}};
-    link.message.mutable_arrival()->set_session_id(login.session.value);
-    link.message.mutable_arrival()->set_epoch(out.epoch());
-    host_.send_link(link.to, link.key, link.message);
-    login.links.push_back(std::move(link));
-  }
+  const proto::ServerControl message = redirect_of(answer);
+  // One that plays already has been told of.
+  if (login.stage != Stage::resolving) login.links = arrivals_of(answer, login.session);
+  for (const auto& link : login.links) host_.send_link(link.to, link.key, link.message);
   (void)host_.send(login.connection, message);
   if (login.stage == Stage::resolving) {
     ++counters_.resolved;

@@ -10,6 +10,16 @@
 
 namespace orrery::sessiond {
 
+/// A session is to be the server's of another place.
+struct HandOff {
+  std::string kind, key;
+  Instant give_up_at{}, ask_at{};
+  bool frozen = false;                          // taken out of the role; `state` of the session is what it takes along
+  bool asked = false;                           // the database is, and has not answered
+  bool waits = false;                           // its target is not ready
+  std::optional<std::uint64_t> lost_at_sync{};  // it is not here any more unless this server_sync says so
+};
+
 /// A session that this server owns, or that is attached to it.
 struct Session {
   SessionId id;
@@ -22,6 +32,9 @@ struct Session {
   wire::ConnectionId connection{};  // 0: its client is not connected
   Instant attach_by{};              // an owned session whose client has not attached by then has lapsed
   Instant renew_after{};            // its token is not renewed before
+  std::optional<HandOff> hand_off{};
+
+  bool is_frozen() const { return hand_off && hand_off->frozen; }
 };
 
 class Role {
@@ -34,11 +47,16 @@ class Role {
   virtual void on_login_opened(const wire::LoginOpened&, Instant) {}
   /// A login connection's client closed it, or it lapsed.
   virtual void on_login_closed(wire::ConnectionId, wire::CloseReason, Instant) {}
-  /// The client of `session` is connected, or connected anew.
+  /// The client of `session` is connected, or connected anew; or came back from a hand-off that failed.
   virtual void on_attached(Session&, Instant) {}
   /// Everything on channels game and chat, and of control what is not the host's. `session` null: a login connection.
   virtual void on_message(const wire::Message& message, Session* session, Instant now) = 0;
-  /// The session ends here, for whatever reason. JSON text of the state to keep with the character; nothing: none.
+  /// SessionHost::hand_off came to nothing: the session is here as before, and attached again if it had left. `text` is
+  /// for its player.
+  virtual void on_hand_off_failed(Session&, const std::string& /*text*/, Instant) {}
+  /// The database changed something in this server's world. May say again what the start info said.
+  virtual void on_news(const Json& /*body*/, Instant) {}
+  /// The session leaves, for whatever reason. JSON text of the state to keep with the character; nothing: none.
   virtual std::optional<std::string> leave(Session&, Instant) { return std::nullopt; }
   /// The database said that an owned session has ended or moved, or wants it back; the host has closed an attached
   /// client. `session` is gone after.

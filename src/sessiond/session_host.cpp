@@ -56,6 +56,7 @@ SessionHost::SessionHost(HostConfig config, Random& random, Instant now)
     : config_(std::move(config)),
       random_(random),
       renewals_(batch([](Json entries) { return DatabaseRequest{RenewSessions{std::move(entries)}}; }, "session_id")),
+      hands_(batch([](Json entries) { return DatabaseRequest{HandOffSessions{std::move(entries)}}; })),
       next_second_(now + second) {}
 
 void SessionHost::start(Role& role, Instant now) {
@@ -88,6 +89,9 @@ Status SessionHost::configure(const Json& info, Instant now) {
   link_root_ = *root;
   lapse_ = setting_ms("lapse_ms");
   sync_each_ = setting_ms("sync_ms");
+  hand_off_within_ = setting_ms("ready_wait_ms");
+  if (const auto number = info.find("news_number"); number != info.end() && number->is_number_unsigned())
+    news_number_ = number->get<std::uint64_t>();
 
   wire::EndpointConfig config;
   config.timing.keepalive = setting_ms("keepalive_ms");
@@ -128,10 +132,12 @@ void SessionHost::on_private_datagram(const wire::Datagram& datagram, Instant no
     return;
   }
   if (!message.has_arrival()) return;
-  // Only a hint: the truth is what the database answers.
+  // Only a hint: the truth is what the database answers. An attachment is told under the same epoch that its owner is
+  // another one.
   const Session* known = find(SessionId{message.arrival().session_id()});
+  const Epoch epoch{message.arrival().epoch()};
   // advance() asks once for all that came together.
-  if (known == nullptr || known->epoch < Epoch{message.arrival().epoch()}) next_sync_ = now;
+  if (known == nullptr || known->epoch < epoch || (!known->owner && known->epoch == epoch)) next_sync_ = now;
 }
 
 void SessionHost::on_agent_message(std::string_view text, Instant now) {
@@ -227,6 +233,12 @@ void SessionHost::on_terminate(Instant now) {
   if (!endpoint_) return leave_with(0);
   spdlog::info("stopping: {} sessions, {} connections", sessions_.size(), connections_.size());
 
+  // Those are over there: they are told nothing of this end.
+  for (const auto& [id, connection] : departed_) {
+    endpoint_->forget(id, wire::CloseReason::moved);
+    connections_.erase(connection);
+  }
+  departed_.clear();
   std::vector<SessionId> owned;
   for (const auto& [id, session] : sessions_)
     if (session.owner) owned.push_back(id);
@@ -275,6 +287,13 @@ std::optional<Instant> SessionHost::next_deadline() const {
       consider(countdown_.next_deadline());
       consider(next_sync_);
       consider(role_->next_deadline());
+      for (const auto id : handing_) {
+        const auto session = sessions_.find(id);
+        if (session != sessions_.end() && session->second.hand_off && !session->second.hand_off->asked)
+          consider(session->second.hand_off->ask_at);
+      }
+      if (!departures_.empty()) consider(departures_.front().until);
+      if (!links_again_.empty()) consider(links_again_.front().at);
     }
     consider(flush_ends_at_);
   }
@@ -304,6 +323,7 @@ void SessionHost::advance(Instant now) {
     if (second_passed && agent_silent_at_ <= now) sync(now);
     if (second_passed) lapse_unattached(now);
     role_->advance(now);
+    advance_hand_offs(now);
     renewals_.flush();
   }
   check_finished(now);
@@ -422,7 +442,7 @@ void SessionHost::on_attached(const wire::Attached& attached, Instant now) {
   session->connection = attached.connection;
   connections_[attached.connection] = session;
   welcome(attached.connection, now);
-  role_->on_attached(*session, now);
+  if (!session->is_frozen()) role_->on_attached(*session, now);
 }
 
 void SessionHost::on_endpoint_message(const wire::Message& message, Instant now) {
@@ -431,7 +451,7 @@ void SessionHost::on_endpoint_message(const wire::Message& message, Instant now)
   Session* session = connection->second;
   // An attached client's control messages are the host's; a login's are its role's.
   if (session == nullptr || message.channel != wire::Channel::control || config_.role == "login") {
-    role_->on_message(message, session, now);
+    if (session == nullptr || !session->is_frozen()) role_->on_message(message, session, now);
     return;
   }
   proto::ClientControl control;
@@ -456,6 +476,7 @@ void SessionHost::on_closed(const wire::Closed& closed, Instant now) {
     return;
   }
   connections_.erase(connection);
+  forget_departed(closed.session, closed.connection);
   Session* session = find(closed.session);
   if (session == nullptr || session->connection != closed.connection) return;
   session->connection = {};

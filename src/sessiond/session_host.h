@@ -17,6 +17,7 @@
 #include "orrery.pb.h"
 #include "sessiond/call_batch.h"
 #include "sessiond/effects.h"
+#include "sessiond/redirect.h"
 #include "sessiond/role.h"
 #include "sessiond/shutdown_notice.h"
 #include "wire/endpoint.h"
@@ -38,6 +39,8 @@ struct HostStatistics {
   std::uint64_t tokens_renewed = 0;
   std::uint64_t sessions_arrived = 0;
   std::uint64_t sessions_ended = 0;
+  std::uint64_t sessions_handed_off = 0;
+  std::uint64_t hand_offs_failed = 0;
 };
 
 class SessionHost {
@@ -97,6 +100,9 @@ class SessionHost {
   void end_session(SessionId session, const std::string& reason, const std::string& detail, Instant now);
   /// Takes a session out without telling anybody: it is another server's now.
   void release(SessionId session);
+  /// Hands an owned session to the server of another place, from the next advance() on: the role's leave() is called,
+  /// and then either it is another server's, or Role::on_hand_off_failed. Ignored when it is being handed over already.
+  void hand_off(SessionId session, const std::string& kind, const std::string& key, Instant now);
   /// Renews the token of an owned session, whose client is answered: one at a time, others are ignored.
   void renew(SessionId session, Instant now);
   /// A batch of calls for a role, which flushes it in its advance().
@@ -133,6 +139,14 @@ class SessionHost {
   bool is_ending(SessionId session, Epoch epoch) const;
   void flush_ends();
   void lapse_unattached(Instant now);
+  void advance_hand_offs(Instant now);
+  void ask_hand_off(Session& session, Instant now);
+  void on_hand_off_answer(Session& session, const Result<Json>& answer, Instant now);
+  void depart(Session& session, const Json& answer, Instant now);
+  void thaw(Session& session, Instant now);
+  void fail_hand_off(Session& session, const std::string& text, Instant now);
+  void drop_lost(std::uint64_t sync);
+  void forget_departed(SessionId session, wire::ConnectionId connection);
   void check_finished(Instant now);
   void leave_with(int code, std::string why = {});
   /// True when the call is worth repeating. OR007 of this server has ended the process before; OR004 is a lost
@@ -163,12 +177,31 @@ class SessionHost {
   std::unordered_map<wire::ConnectionId, Session*> connections_;
 
   bool sync_under_way_ = false;
+  std::uint64_t syncs_ = 0;                   // begun
+  std::optional<std::uint64_t> news_number_;  // of the last news; role zone
   bool sync_again_ = false;
   std::optional<Instant> next_sync_;
   Duration sync_each_{};
   std::vector<Json> taken_;  // to be acknowledged in the next sync
 
   CallBatch renewals_;
+
+  CallBatch hands_;
+  std::vector<SessionId> handing_;  // those with a HandOff, and some that are gone
+  Duration hand_off_within_{};
+  /// Handed over, with clients that have not said goodbye yet.
+  std::unordered_map<SessionId, wire::ConnectionId> departed_;
+  struct Departure {
+    Instant until;
+    SessionId session;
+    wire::ConnectionId connection;
+  };
+  std::deque<Departure> departures_;  // in the order of their ends; also of those that have said goodbye
+  struct LinkAgain {
+    Instant at;
+    std::vector<ArrivalLink> links;
+  };
+  std::deque<LinkAgain> links_again_;  // told twice, since a datagram may be lost
 
   std::vector<Json> ends_;  // not yet answered by the database; the first ends_sent_ are under way
   std::size_t ends_sent_ = 0;

@@ -62,7 +62,7 @@ void SessionHost::release(SessionId session) {
 void SessionHost::end_session(SessionId id, const std::string& reason, const std::string& detail, Instant now) {
   Session* session = find(id);
   if (session == nullptr || !session->owner) return;
-  const auto state = role_->leave(*session, now);
+  const auto state = session->is_frozen() ? std::optional(session->state) : role_->leave(*session, now);
   Json end{{"session_id", id.value}, {"epoch", session->epoch.value}, {"reason", reason}, {"detail", detail}};
   end["state"] = state ? Json::parse(*state, nullptr, false) : Json();
   if (end["state"].is_discarded()) end["state"] = Json();
@@ -156,9 +156,12 @@ void SessionHost::sync(Instant now) {
     return;
   }
   sync_under_way_ = true;
-  call(Sync{Json(taken_)}, [this, sent = taken_.size()](Result<Json> answer, Instant at) {
+  const std::uint64_t number = ++syncs_;
+  call(Sync{Json(taken_), news_number_}, [this, number, sent = taken_.size()](Result<Json> answer, Instant at) {
     sync_under_way_ = false;
+    const bool is_answered = bool{answer};
     on_sync(std::move(answer), sent, at);
+    if (is_answered) drop_lost(number);
     if (std::exchange(sync_again_, false) && !exited_ && !stopping_) sync(at);
   });
 }
@@ -187,6 +190,15 @@ void SessionHost::on_sync(Result<Json> answer, std::size_t taken_sent, Instant n
   each("ended", [&](const Json& row) { on_ended(row, now); });
   each("arrivals", [&](const Json& row) { on_arrival(row, now); });
   each("release", [&](const Json& row) { on_release(row, now); });
+  if (news_number_) {
+    each("news", [&](const Json& row) {
+      const auto number = row.at("number").get<std::uint64_t>();
+      if (number <= *news_number_) return;
+      news_number_ = number;
+      sync_again_ = true;  // there may be more than one answer holds
+      role_->on_news(row.at("body"), now);
+    });
+  }
   role_->on_sync(*answer, now);
   if (!taken_.empty()) next_sync_ = std::min(*next_sync_, now + acknowledge_within);
 }
@@ -225,6 +237,7 @@ void SessionHost::on_arrival(const Json& arrival, Instant now) {
   if (const auto state = arrival.find("state"); state != arrival.end() && state->is_object())
     session.state = to_text(*state);
   session.attach_by = now + lapse_;
+  departed_.erase(id);  // and is back
   sessions_.insert_or_assign(id, std::move(session));
   endpoint_->expect(id, epoch, config_.server, *key);
   ++statistics_.sessions_arrived;
