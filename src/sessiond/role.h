@@ -17,6 +17,7 @@ struct HandOff {
   bool frozen = false;                          // taken out of the role; `state` of the session is what it takes along
   bool asked = false;                           // the database is, and has not answered
   bool waits = false;                           // its target is not ready
+  bool attached = false;                        // its client has attached anew while it was frozen
   std::optional<std::uint64_t> lost_at_sync{};  // it is not here any more unless this server_sync says so
 };
 
@@ -47,12 +48,13 @@ class Role {
   virtual void on_login_opened(const wire::LoginOpened&, Instant) {}
   /// A login connection's client closed it, or it lapsed.
   virtual void on_login_closed(wire::ConnectionId, wire::CloseReason, Instant) {}
-  /// The client of `session` is connected, or connected anew; or came back from a hand-off that failed.
+  /// The client of `session` is connected, or connected anew.
   virtual void on_attached(Session&, Instant) {}
   /// Everything on channels game and chat, and of control what is not the host's. `session` null: a login connection.
   virtual void on_message(const wire::Message& message, Session* session, Instant now) = 0;
-  /// SessionHost::hand_off came to nothing: the session is here as before, and attached again if it had left. `text` is
-  /// for its player.
+  /// The session left for a hand-off, and is back; connected as before.
+  virtual void on_returned(Session& session, Instant now) { on_attached(session, now); }
+  /// SessionHost::hand_off came to nothing: the session is here as before. `text` is for its player.
   virtual void on_hand_off_failed(Session&, const std::string& /*text*/, Instant) {}
   /// The database changed something in this server's world. May say again what the start info said.
   virtual void on_news(const Json& /*body*/, Instant) {}

@@ -234,11 +234,7 @@ void SessionHost::on_terminate(Instant now) {
   spdlog::info("stopping: {} sessions, {} connections", sessions_.size(), connections_.size());
 
   // Those are over there: they are told nothing of this end.
-  for (const auto& [id, connection] : departed_) {
-    endpoint_->forget(id, wire::CloseReason::moved);
-    connections_.erase(connection);
-  }
-  departed_.clear();
+  while (!departed_.empty()) close_departed(*departed_.begin());
   std::vector<SessionId> owned;
   for (const auto& [id, session] : sessions_)
     if (session.owner) owned.push_back(id);
@@ -442,7 +438,11 @@ void SessionHost::on_attached(const wire::Attached& attached, Instant now) {
   session->connection = attached.connection;
   connections_[attached.connection] = session;
   welcome(attached.connection, now);
-  if (!session->is_frozen()) role_->on_attached(*session, now);
+  if (session->is_frozen()) {
+    session->hand_off->attached = true;
+  } else {
+    role_->on_attached(*session, now);
+  }
 }
 
 void SessionHost::on_endpoint_message(const wire::Message& message, Instant now) {
@@ -476,7 +476,7 @@ void SessionHost::on_closed(const wire::Closed& closed, Instant now) {
     return;
   }
   connections_.erase(connection);
-  forget_departed(closed.session, closed.connection);
+  departed_.erase(closed.connection);
   Session* session = find(closed.session);
   if (session == nullptr || session->connection != closed.connection) return;
   session->connection = {};

@@ -10,6 +10,7 @@
 #include <optional>
 #include <string>
 #include <unordered_map>
+#include <unordered_set>
 #include <vector>
 
 #include "base/random.h"
@@ -146,7 +147,7 @@ class SessionHost {
   void thaw(Session& session, Instant now);
   void fail_hand_off(Session& session, const std::string& text, Instant now);
   void drop_lost(std::uint64_t sync);
-  void forget_departed(SessionId session, wire::ConnectionId connection);
+  void close_departed(wire::ConnectionId connection);
   void check_finished(Instant now);
   void leave_with(int code, std::string why = {});
   /// True when the call is worth repeating. OR007 of this server has ended the process before; OR004 is a lost
@@ -189,11 +190,10 @@ class SessionHost {
   CallBatch hands_;
   std::vector<SessionId> handing_;  // those with a HandOff, and some that are gone
   Duration hand_off_within_{};
-  /// Handed over, with clients that have not said goodbye yet.
-  std::unordered_map<SessionId, wire::ConnectionId> departed_;
+  /// Of sessions that were handed over, whose clients have not said goodbye yet. Like those of logins they are nobody's.
+  std::unordered_set<wire::ConnectionId> departed_;
   struct Departure {
     Instant until;
-    SessionId session;
     wire::ConnectionId connection;
   };
   std::deque<Departure> departures_;  // in the order of their ends; also of those that have said goodbye

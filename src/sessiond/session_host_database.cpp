@@ -237,7 +237,6 @@ void SessionHost::on_arrival(const Json& arrival, Instant now) {
   if (const auto state = arrival.find("state"); state != arrival.end() && state->is_object())
     session.state = to_text(*state);
   session.attach_by = now + lapse_;
-  departed_.erase(id);  // and is back
   sessions_.insert_or_assign(id, std::move(session));
   endpoint_->expect(id, epoch, config_.server, *key);
   ++statistics_.sessions_arrived;

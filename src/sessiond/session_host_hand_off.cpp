@@ -1,5 +1,7 @@
 // SessionHost's half of a hand-off: the source. The session is frozen while the database is asked, and until it has
 // answered: only who owns it hands it over, so that asking again under the old epoch tells whose it is.
+#include <utility>
+
 #include "base/log.h"
 #include "sessiond/session_host.h"
 
@@ -46,8 +48,7 @@ void SessionHost::advance_hand_offs(Instant now) {
     links_again_.pop_front();
   }
   while (!departures_.empty() && departures_.front().until <= now) {
-    connections_.erase(departures_.front().connection);
-    forget_departed(departures_.front().session, departures_.front().connection);
+    close_departed(departures_.front().connection);
     departures_.pop_front();
   }
 }
@@ -121,22 +122,24 @@ void SessionHost::depart(Session& session, const Json& answer, Instant now) {
   detach(session);
   sessions_.erase(id);
   ++statistics_.sessions_handed_off;
-  if (!connection) return endpoint_->forget(id, wire::CloseReason::moved);
+  endpoint_->let_go(id);
+  if (!connection) return;
   (void)send(connection, redirect);
-  departed_[id] = connection;
-  departures_.push_back({now + departed_for, id, connection});
+  departed_.insert(connection);
+  departures_.push_back({now + departed_for, connection});
 }
 
-void SessionHost::forget_departed(SessionId session, wire::ConnectionId connection) {
-  const auto found = departed_.find(session);
-  if (found == departed_.end() || found->second != connection) return;
-  departed_.erase(found);
-  endpoint_->forget(session, wire::CloseReason::moved);
+void SessionHost::close_departed(wire::ConnectionId connection) {
+  if (departed_.erase(connection) == 0) return;
+  endpoint_->close(connection, wire::CloseReason::moved);
+  connections_.erase(connection);
 }
 
 void SessionHost::thaw(Session& session, Instant now) {
   session.hand_off->frozen = false;
-  if (session.connection) role_->on_attached(session, now);
+  const bool is_new = std::exchange(session.hand_off->attached, false);
+  if (!session.connection) return;
+  is_new ? role_->on_attached(session, now) : role_->on_returned(session, now);
 }
 
 void SessionHost::fail_hand_off(Session& session, const std::string& text, Instant now) {

@@ -90,6 +90,7 @@ class Endpoint::Impl {
   }
   void expect(SessionId session, Epoch epoch, ServerId self, const Key32& k);
   void forget(SessionId session, CloseReason reason);
+  void let_go(SessionId session);
   Status send(ConnectionId id, Channel channel, Delivery delivery, ByteView bytes);
   void close(ConnectionId id, CloseReason reason);
   void on_datagrams(std::span<const Datagram> batch, Instant now);
@@ -166,6 +167,13 @@ void Endpoint::Impl::forget(SessionId session, CloseReason reason) {
   const auto it = expected_.find(session);
   if (it == expected_.end()) return;
   if (it->second.peer != no_peer) close(peers_[it->second.peer]->id, reason);
+  drop_waiting(it->second);
+  expected_.erase(it);
+}
+
+void Endpoint::Impl::let_go(SessionId session) {
+  const auto it = expected_.find(session);
+  if (it == expected_.end()) return;
   drop_waiting(it->second);
   expected_.erase(it);
 }
@@ -528,6 +536,7 @@ void Endpoint::expect(SessionId session, Epoch epoch, ServerId self, const Key32
   impl_->expect(session, epoch, self, k);
 }
 void Endpoint::forget(SessionId session, CloseReason reason) { impl_->forget(session, reason); }
+void Endpoint::let_go(SessionId session) { impl_->let_go(session); }
 Status Endpoint::send(ConnectionId connection, Channel channel, Delivery delivery, ByteView bytes) {
   return impl_->send(connection, channel, delivery, bytes);
 }

@@ -253,17 +253,77 @@ Result<Json> ModelDatabase::select(const Server& me, const Json& asked) {
     return Json{{"status", "waiting"}, {"reason", fmt::format("{} {} is starting", account.kind, account.key)}};
   }
   session.from = {me.id, epoch};
-  session.owner = owner->id;
-  session.epoch = next_epoch();
-  session.state = SessionState::playing;
-  session.state_at = world_.now();
-  session.taken = false;
-  grant(session.id, session.epoch, owner->id);
+  move(session, *owner);
   if (const Server* chat = find_server("chat", "chat", "main"); chat && chat->state == ServerState::ready) {
     attachments_[session.id] = Attachment{chat->id, next_epoch()};
     grant(session.id, attachments_[session.id].epoch, chat->id);
   }
   return targets(me, session);
+}
+
+Result<Json> ModelDatabase::ask(const Server& me, const sessiond::HandOffSessions& asked) {
+  return each(asked.hands, [&](const Json& one) { return hand_off(me, one); });
+}
+
+Result<Json> ModelDatabase::hand_off(const Server& me, const Json& asked) {
+  const Epoch epoch{number(asked, "epoch")};
+  const auto found = sessions_.find(SessionId{number(asked, "session_id")});
+  if (found == sessions_.end()) return refusal("OR007", "no such session");
+  Session& session = found->second;
+  Account& account = accounts_.at(session.account);
+  if (session.state == SessionState::playing && session.from == std::pair(me.id, epoch)) {
+    world_.count("hand-offs asked again");
+    return targets(me, session);
+  }
+  if (session.state != SessionState::playing || session.owner != me.id || session.epoch != epoch || session.release_at)
+    return refusal("OR007", "the session is not this server's any more");
+  const std::string kind = asked.at("kind").get<std::string>(), key = asked.at("key").get<std::string>();
+  if (kind == account.kind && key == account.key) return refusal("OR003", "it is there");
+  const Server* to = find_server("zone", kind, key);
+  if (to == nullptr) return refusal("OR001", "no such place");
+  if (to->state != ServerState::ready) {
+    world_.count("hand-offs that wait");
+    return Json{{"status", "waiting"}, {"reason", "it is starting"}};
+  }
+  if (!asked.contains("state")) return Json{{"status", "open"}};
+  if (world_.chance.happens(refused_hands_)) {
+    world_.count("hand-offs refused");
+    return refusal("OR006", "it is full");
+  }
+  account.kind = kind;
+  account.key = key;
+  account.state = asked.at("state");
+  session.from = {me.id, epoch};
+  move(session, *to);
+  if (const auto chat = attachments_.find(session.id); chat != attachments_.end() && !chat->second.ended)
+    chat->second.taken = false;
+  world_.count("hand-offs");
+  return targets(me, session);
+}
+
+void ModelDatabase::move(Session& session, const Server& to) {
+  session.owner = to.id;
+  session.epoch = next_epoch();
+  session.state = SessionState::playing;
+  session.state_at = world_.now();
+  session.taken = false;
+  grant(session.id, session.epoch, to.id);
+  granted_states_[{session.id, session.epoch}] = accounts_.at(session.account).state;
+}
+
+Json ModelDatabase::granted_state(SessionId session, Epoch epoch) const {
+  const auto found = granted_states_.find({session, epoch});
+  return found == granted_states_.end() ? Json::object() : found->second;
+}
+
+Result<Json> ModelDatabase::ask(const Server&, const sessiond::RunCommands&) { return Json::array(); }
+
+Result<Json> ModelDatabase::ask(const Server& me, const sessiond::Checkpoint& asked) {
+  for (const Json& row : asked.sessions) {
+    Session* session = find_owned(me, SessionId{number(row, "session_id")}, Epoch{number(row, "epoch")});
+    if (session != nullptr) accounts_.at(session->account).state = row.at("state");
+  }
+  return Json();
 }
 
 Result<Json> ModelDatabase::ask(const Server& me, const sessiond::RenewSessions& asked) {
@@ -305,18 +365,17 @@ Result<Json> ModelDatabase::resolve(const Server& me, const Json& asked) {
   if (session.state == SessionState::orphaned) {
     const Account& account = accounts_.at(session.account);
     const Server* replacement = find_server("zone", account.kind, account.key);
-    if (replacement != nullptr && replacement->state == ServerState::ready) {
-      session.owner = replacement->id;
-      session.epoch = next_epoch();
-      session.state = SessionState::playing;
-      session.taken = false;
-      grant(session.id, session.epoch, replacement->id);
-      tell(replacement->id, Json{{"tell", "sync"}});
-      world_.count("sessions adopted");
-    }
+    if (replacement != nullptr && replacement->state == ServerState::ready) adopt(session, *replacement);
   }
   if (session.state == SessionState::playing) return targets(me, session);
   return Json{{"status", "waiting"}, {"reason", "its server is starting"}};
+}
+
+void ModelDatabase::adopt(Session& session, const Server& replacement) {
+  session.from = {};
+  move(session, replacement);
+  tell(replacement.id, Json{{"tell", "sync"}});
+  world_.count("sessions adopted");
 }
 
 // What agents and the DBA do.
@@ -350,6 +409,13 @@ void ModelDatabase::server_ready(ServerId id) {
   for (const auto& [other, login] : servers_) {
     if (login.role == "login" && login.state == ServerState::ready && server.role == "zone")
       tell(other, Json{{"tell", "ready"}, {"kind", server.kind}, {"key", server.key}});
+  }
+  if (server.role != "zone") return;
+  for (auto& [session_id, session] : sessions_) {
+    const Account& account = accounts_.at(session.account);
+    if (session.state == SessionState::orphaned && account.kind == server.kind && account.key == server.key &&
+        session.token_expires_at > world_.now())
+      adopt(session, server);
   }
 }
 

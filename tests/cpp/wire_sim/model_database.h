@@ -77,11 +77,15 @@ class ModelDatabase {
   const Attachment* attachment(SessionId id) const;
   /// Whom a session was given to under this epoch, as owner or as an attachment; nobody: no such grant was ever made.
   std::optional<ServerId> granted_to(SessionId session, Epoch epoch) const;
+  /// What the session's owner under this epoch was given of its character.
+  Json granted_state(SessionId session, Epoch epoch) const;
   /// Those that login servers accept, newest first.
   const std::vector<Key32>& static_keys() const { return static_keys_; }
   const Json& settings() const { return settings_; }
   void set(const std::string& name, std::int64_t value) { settings_[name] = value; }
   void limit(double part) { limited_ = part; }
+  /// So many hand-offs in one are told that the target is full.
+  void refuse_hands(double part) { refused_hands_ = part; }
 
   /// A message to a server, by way of its agent.
   std::function<void(ServerId, Json)> tell;
@@ -105,6 +109,9 @@ class ModelDatabase {
   Result<Json> ask(const Server& me, const sessiond::SelectSessions&);
   Result<Json> ask(const Server& me, const sessiond::RenewSessions&);
   Result<Json> ask(const Server& me, const sessiond::ResolveSessions&);
+  Result<Json> ask(const Server& me, const sessiond::HandOffSessions&);
+  Result<Json> ask(const Server& me, const sessiond::RunCommands&);
+  Result<Json> ask(const Server& me, const sessiond::Checkpoint&);
   Result<Json> ask(const Server& me, const sessiond::SetPassword&);
   Result<Json> ask(const Server& me, const sessiond::EnrolDevice&);
   Result<Json> ask(const Server& me, const sessiond::ForgetDevice&);
@@ -113,6 +120,10 @@ class ModelDatabase {
   Result<Json> open(const Server& me, const Json& open);
   Result<Json> select(const Server& me, const Json& select);
   Result<Json> resolve(const Server& me, const Json& resolve);
+  Result<Json> hand_off(const Server& me, const Json& hand);
+  /// Gives an orphaned session to the server that replaces its owner.
+  void adopt(Session& session, const Server& replacement);
+  void move(Session& session, const Server& to);
   Session* find_owned(const Server& me, SessionId session, Epoch epoch);
 
   Epoch next_epoch() { return Epoch{(std::uint64_t{1} << 32) + ++last_epoch_}; }
@@ -135,7 +146,9 @@ class ModelDatabase {
   std::map<SessionId, Session> sessions_;
   std::map<SessionId, Attachment> attachments_;
   std::map<std::pair<SessionId, Epoch>, ServerId> grants_;
+  std::map<std::pair<SessionId, Epoch>, Json> granted_states_;
   std::uint64_t last_epoch_ = 0, last_server_ = 0, last_session_ = 100, last_account_ = 0;
+  double refused_hands_ = 0;
   double limited_ = 0;  // so many attempts in one are told to wait
 };
 

@@ -28,13 +28,18 @@ void OwnerChecker::check_sessions(const ServerProcess& server) {
     if (granted != server.id())
       throw Broken{fmt::format("server process {} holds session {} under epoch {}, which it was never given",
                                server.number(), id.value, session.epoch.value)};
+    if (server.role() == "zone" && session.owner && !session.is_frozen() &&
+        database_.session(id)->from == std::pair(server.id(), session.epoch))
+      throw Broken{
+          fmt::format("server process {} goes on with session {}, which it handed over", server.number(), id.value)};
     Held& held = held_[{server.number(), id}];
     if (session.epoch < held.epoch)
       throw Broken{
           fmt::format("server process {} goes back to an earlier epoch of session {}", server.number(), id.value)};
     held.epoch = session.epoch;
     held.is_owner = session.owner;
-    if (!is_stale(server, id, held)) {
+    // A frozen one waits for an answer, however slow the database is.
+    if (session.is_frozen() || !is_stale(server, id, held)) {
       held.stale_since = Time::max();
       continue;
     }

@@ -65,6 +65,7 @@ class Simulation {
   void watch_exits();
   void tick();
   void speak();
+  void travel();
   void replay();
 
   // Trouble.
@@ -93,7 +94,7 @@ class Simulation {
   std::unique_ptr<Player> rival_;
   std::vector<Blow> blows_;
   Weather worst_;
-  Duration blow_every_{}, replay_every_{}, database_delay_ = 10ms;
+  Duration blow_every_{}, replay_every_{}, travel_every_{}, database_delay_ = 10ms;
   bool database_up_ = true, done_ = false;
   std::uint16_t addresses_ = 0;
   Time well_since_ = Time::max();

@@ -41,8 +41,15 @@ class ServerProcess::ObservedRole final : public sessiond::Role {
   void on_attached(sessiond::Session& session, Instant now) override {
     generations_[session.connection] =
         process_.around_.streams.begin_generation(process_.number(), process_.role(), session.id);
+    check_state(session);
     real_.on_attached(session, now);
   }
+  void on_returned(sessiond::Session& session, Instant now) override { real_.on_returned(session, now); }
+  void on_hand_off_failed(sessiond::Session& session, const std::string& text, Instant now) override {
+    process_.around_.world.count("hand-offs failed");
+    real_.on_hand_off_failed(session, text, now);
+  }
+  void on_news(const Json& body, Instant now) override { real_.on_news(body, now); }
   void on_message(const wire::Message& message, sessiond::Session* session, Instant now) override {
     StreamChecker& streams = process_.around_.streams;
     const int size = static_cast<int>(message.bytes.size());
@@ -60,7 +67,12 @@ class ServerProcess::ObservedRole final : public sessiond::Role {
     real_.on_message(message, session, now);
   }
   std::optional<std::string> leave(sessiond::Session& session, Instant now) override {
-    return real_.leave(session, now);
+    auto state = real_.leave(session, now);
+    if (!state || process_.role() != "zone") return state;
+    Json marked = Json::parse(*state);
+    marked["mark"] = ++process_.around_.marks;
+    marked["marked_by"] = process_.number();
+    return marked.dump();
   }
   void on_taken_away(sessiond::Session& session, const std::string& reason, Instant now) override {
     real_.on_taken_away(session, reason, now);
@@ -80,6 +92,8 @@ class ServerProcess::ObservedRole final : public sessiond::Role {
     std::advance(to, static_cast<std::ptrdiff_t>(which % host.connections().size()));
     const auto generation = generations_.find(to->first);
     if (generation == generations_.end()) return;
+    // Who is on his way to another server hears nothing more of this one.
+    if (process_.role() == "zone" && (to->second == nullptr || to->second->is_frozen())) return;
     StreamChecker& streams = process_.around_.streams;
     const std::string text = streams.server_text(generation->second, size);
     bool is_said = false;
@@ -99,6 +113,16 @@ class ServerProcess::ObservedRole final : public sessiond::Role {
   }
 
  private:
+  /// What a player brings is what his session's owner was given, or what he left with here.
+  void check_state(const sessiond::Session& session) const {
+    if (process_.role() != "zone") return;
+    const Json has = Json::parse(session.state);
+    const Json given = process_.around_.database.granted_state(session.id, session.epoch);
+    if (has != given && has.value("marked_by", 0u) != process_.number())
+      throw Broken{fmt::format("session {} came to server {} with {}, not with {}", session.id.value, process_.number(),
+                               has.dump(), given.dump())};
+  }
+
   ServerProcess& process_;
   sessiond::Role& real_;
   std::map<wire::ConnectionId, GenerationId> generations_;
@@ -292,6 +316,15 @@ void ServerProcess::agent_message(Json message) {
 void ServerProcess::terminate() {
   if (exit_code_) return;
   host_.on_terminate(now());
+  run();
+}
+
+void ServerProcess::travel(std::size_t which, const std::string& kind, const std::string& key) {
+  if (exit_code_ || is_frozen() || host_.sessions().empty()) return;
+  std::vector<SessionId> here;
+  for (const auto& [id, session] : host_.sessions()) here.push_back(id);
+  std::sort(here.begin(), here.end());
+  host_.hand_off(here[which % here.size()], kind, key, now());
   run();
 }
 

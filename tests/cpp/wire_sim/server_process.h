@@ -42,6 +42,8 @@ class ServerProcess final : public Process {
   void set_database_delay(Duration longest) { database_delay_ = longest; }
   void agent_message(Json message);
   void terminate();
+  /// One of the players in its world goes to another place.
+  void travel(std::size_t which, const std::string& kind, const std::string& key);
   /// Says something of `size` to one of its clients.
   void say(std::size_t which, std::size_t size);
 

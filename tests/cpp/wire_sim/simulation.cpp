@@ -29,6 +29,7 @@ Simulation::Simulation(std::uint64_t seed)
               [this](const ServerProcess& server) { owners_->after_step(server); },
               [this] { return new_address(); },
               {},
+              0,
               0} {
   database_.tell = [this](ServerId id, Json message) {
     // By a command, the agent and a local datagram.
@@ -61,12 +62,14 @@ void Simulation::prepare() {
   add_seat("login", "login", "1");
   if (chance.happens(0.4)) add_seat("login", "login", "2");
   add_seat("zone", "grid", "1");
-  const bool has_two = chance.happens(0.4);
+  const bool has_two = chance.happens(0.7);
   if (has_two) add_seat("zone", "grid", "2");
+  if (has_two && chance.happens(0.5)) add_seat("zone", "station", "3");
   add_seat("chat", "chat", "main");
   const std::size_t players = players_min + chance.below(4);
   if (chance.happens(0.4)) database_.set("token_ms", 30'000);
   if (chance.happens(0.3)) database_.limit(0.1);
+  if (chance.happens(0.3)) database_.refuse_hands(0.2);
   owners_ = std::make_unique<OwnerChecker>(world_, database_, players + 1);
   for (std::size_t n = 0; n < players; ++n) {
     const std::string name = fmt::format("pilot{}", n);
@@ -91,6 +94,8 @@ void Simulation::prepare() {
 
   world_.timeline.in(1s, [this] { tick(); });
   world_.timeline.in(2s, [this] { speak(); });
+  travel_every_ = chance.scale(100ms, 3s);
+  world_.timeline.in(2s, [this] { travel(); });
   world_.timeline.in(trouble_from, [this] {
     weather();
     blow();
@@ -161,6 +166,16 @@ void Simulation::speak() {
       seat.process->say(which, chance.happens(0.85) ? chance.below(200) : chance.below(most));
   }
   world_.timeline.in(chance.between(10ms, 100ms), [this] { speak(); });
+}
+
+/// Players go from one place to another.
+void Simulation::travel() {
+  Seat& seat = seats_[any_seat()];
+  const ModelDatabase::Server to = database_.server(seats_[any_seat()].id);
+  const std::size_t which = world_.chance.below(1000);
+  if (seat.process && seat.process->role() == "zone" && to.role == "zone" && to.id != seat.id)
+    seat.process->travel(which, to.kind, to.key);
+  world_.timeline.in(world_.chance.between(0ms, 2 * travel_every_), [this] { travel(); });
 }
 
 // The end.

@@ -24,6 +24,7 @@ struct Surroundings {
   std::function<Address()> new_address;                  // that no client ever had
   std::vector<Address> login_servers;                    // as cluster_status lists them
   std::uint64_t notices = 0;                             // given out
+  std::uint64_t marks = 0;                               // of states, likewise
 };
 
 }  // namespace orrery::wire_sim

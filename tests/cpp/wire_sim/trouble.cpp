@@ -33,6 +33,11 @@ std::vector<std::string> troubles() {
           "drops",
           "ended sessions resolved",
           "entered a zone",
+          "hand-offs",
+          "hand-offs asked again",
+          "hand-offs failed",
+          "hand-offs refused",
+          "hand-offs that wait",
           "logged out: superseded",
           "logged out: token expired",
           "resumes",
@@ -173,6 +178,7 @@ void Simulation::heal() {
   network_.set(Weather{0, 0, 0, 20ms, 10ms});
   database_delay_ = 10ms;
   database_.limit(0);
+  database_.refuse_hands(0);
   database_up_ = true;
   for (std::size_t n = 0; n < seats_.size(); ++n) {
     if (seats_[n].process) seats_[n].process->set_database_delay(database_delay_);
