@@ -298,6 +298,7 @@ Result<Json> ModelDatabase::hand_off(const Server& me, const Json& asked) {
   if (const auto chat = attachments_.find(session.id); chat != attachments_.end() && !chat->second.ended)
     chat->second.taken = false;
   world_.count("hand-offs");
+  on_step("committed", session.id);
   return targets(me, session);
 }
 
@@ -367,8 +368,9 @@ Result<Json> ModelDatabase::resolve(const Server& me, const Json& asked) {
     const Server* replacement = find_server("zone", account.kind, account.key);
     if (replacement != nullptr && replacement->state == ServerState::ready) adopt(session, *replacement);
   }
-  if (session.state == SessionState::playing) return targets(me, session);
-  return Json{{"status", "waiting"}, {"reason", "its server is starting"}};
+  if (session.state != SessionState::playing) return Json{{"status", "waiting"}, {"reason", "its server is starting"}};
+  on_step("resolved", session.id);
+  return targets(me, session);
 }
 
 void ModelDatabase::adopt(Session& session, const Server& replacement) {
@@ -376,6 +378,7 @@ void ModelDatabase::adopt(Session& session, const Server& replacement) {
   move(session, replacement);
   tell(replacement.id, Json{{"tell", "sync"}});
   world_.count("sessions adopted");
+  on_step("adopted", session.id);
 }
 
 // What agents and the DBA do.
@@ -428,6 +431,7 @@ void ModelDatabase::server_exited(ServerId id, bool died, bool replaced) {
     } else if (died && (session.state == SessionState::playing || session.state == SessionState::orphaned)) {
       session.state = SessionState::orphaned;
       session.state_at = world_.now();
+      on_step("orphaned", session_id);
     } else {
       end(session, died ? "lapse" : "shutdown", false);
     }

@@ -89,6 +89,8 @@ class ModelDatabase {
 
   /// A message to a server, by way of its agent.
   std::function<void(ServerId, Json)> tell;
+  /// A hand-off or an adoption has come so far.
+  std::function<void(const char* step, SessionId)> on_step = [](const char*, SessionId) {};
 
  private:
   struct Account {

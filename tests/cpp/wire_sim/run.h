@@ -1,7 +1,9 @@
 // One run of the simulation: what is in it, what befalls it (trouble.cpp), and how it must end.
 #pragma once
 
+#include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -45,7 +47,8 @@ enum class Blow {
 
 class Simulation {
  public:
-  explicit Simulation(std::uint64_t seed);
+  /// With `crash` nothing but that befalls it.
+  Simulation(std::uint64_t seed, std::optional<Crash> crash);
   Outcome run(std::size_t keep);
 
  private:
@@ -72,6 +75,9 @@ class Simulation {
   void weather();
   void blow();
   void database_down(Duration how_long);
+  void on_step(const std::string& step, SessionId session);
+  void crash(ServerId source, ServerId target, SessionId session);
+  void begin_adoption();
   void heal();
 
   // The end.
@@ -82,6 +88,13 @@ class Simulation {
   std::size_t any_seat() { return world_.chance.below(seats_.size()); }
   Address new_address();
 
+  Seat* seat_of(ServerId server);
+  std::size_t number_of(const Seat& seat) const { return static_cast<std::size_t>(&seat - seats_.data()); }
+
+  std::optional<Crash> crash_;
+  bool has_crashed_ = false;
+  Time tells_lost_until_{};
+  std::map<SessionId, std::pair<ServerId, ServerId>> to_;  // whence and whither it travelled last
   World world_;
   Network network_, private_network_;
   ModelDatabase database_;

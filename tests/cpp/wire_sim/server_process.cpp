@@ -43,6 +43,7 @@ class ServerProcess::ObservedRole final : public sessiond::Role {
         process_.around_.streams.begin_generation(process_.number(), process_.role(), session.id);
     check_state(session);
     real_.on_attached(session, now);
+    if (process_.role() == "zone") process_.around_.on_step("attached", session.id);
   }
   void on_returned(sessiond::Session& session, Instant now) override { real_.on_returned(session, now); }
   void on_hand_off_failed(sessiond::Session& session, const std::string& text, Instant now) override {
@@ -72,6 +73,7 @@ class ServerProcess::ObservedRole final : public sessiond::Role {
     Json marked = Json::parse(*state);
     marked["mark"] = ++process_.around_.marks;
     marked["marked_by"] = process_.number();
+    if (session.hand_off) process_.around_.on_step("frozen", session.id);
     return marked.dump();
   }
   void on_taken_away(sessiond::Session& session, const std::string& reason, Instant now) override {
@@ -156,6 +158,7 @@ void ServerProcess::begin() {
   receive(around_.network, address_, &ServerProcess::datagrams_);
   receive(around_.private_network, private_address_, &ServerProcess::private_datagrams_);
   host_.start(*observed_, now());
+  if (role() == "zone") around_.on_step("begun", {});
   run();
 }
 
@@ -173,7 +176,24 @@ void ServerProcess::work() {
       more = true;
     }
   }
+  std::erase_if(travelling_, [this](SessionId session) {
+    if (host_.sessions().contains(session)) return false;
+    if (around_.database.session(session)->from.first == id_) around_.on_step("redirected", session);
+    return true;
+  });
   around_.after_step(*this);
+}
+
+/// What it asks of the database is a step of sessions on their way.
+void ServerProcess::note_steps(const sessiond::DatabaseRequest& request) {
+  if (const auto* hands = std::get_if<sessiond::HandOffSessions>(&request)) {
+    for (const Json& hand : hands->hands)
+      if (hand.contains("state")) around_.on_step("asked", SessionId{hand.at("session_id").get<std::uint64_t>()});
+  } else if (const auto* sync = std::get_if<sessiond::Sync>(&request)) {
+    for (const Json& taken : sync->taken)
+      if (taken.at("role") == "owner" && !taken.contains("ended"))
+        around_.on_step("taken", SessionId{taken.at("session_id").get<std::uint64_t>()});
+  }
 }
 
 void ServerProcess::take_waiting() {
@@ -195,8 +215,14 @@ void ServerProcess::take_waiting() {
     host_.on_private_datagram({private_datagrams_.front().from, private_datagrams_.front().bytes}, now());
   for (; !agent_messages_.empty(); agent_messages_.pop_front())
     host_.on_agent_message(sessiond::to_text(agent_messages_.front()), now());
-  for (; !answers_.empty(); answers_.pop_front())
+  for (; !answers_.empty(); answers_.pop_front()) {
+    std::vector<SessionId> arriving;
+    if (const auto& answer = answers_.front().second; answer && answer->is_object() && answer->contains("arrivals"))
+      for (const Json& row : answer->at("arrivals"))
+        if (row.at("role") == "owner") arriving.emplace_back(row.at("session_id").get<std::uint64_t>());
     host_.on_database_answer(answers_.front().first, std::move(answers_.front().second), now());
+    for (const auto session : arriving) around_.on_step("arrived", session);
+  }
   for (; !hashes_.empty(); hashes_.pop_front()) host_.on_hash_done(hashes_.front(), now());
 }
 
@@ -214,6 +240,7 @@ void ServerProcess::send(const wire::Slot& slot) {
 
 void ServerProcess::carry_out(sessiond::Effect& effect) {
   if (auto* call = std::get_if<sessiond::DatabaseCall>(&effect)) {
+    note_steps(call->request);
     ask({std::move(*call), world_.now() + query_timeout});
   } else if (const auto* job = std::get_if<sessiond::HashJob>(&effect)) {
     const sessiond::HashDone done{job->id, job->hash == "sim:" + job->password,
@@ -319,13 +346,19 @@ void ServerProcess::terminate() {
   run();
 }
 
-void ServerProcess::travel(std::size_t which, const std::string& kind, const std::string& key) {
-  if (exit_code_ || is_frozen() || host_.sessions().empty()) return;
+SessionId ServerProcess::travel(std::size_t which, const std::string& kind, const std::string& key) {
+  if (exit_code_ || is_frozen() || host_.sessions().empty()) return {};
   std::vector<SessionId> here;
   for (const auto& [id, session] : host_.sessions()) here.push_back(id);
   std::sort(here.begin(), here.end());
-  host_.hand_off(here[which % here.size()], kind, key, now());
-  run();
+  const SessionId session = here[which % here.size()];
+  host_.hand_off(session, kind, key, now());
+  travelling_.insert(session);
+  // Frozen only when its host is driven: what is noted of whither it goes comes first.
+  world_.timeline.in(0ms, [weak = weak_from_this()] {
+    if (const auto self = std::static_pointer_cast<ServerProcess>(weak.lock())) self->run();
+  });
+  return session;
 }
 
 void ServerProcess::say(std::size_t which, std::size_t size) {

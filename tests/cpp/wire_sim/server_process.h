@@ -4,6 +4,7 @@
 #include <deque>
 #include <functional>
 #include <memory>
+#include <set>
 #include <vector>
 
 #include "sessiond/role.h"
@@ -43,7 +44,7 @@ class ServerProcess final : public Process {
   void agent_message(Json message);
   void terminate();
   /// One of the players in its world goes to another place.
-  void travel(std::size_t which, const std::string& kind, const std::string& key);
+  SessionId travel(std::size_t which, const std::string& kind, const std::string& key);
   /// Says something of `size` to one of its clients.
   void say(std::size_t which, std::size_t size);
 
@@ -57,6 +58,7 @@ class ServerProcess final : public Process {
   void work() override;
   std::optional<Instant> next_deadline() const override { return host_.next_deadline(); }
   void take_waiting();
+  void note_steps(const sessiond::DatabaseRequest& request);
   void carry_out(sessiond::Effect& effect);
   void ask(PendingCall pending);
   void answer(sessiond::CallId id, Result<Json> result);
@@ -69,6 +71,7 @@ class ServerProcess final : public Process {
   std::unique_ptr<sessiond::Role> role_;
   std::unique_ptr<ObservedRole> observed_;
   std::optional<int> exit_code_;
+  std::set<SessionId> travelling_;  // those that were sent off, as long as they are here
 
   // What came while it was frozen, in order.
   std::deque<Arrived> datagrams_, private_datagrams_;

@@ -13,8 +13,9 @@ constexpr std::size_t held_in_flight_max = 20'000;
 
 }  // namespace
 
-Simulation::Simulation(std::uint64_t seed)
-    : world_(seed),
+Simulation::Simulation(std::uint64_t seed, std::optional<Crash> crash)
+    : crash_(std::move(crash)),
+      world_(seed),
       network_(world_),
       private_network_(world_),
       database_(world_),
@@ -27,6 +28,7 @@ Simulation::Simulation(std::uint64_t seed)
               wire_,
               streams_,
               [this](const ServerProcess& server) { owners_->after_step(server); },
+              [this](const char* step, SessionId session) { on_step(step, session); },
               [this] { return new_address(); },
               {},
               0,
@@ -34,7 +36,8 @@ Simulation::Simulation(std::uint64_t seed)
   database_.tell = [this](ServerId id, Json message) {
     // By a command, the agent and a local datagram.
     world_.timeline.in(world_.chance.scale(2ms, world_.calm ? 100ms : 1s), [this, id, message = std::move(message)] {
-      if (!world_.calm && world_.chance.happens(0.1)) return world_.count("tells lost");
+      if (world_.now() < tells_lost_until_) return;
+      if (!crash_ && !world_.calm && world_.chance.happens(0.1)) return world_.count("tells lost");
       for (Seat& seat : seats_) {
         if (seat.id == id && seat.process && !seat.process->is_frozen())
           seat.process->agent_message(Json{{"message", message}});
@@ -62,14 +65,14 @@ void Simulation::prepare() {
   add_seat("login", "login", "1");
   if (chance.happens(0.4)) add_seat("login", "login", "2");
   add_seat("zone", "grid", "1");
-  const bool has_two = chance.happens(0.7);
+  const bool has_two = chance.happens(0.7) || crash_;
   if (has_two) add_seat("zone", "grid", "2");
   if (has_two && chance.happens(0.5)) add_seat("zone", "station", "3");
   add_seat("chat", "chat", "main");
   const std::size_t players = players_min + chance.below(4);
-  if (chance.happens(0.4)) database_.set("token_ms", 30'000);
-  if (chance.happens(0.3)) database_.limit(0.1);
-  if (chance.happens(0.3)) database_.refuse_hands(0.2);
+  if (!crash_ && chance.happens(0.4)) database_.set("token_ms", 30'000);
+  if (!crash_ && chance.happens(0.3)) database_.limit(0.1);
+  if (!crash_ && chance.happens(0.3)) database_.refuse_hands(0.2);
   owners_ = std::make_unique<OwnerChecker>(world_, database_, players + 1);
   for (std::size_t n = 0; n < players; ++n) {
     const std::string name = fmt::format("pilot{}", n);
@@ -83,6 +86,17 @@ void Simulation::prepare() {
   network_.set(Weather{0, 0, 0, 10ms, 10ms});
   private_network_.set(Weather{0, 0, 0, 500us, 500us});
 
+  world_.timeline.in(1s, [this] { tick(); });
+  world_.timeline.in(2s, [this] { speak(); });
+  database_.on_step = [this](const char* step, SessionId session) { on_step(step, session); };
+  travel_every_ = crash_ ? 500ms : chance.scale(100ms, 3s);
+  if (crash_ && crash_->is_adoption) {
+    world_.timeline.in(8s, [this] { begin_adoption(); });
+  } else {
+    world_.timeline.in(2s, [this] { travel(); });
+  }
+  world_.timeline.at(trouble_until, [this] { heal(); });
+  if (crash_) return;
   worst_ = Weather{chance.happens(0.85) ? 0.4 * static_cast<double>(chance.below(101)) / 100 : 0,
                    chance.happens(0.6) ? 0.1 : 0, chance.happens(0.6) ? 0.03 : 0, chance.scale(5ms, 300ms),
                    chance.scale(1ms, 1s)};
@@ -91,17 +105,11 @@ void Simulation::prepare() {
   for (int blow = 0; blow < static_cast<int>(Blow::count); ++blow)
     if (chance.happens(0.5)) blows_.push_back(static_cast<Blow>(blow));
   if (blows_.empty()) blows_.push_back(Blow::cut_client);
-
-  world_.timeline.in(1s, [this] { tick(); });
-  world_.timeline.in(2s, [this] { speak(); });
-  travel_every_ = chance.scale(100ms, 3s);
-  world_.timeline.in(2s, [this] { travel(); });
   world_.timeline.in(trouble_from, [this] {
     weather();
     blow();
     replay();
   });
-  world_.timeline.at(trouble_until, [this] { heal(); });
 }
 
 // Servers.
@@ -174,7 +182,8 @@ void Simulation::travel() {
   const ModelDatabase::Server to = database_.server(seats_[any_seat()].id);
   const std::size_t which = world_.chance.below(1000);
   if (seat.process && seat.process->role() == "zone" && to.role == "zone" && to.id != seat.id)
-    seat.process->travel(which, to.kind, to.key);
+    to_[seat.process->travel(which, to.kind, to.key)] = {seat.id, to.id};
+  to_.erase(SessionId{});
   world_.timeline.in(world_.chance.between(0ms, 2 * travel_every_), [this] { travel(); });
 }
 
@@ -256,6 +265,7 @@ Outcome Simulation::run(std::size_t keep) {
   return outcome;
 }
 
-Outcome simulate(std::uint64_t seed, std::size_t keep) { return Simulation(seed).run(keep); }
+Outcome simulate(std::uint64_t seed, std::size_t keep) { return Simulation(seed, std::nullopt).run(keep); }
+Outcome simulate(std::uint64_t seed, const Crash& crash, std::size_t keep) { return Simulation(seed, crash).run(keep); }
 
 }  // namespace orrery::wire_sim

@@ -27,4 +27,16 @@ std::vector<std::string> troubles();
 
 Outcome simulate(std::uint64_t seed, std::size_t keep = 60);
 
+/// One blow, at a step of a hand-off or of an adoption: the first time that one comes so far.
+struct Crash {
+  std::string step, victim;
+  bool is_adoption = false;  // what is begun with is the death of a zone
+};
+/// The steps in their order, and who or what may break at each of them.
+std::vector<std::string> steps(bool is_adoption);
+std::vector<std::string> victims(bool is_adoption);
+/// Whether a session may end by this: its server was told to stop, or its client is gone.
+bool may_end_sessions(const std::string& victim);
+Outcome simulate(std::uint64_t seed, const Crash& crash, std::size_t keep = 60);
+
 }  // namespace orrery::wire_sim

@@ -21,10 +21,12 @@ struct Surroundings {
   WireChecker& wire;
   StreamChecker& streams;
   std::function<void(const ServerProcess&)> after_step;  // the checkers'
-  std::function<Address()> new_address;                  // that no client ever had
-  std::vector<Address> login_servers;                    // as cluster_status lists them
-  std::uint64_t notices = 0;                             // given out
-  std::uint64_t marks = 0;                               // of states, likewise
+  /// A hand-off or an adoption has come so far: see steps() of crash.cpp.
+  std::function<void(const char* step, SessionId)> on_step;
+  std::function<Address()> new_address;  // that no client ever had
+  std::vector<Address> login_servers;    // as cluster_status lists them
+  std::uint64_t notices = 0;             // given out
+  std::uint64_t marks = 0;               // of states, likewise
 };
 
 }  // namespace orrery::wire_sim

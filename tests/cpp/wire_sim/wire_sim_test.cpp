@@ -86,6 +86,29 @@ TEST_F(WireSimulation, HoldsUnderFaults) {
   for (const std::string& trouble : troubles()) EXPECT_GT(counts[trouble], 0u) << trouble << ": not in any seed";
 }
 
+// Of each step and each crash: ORRERY_WIRE_SIM_CRASH_SEEDS seeds, 1 without it.
+void crash_at_every_step(bool is_adoption) {
+  const std::uint64_t seeds = number_of("ORRERY_WIRE_SIM_CRASH_SEEDS", 1);
+  std::size_t runs = 0;
+  for (const std::string& step : steps(is_adoption)) {
+    for (const std::string& victim : victims(is_adoption)) {
+      std::uint64_t crashes = 0;
+      for (std::uint64_t seed = 1; seed <= seeds; ++seed, ++runs) {
+        Outcome outcome = simulate(seed, Crash{step, victim, is_adoption});
+        crashes += outcome.counts["crashes"];
+        if (outcome.failure.empty() && !may_end_sessions(victim) && outcome.counts["logins"] != outcome.players)
+          outcome.failure = fmt::format("{} logins of {} players", outcome.counts["logins"], outcome.players);
+        EXPECT_EQ(outcome.failure, "") << step << "; " << victim << "; seed " << seed << "\n" << lines_of(outcome);
+      }
+      EXPECT_GT(crashes, 0u) << step << "; " << victim << ": it never came so far";
+    }
+  }
+  std::printf("%zu runs\n", runs);
+}
+
+TEST_F(WireSimulation, SurvivesACrashAtEveryStepOfAHandOff) { crash_at_every_step(false); }
+TEST_F(WireSimulation, SurvivesACrashAtEveryStepOfAnAdoption) { crash_at_every_step(true); }
+
 TEST_F(WireSimulation, IsTheSameForTheSameSeed) {
   if (number_of("ORRERY_WIRE_SIM_SEED", 0) != 0) GTEST_SKIP();
   const Outcome once = simulate(1), again = simulate(1), other = simulate(2);
