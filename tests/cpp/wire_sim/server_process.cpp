@@ -71,7 +71,7 @@ class ServerProcess::ObservedRole final : public sessiond::Role {
     auto state = real_.leave(session, now);
     if (!state || process_.role() != "zone") return state;
     Json marked = Json::parse(*state);
-    marked["mark"] = ++process_.around_.marks;
+    marked["mark"] = process_.around_.last_marks[session.id] = ++process_.around_.marks;
     marked["marked_by"] = process_.number();
     if (session.hand_off) process_.around_.on_step("frozen", session.id);
     return marked.dump();
@@ -187,8 +187,14 @@ void ServerProcess::work() {
 /// What it asks of the database is a step of sessions on their way.
 void ServerProcess::note_steps(const sessiond::DatabaseRequest& request) {
   if (const auto* hands = std::get_if<sessiond::HandOffSessions>(&request)) {
-    for (const Json& hand : hands->hands)
-      if (hand.contains("state")) around_.on_step("asked", SessionId{hand.at("session_id").get<std::uint64_t>()});
+    for (const Json& hand : hands->hands) {
+      if (!hand.contains("state")) continue;
+      const SessionId session{hand.at("session_id").get<std::uint64_t>()};
+      const auto left_with = around_.last_marks.find(session);
+      if (left_with != around_.last_marks.end() && hand.at("state").value("mark", 0u) != left_with->second)
+        throw Broken{fmt::format("session {} is handed over with a state of before", session.value)};
+      around_.on_step("asked", session);
+    }
   } else if (const auto* sync = std::get_if<sessiond::Sync>(&request)) {
     for (const Json& taken : sync->taken)
       if (taken.at("role") == "owner" && !taken.contains("ended"))

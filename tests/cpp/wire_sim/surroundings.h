@@ -2,6 +2,7 @@
 #pragma once
 
 #include <functional>
+#include <map>
 #include <vector>
 
 #include "wire_sim/model_database.h"
@@ -23,10 +24,11 @@ struct Surroundings {
   std::function<void(const ServerProcess&)> after_step;  // the checkers'
   /// A hand-off or an adoption has come so far: see steps() of crash.cpp.
   std::function<void(const char* step, SessionId)> on_step;
-  std::function<Address()> new_address;  // that no client ever had
-  std::vector<Address> login_servers;    // as cluster_status lists them
-  std::uint64_t notices = 0;             // given out
-  std::uint64_t marks = 0;               // of states, likewise
+  std::function<Address()> new_address;             // that no client ever had
+  std::vector<Address> login_servers;               // as cluster_status lists them
+  std::uint64_t notices = 0;                        // given out
+  std::uint64_t marks = 0;                          // of states, likewise
+  std::map<SessionId, std::uint64_t> last_marks{};  // with which each left a world last
 };
 
 }  // namespace orrery::wire_sim
