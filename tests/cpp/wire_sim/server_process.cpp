@@ -69,9 +69,12 @@ class ServerProcess::ObservedRole final : public sessiond::Role {
   }
   std::optional<std::string> leave(sessiond::Session& session, Instant now) override {
     auto state = real_.leave(session, now);
-    if (!state || process_.role() != "zone") return state;
+    if (process_.role() != "zone") return state;
+    std::uint64_t& mark = process_.around_.last_marks[{process_.number(), session.id}];
+    if (!state) mark = Json::parse(session.state).value("mark", 0u);
+    if (!state) return state;
     Json marked = Json::parse(*state);
-    marked["mark"] = process_.around_.last_marks[session.id] = ++process_.around_.marks;
+    marked["mark"] = mark = ++process_.around_.marks;
     marked["marked_by"] = process_.number();
     if (session.hand_off) process_.around_.on_step("frozen", session.id);
     return marked.dump();
@@ -190,7 +193,7 @@ void ServerProcess::note_steps(const sessiond::DatabaseRequest& request) {
     for (const Json& hand : hands->hands) {
       if (!hand.contains("state")) continue;
       const SessionId session{hand.at("session_id").get<std::uint64_t>()};
-      const auto left_with = around_.last_marks.find(session);
+      const auto left_with = around_.last_marks.find({number(), session});
       if (left_with != around_.last_marks.end() && hand.at("state").value("mark", 0u) != left_with->second)
         throw Broken{fmt::format("session {} is handed over with a state of before", session.value)};
       around_.on_step("asked", session);
