@@ -59,7 +59,8 @@ Client::Impl::Impl(ConnectString connect, Credentials credentials, Options optio
       credentials_(std::move(credentials)),
       options_(options),
       random_(random),
-      last_now_(now) {
+      last_now_(now),
+      commands_(random) {
   if (!dial_next_login(now)) finish("unreachable", "the connect string names no login server's address");
 }
 
@@ -71,7 +72,8 @@ Client::Impl::Impl(ConnectString connect, const Token& token, Options options, R
       session_(token.session),
       root_(token.root),
       renew_at_(now),
-      is_token_start_(true) {
+      is_token_start_(true),
+      commands_(random) {
   if (connect_.login_servers.empty()) {
     finish("unreachable", "the connect string names no login server's address");
   } else {
@@ -90,6 +92,29 @@ void Client::Impl::move(std::int8_t x, std::int8_t y, std::uint8_t buttons) {
   // One that is lost or refused is told again by the next two.
   (void)owner_->dialer.send(wire::Channel::game, wire::Delivery::unreliable,
                             encode_inputs(std::span(inputs_).first(input_count_)));
+}
+
+Result<std::uint64_t> Client::Impl::command(std::string_view name, std::string_view args) {
+  auto id = commands_.add(name, args);
+  if (id) ++statistics_.commands;
+  return id;
+}
+
+// While an owner-to-be is dialed the one of before takes none any more.
+void Client::Impl::send_commands() {
+  if (!owner_ || pending_) return;
+  while (Command* command = commands_.unsent()) {
+    if (!owner_->dialer.send(wire::Channel::game, wire::Delivery::reliable, command->bytes)) return;
+    command->is_sent = true;
+  }
+}
+
+void Client::Impl::on_game_message(ByteView bytes) {
+  if (auto result = decode_result(bytes)) {
+    if (commands_.take(result->id)) tell(CommandDone{result->id, result->ok, std::move(result->json)});
+  } else if (auto event = decode_game_event(bytes)) {
+    tell(GameEvent{std::move(*event)});
+  }
 }
 
 Status Client::Impl::chat(const std::string& text) {
@@ -148,6 +173,7 @@ void Client::Impl::advance(Instant now) {
   advance_login(now);
   if (!is_finished_) advance_resume(now);
   if (!is_finished_) advance_rebind(now);
+  if (!is_finished_) send_commands();
 }
 
 bool Client::Impl::poll_transmit(wire::Slot& slot, Instant now) {
@@ -249,8 +275,9 @@ Duration Client::Impl::spread(Duration wait) { return wait + wait / 5 * random_.
 
 void Client::Impl::on_message(Path& path, const wire::Message& message, Instant now) {
   if (message.channel == wire::Channel::game) {
-    if (path.use == Use::owner && message.delivery == wire::Delivery::unreliable) on_snapshot(path, message.bytes);
-    return;
+    if (path.use != Use::owner) return;
+    if (message.delivery == wire::Delivery::unreliable) return on_snapshot(path, message.bytes);
+    return on_game_message(message.bytes);
   }
   if (message.delivery != wire::Delivery::reliable) return;
   if (message.channel == wire::Channel::chat) {
@@ -331,6 +358,9 @@ void Client::select_character(std::uint64_t character_id) { impl_->select_charac
 Status Client::enrol_device(const std::string& name) { return impl_->enrol_device(name); }
 Status Client::revoke_device(const Key32& public_key) { return impl_->revoke_device(public_key); }
 void Client::move(std::int8_t x, std::int8_t y, std::uint8_t buttons) { impl_->move(x, y, buttons); }
+Result<std::uint64_t> Client::command(std::string_view name, std::string_view args) {
+  return impl_->command(name, args);
+}
 Status Client::chat(const std::string& text) { return impl_->chat(text); }
 void Client::logout() { impl_->logout(); }
 bool Client::is_finished() const { return impl_->is_finished(); }

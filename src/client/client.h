@@ -110,14 +110,25 @@ struct Snapshot {
   std::uint32_t tick, last_input, self;
   std::vector<Entity> entities;
 };
+// Of a command: what came of it, or, not ok, {"text"} for the player: then it did nothing.
+struct CommandDone {
+  std::uint64_t id;
+  bool ok;
+  std::string json;
+};
+// What happened to the player: a JSON object of the game's.
+struct GameEvent {
+  std::string json;
+};
 // The end. `reason`: what the server said (logout, shutdown, superseded, kicked, banned, token expired, …), "lapse"
 // (the session's server was not found again), "unreachable" (no login server answered), "protocol" (the server sent
 // what makes no sense), "unknown" (the session of a token is over), "logout" (asked for). `hint`: explain(reason).
 struct LoggedOut {
   std::string reason, text, hint{};
 };
-using Event = std::variant<LoggedIn, LoginRefused, LoginRetried, WaitingForServer, DeviceEnrolled, DeviceRevoked,
-                           DeviceRefused, Entered, Dropped, Resumed, NoticeShown, ChatShown, Snapshot, LoggedOut>;
+using Event =
+    std::variant<LoggedIn, LoginRefused, LoginRetried, WaitingForServer, DeviceEnrolled, DeviceRevoked, DeviceRefused,
+                 Entered, Dropped, Resumed, NoticeShown, ChatShown, Snapshot, CommandDone, GameEvent, LoggedOut>;
 
 /// What a reason of LoggedOut or LoginRefused means and what to do about it: one sentence for the player.
 const char* explain(std::string_view reason);
@@ -135,8 +146,9 @@ struct Statistics {
   wire::Statistics wire;    // of all connections since the start
   std::uint64_t logins = 0, login_retries = 0, drops = 0, resumes = 0, resolves = 0, tokens_renewed = 0;
   std::uint64_t redirects_followed = 0, redirects_ignored = 0;  // targets; ignored: known, older, or too many
-  std::uint64_t events_lost = 0;                                // beyond what waits for poll_event at most
-  Duration gap_total{}, gap_longest{};                          // of all resumes
+  std::uint64_t commands = 0, commands_sent_again = 0;
+  std::uint64_t events_lost = 0;        // beyond what waits for poll_event at most
+  Duration gap_total{}, gap_longest{};  // of all resumes
 };
 
 class Client {
@@ -159,6 +171,10 @@ class Client {
   Status revoke_device(const Key32& public_key);
   /// Direction of movement, each -127..127; sent with the last two before it.
   void move(std::int8_t x, std::int8_t y, std::uint8_t buttons);
+  /// Orders something of the game, `args` a JSON object or nothing: CommandDone with this id follows once, whatever
+  /// servers die meanwhile; what is to last is done once. Commands run in their order. Errors EINVAL, ENOBUFS (16
+  /// wait).
+  Result<std::uint64_t> command(std::string_view name, std::string_view args = {});
   /// To the cluster's channel. Fails while no chat server is attached.
   Status chat(const std::string& text);
   /// Asks the server to end the session; LoggedOut follows within a second, confirmed or not.

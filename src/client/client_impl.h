@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "client/client.h"
+#include "client/commands.h"
 #include "client/game_message.h"
 #include "client/path.h"
 #include "orrery.pb.h"
@@ -28,6 +29,7 @@ class Client::Impl {
   Status enrol_device(const std::string& name);
   Status revoke_device(const Key32& public_key);
   void move(std::int8_t x, std::int8_t y, std::uint8_t buttons);
+  Result<std::uint64_t> command(std::string_view name, std::string_view args);
   Status chat(const std::string& text);
   void logout();
   bool is_finished() const { return is_finished_ && paths_.empty(); }
@@ -67,6 +69,8 @@ class Client::Impl {
   void on_message(Path& path, const wire::Message& message, Instant now);
   void on_control(Path& path, const proto::ServerControl& control, Instant now);
   void on_snapshot(Path& path, ByteView bytes);
+  void on_game_message(ByteView bytes);
+  void send_commands();
   void on_notice(const proto::Notice& notice);
 
   // Login.
@@ -146,6 +150,8 @@ class Client::Impl {
   std::array<Input, inputs_per_message_max> inputs_{};
   std::size_t input_count_ = 0;
   std::uint32_t input_sequence_ = 0;
+
+  Commands commands_;
 
   using NoticeKey = std::tuple<std::uint64_t, int, std::uint32_t>;
   std::set<NoticeKey> notices_;

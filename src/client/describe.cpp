@@ -64,6 +64,8 @@ std::string describe(const Event& event) {
       [](const Dropped& it) { return "nothing heard for " + in_seconds(it.silence) + "; looking for the session"; },
       [](const Resumed& it) { return "back after " + in_seconds(it.gap); },
       [](const NoticeShown& it) { return "*** " + it.text; },
+      [](const CommandDone& it) { return std::string(it.ok ? "done: " : "not done: ") + it.json; },
+      [](const GameEvent& it) { return it.json; },
       [](const ChatShown& it) { return "<" + it.from + "> " + it.text; },
       [](const Snapshot&) { return std::string(); },
       [](const LoggedOut& it) { return "logged out, " + with_hint(it.reason, it.text, it.hint); }};

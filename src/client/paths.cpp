@@ -154,6 +154,7 @@ void Client::Impl::on_attached(Path& path, Instant now) {
   answer_by_.reset();
   pending_ = nullptr;
   owner_ = &path;
+  statistics_.commands_sent_again += commands_.send_again();
   attached_ = OwnerTarget{path.kind, path.key, path.target};
   if (!is_known) tell(Entered{path.role, path.kind, path.key, path.target.server_id});
   end_resume(now);

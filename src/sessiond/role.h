@@ -1,8 +1,10 @@
 // What a role adds to a session server. Called by SessionHost; single-threaded; sans-IO like it.
 #pragma once
 
+#include <deque>
 #include <optional>
 #include <string>
+#include <utility>
 
 #include "base/clock.h"
 #include "sessiond/effects.h"
@@ -12,12 +14,15 @@ namespace orrery::sessiond {
 
 /// A session is to be the server's of another place.
 struct HandOff {
+  static constexpr std::size_t held_bytes_max = 16 * 1024;
   std::string kind, key;
   Instant give_up_at{}, ask_at{};
-  bool frozen = false;                          // taken out of the role; `state` of the session is what it takes along
-  bool asked = false;                           // the database is, and has not answered
-  bool waits = false;                           // its target is not ready
-  bool attached = false;                        // its client has attached anew while it was frozen
+  bool frozen = false;    // taken out of the role; `state` of the session is what it takes along
+  bool asked = false;     // the database is, and has not answered
+  bool waits = false;     // its target is not ready
+  bool attached = false;  // its client has attached anew while it was frozen
+  std::deque<std::pair<wire::Channel, Bytes>> held{};  // reliable messages that came while it was frozen
+  std::size_t held_bytes = 0;
   std::optional<std::uint64_t> lost_at_sync{};  // it is not here any more unless this server_sync says so
 };
 

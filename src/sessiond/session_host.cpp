@@ -440,6 +440,8 @@ void SessionHost::on_attached(const wire::Attached& attached, Instant now) {
   welcome(attached.connection, now);
   if (session->is_frozen()) {
     session->hand_off->attached = true;
+    session->hand_off->held.clear();
+    session->hand_off->held_bytes = 0;
   } else {
     role_->on_attached(*session, now);
   }
@@ -451,7 +453,7 @@ void SessionHost::on_endpoint_message(const wire::Message& message, Instant now)
   Session* session = connection->second;
   // An attached client's control messages are the host's; a login's are its role's.
   if (session == nullptr || message.channel != wire::Channel::control || config_.role == "login") {
-    if (session == nullptr || !session->is_frozen()) role_->on_message(message, session, now);
+    session != nullptr && session->is_frozen() ? hold(*session, message) : role_->on_message(message, session, now);
     return;
   }
   proto::ClientControl control;

@@ -144,6 +144,7 @@ class SessionHost {
   void ask_hand_off(Session& session, Instant now);
   void on_hand_off_answer(Session& session, const Result<Json>& answer, Instant now);
   void depart(Session& session, const Json& answer, Instant now);
+  void hold(Session& session, const wire::Message& message);
   void thaw(Session& session, Instant now);
   void fail_hand_off(Session& session, const std::string& text, Instant now);
   void drop_lost(std::uint64_t sync);
@@ -190,7 +191,8 @@ class SessionHost {
   CallBatch hands_;
   std::vector<SessionId> handing_;  // those with a HandOff, and some that are gone
   Duration hand_off_within_{};
-  /// Of sessions that were handed over, whose clients have not said goodbye yet. Like those of logins they are nobody's.
+  /// Of sessions that were handed over, whose clients have not said goodbye yet. Like those of logins they are
+  /// nobody's.
   std::unordered_set<wire::ConnectionId> departed_;
   struct Departure {
     Instant until;

@@ -135,11 +135,24 @@ void SessionHost::close_departed(wire::ConnectionId connection) {
   connections_.erase(connection);
 }
 
+/// Where it goes its client says it again; should it stay, nothing is lost.
+void SessionHost::hold(Session& session, const wire::Message& message) {
+  HandOff& hand = *session.hand_off;
+  if (message.delivery != wire::Delivery::reliable) return;
+  if (hand.held_bytes + message.bytes.size() > HandOff::held_bytes_max) return count_ignored();
+  hand.held_bytes += message.bytes.size();
+  hand.held.emplace_back(message.channel, Bytes(message.bytes.begin(), message.bytes.end()));
+}
+
 void SessionHost::thaw(Session& session, Instant now) {
   session.hand_off->frozen = false;
+  session.hand_off->held_bytes = 0;
+  auto held = std::exchange(session.hand_off->held, {});
   const bool is_new = std::exchange(session.hand_off->attached, false);
   if (!session.connection) return;
   is_new ? role_->on_attached(session, now) : role_->on_returned(session, now);
+  for (const auto& [channel, bytes] : held)
+    role_->on_message({session.connection, channel, wire::Delivery::reliable, bytes}, &session, now);
 }
 
 void SessionHost::fail_hand_off(Session& session, const std::string& text, Instant now) {

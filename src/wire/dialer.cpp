@@ -14,6 +14,8 @@ namespace {
 
 constexpr ConnectionId only_connection{1};
 constexpr Duration resend_first = milliseconds{250};
+/// Of an Attach: whoever follows a redirect may be there a moment before the server has heard of him.
+constexpr Duration attach_again_first = milliseconds{25};
 constexpr Duration resend_most = std::chrono::seconds{2};
 // Less than a server lets a cookie live, so that an Init does not arrive stale.
 constexpr Duration cookie_used_for = std::chrono::seconds{8};
@@ -35,7 +37,7 @@ class Dialer::Impl {
   Impl(const AttachTarget& target, Timing timing, Duration give_up_after, Random& random, Instant now)
       : Impl(target.server, timing, give_up_after, random, now) {
     attach_ = target;
-    state_ = State::attach;
+    enter(State::attach, now);
     random_->fill(client_random_);
   }
   ~Impl() {
@@ -111,7 +113,7 @@ class Dialer::Impl {
 
 void Dialer::Impl::enter(State state, Instant now) {
   state_ = state;
-  resend_wait_ = resend_first;
+  resend_wait_ = state == State::attach ? attach_again_first : resend_first;
   send_at_ = now;
   sends_ = 0;
 }
