@@ -2,11 +2,12 @@
 -- cause itself. A login server is told which version the keys of its cluster have.
 -- p_taken: [{"session_id","epoch","role","ended"}], arrivals it now holds and, "ended": true, ends it has heard of; stale entries are
 -- ignored. Which of the two must be said: after a lost answer the arrival is reported again, of a session that may have ended since.
+-- p_news_after: news of its key's world after this number are answered too, in order, 1,000 at most; null: none.
 -- No bitmap scans: they would read each time what was news once, for they do not mark entries of an index as dead.
 -- Writes: session, attachment (taken).   Locks: session, attachment, in key order.
 -- Errors: those of server_identity; OR003 p_taken is no array of such.
 -- Called by: src/pg/control_api.
-create or replace function orrery.server_sync(p_server_id bigint, p_epoch bigint, p_token text, p_taken jsonb default '[]')
+create or replace function orrery.server_sync(p_server_id bigint, p_epoch bigint, p_token text, p_taken jsonb default '[]', p_news_after bigint default null)
 returns jsonb
 language plpgsql security definer
 set search_path = pg_catalog, pg_temp
@@ -113,8 +114,16 @@ begin
     || coalesce((
       select jsonb_build_object('keys_version', c.keys_version)
       from orrery.server_kind k join orrery.cluster_secret c on c.cluster = k.cluster
-      where k.cluster = v_me.cluster and k.kind = v_me.kind and k.role = 'login'), '{}');
+      where k.cluster = v_me.cluster and k.kind = v_me.kind and k.role = 'login'), '{}')
+    || case when p_news_after is not null then jsonb_build_object('news', coalesce((
+      select jsonb_agg(jsonb_build_object('number', n.number, 'body', n.body) order by n.number)
+      from (
+        select w.number, w.body from orrery.world_news w
+        where w.cluster = v_me.cluster and w.kind = v_me.kind and w.key = v_me.key and w.number > p_news_after
+        order by w.cluster, w.kind, w.key, w.number limit 1000) n), '[]')) else '{}' end;
 end
 $$;
-comment on function orrery.server_sync(bigint, bigint, text, jsonb) is 'What changed for a server: sessions that arrive at it or ended.';
-grant execute on function orrery.server_sync(bigint, bigint, text, jsonb) to orrery_session;
+comment on function orrery.server_sync(bigint, bigint, text, jsonb, bigint) is 'What changed for a server: sessions that arrive at it or ended.';
+grant execute on function orrery.server_sync(bigint, bigint, text, jsonb, bigint) to orrery_session;
+
+drop function if exists orrery.server_sync(bigint, bigint, text, jsonb);

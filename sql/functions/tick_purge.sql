@@ -1,7 +1,7 @@
 -- tick_purge: once a minute: delete settled commands, ended sessions, and stopped servers that nothing refers to, when they
--- are older than ended_kept_s; events that no partition took, after event_days_kept. Never so many that the step takes long:
+-- are older than ended_kept_s; news, after news_kept_s; events that no partition took, after event_days_kept. Never so many that the step takes long:
 -- then it returns now, as more is due; else null.
--- Writes: allocation, command, session (with its secret and attachments), server, event_default.   Locks: the rows deleted.
+-- Writes: allocation, command, session (with its secret and attachments), server, world_news, event_default.   Locks: the rows deleted.
 -- Errors: none.   Called by: tick_step.
 create or replace function orrery.tick_purge() returns timestamptz
 language plpgsql
@@ -38,6 +38,11 @@ begin
       and not exists (select from orrery.allocation a where a.server_id = d.server_id)
       and not exists (select from orrery.placement p where p.server_id = d.server_id)
     limit v_most for update skip locked));
+  get diagnostics v_rows = row_count;
+  v_more := v_more or v_rows = v_most;
+  delete from orrery.world_news n where n.ctid = any(array(
+    select d.ctid from orrery.world_news d
+    where d.made_at < v_now - make_interval(secs => orrery.setting('news_kept_s')::float8) limit v_most for update skip locked));
   get diagnostics v_rows = row_count;
   v_more := v_more or v_rows = v_most;
   delete from orrery.event_default e where (e.event_id, e.recorded_at) in (

@@ -49,6 +49,7 @@ insert into orrery.setting (name, value, unit, min_value, max_value, comment) va
   ('orphan_ms',             60000, 'ms',    1000, 3600000,  'A session whose server died is kept so long for its replacement.'),
   ('zone_tick_hz',          20,    'Hz',    1,    100,      'Simulation steps a second of a zone.'),
   ('zone_visible',          40,    'count', 1,    400,      'Nearest entities a player is shown.'),
+  ('zone_checkpoint_ms',    10000, 'ms',    1000, 600000,   'How often a zone saves its world and its players: so much of what is not in tables is lost when it dies.'),
   ('zone_view_m',           1000,  'm',     1,    100000,   'How far a player sees.'),
   ('hash_threads',          1,     'count', 1,    64,       'Threads that verify passwords in one login server.'),
   ('hash_queue_max',        64,    'count', 1,    10000,    'Passwords waiting to be verified; more are told to try later.'),
@@ -68,5 +69,6 @@ insert into orrery.setting (name, value, unit, min_value, max_value, comment) va
   ('event_days_kept',       90,    'days',  1,    3650,     'How long events are kept.'),
   ('partition_lock_ms',     200,   'ms',    10,   10000,    'How long dropping a partition of event may wait for its lock, and keep who writes events waiting.'),
   ('ended_kept_s',          3600,  's',     1,    2592000,  'How long rows of ended servers and sessions are kept to answer questions about them.'),
+  ('news_kept_s',           3600,  's',     60,   2592000,  'How long news of a world are kept for a server that was not heard of; one that starts needs none of before.'),
   ('purge_rows_max',        20000, 'count', 100,  1000000,  'Old rows of a table deleted in one step at most, so that the step ends in its time.')
 on conflict (name) do nothing;

@@ -6,7 +6,11 @@ select orrery_test.server_made('t', 'grid', 'aldra-1', 'starting') as grid, orre
   orrery_test.server_made('t', 'station', 'nowhere', 'starting') as lost \gset
 select orrery_test.answer(:grid, 'server_start_info') as i \gset
 select is(:'i'::jsonb - array['settings', 'link_root'],
-  '{"cluster":"t","kind":"grid","key":"aldra-1","role":"zone","world":{"name":"Aldra 1","size_m":2000}}'::jsonb, 'who it is and its world');
+  '{"cluster":"t","kind":"grid","key":"aldra-1","role":"zone","world":{"name":"Aldra 1","size_m":2000},"saved":null,"news_number":0}'::jsonb, 'who it is and its world');
+insert into orrery.world (cluster, kind, key, saved, saved_epoch, saved_at, news_number)
+values ('t', 'grid', 'aldra-1', '{"rocks":3}', 1, now(), 7), ('t', 'grid', 'aldra-2', '{"rocks":4}', 1, now(), 8);
+select is((select (i -> 'saved', i -> 'news_number')::text from orrery_test.answer(:grid, 'server_start_info') i), '("{""rocks"": 3}",7)', 'what was saved of it, and which news came before');
+select is(orrery_test.answer(:login, 'server_start_info') ?| array['saved', 'news_number'], false, 'of a zone alone');
 select is((:'i'::jsonb -> 'settings' ->> 'zone_tick_hz')::numeric, orrery.setting('zone_tick_hz'), 'settings by name');
 select is(:'i'::jsonb ->> 'link_root', (select encode(orrery.link_root(c.link_secret, s.server_id, s.epoch), 'hex')
   from orrery.server s join orrery.cluster_secret c using (cluster) where s.server_id = :grid), 'the root of its senders'' keys');
