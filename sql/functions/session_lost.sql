@@ -1,6 +1,6 @@
 -- session_lost: what is answered about a session that is not the caller's under this epoch, or does not log in any more.
 -- Reads: session.   Writes: nothing.   Locks: none.
--- Errors: none.     Called by: session_select.
+-- Errors: none.     Called by: session_command, session_select.
 create or replace function orrery.session_lost(p_ref jsonb, p_session_id bigint, p_session_epoch bigint) returns jsonb
 language plpgsql stable
 set search_path = pg_catalog, pg_temp

@@ -1,7 +1,7 @@
 -- tick_purge: once a minute: delete settled commands, ended sessions, and stopped servers that nothing refers to, when they
 -- are older than ended_kept_s; news, after news_kept_s; events that no partition took, after event_days_kept. Never so many that the step takes long:
 -- then it returns now, as more is due; else null.
--- Writes: allocation, command, session (with its secret and attachments), server, world_news, event_default.   Locks: the rows deleted.
+-- Writes: allocation, command, session (with its secret, attachments and commands), server, world_news, event_default.   Locks: the rows deleted.
 -- Errors: none.   Called by: tick_step.
 create or replace function orrery.tick_purge() returns timestamptz
 language plpgsql

@@ -157,3 +157,47 @@ $$;
 alter function orrery_test.note_or_fail(orrery.timer[]) owner to orrery_test_game;
 
 create or replace function orrery_test.not_definer(p_timers orrery.timer[]) returns void language sql as $$ select; $$;
+
+-- A function for the hook command: keeps what it was called with in orrery_test.ordered, and fails in the way that its name says.
+create table if not exists orrery_test.ordered (n bigint generated always as identity, cluster text, character_id bigint, kind text, key text, name text, args jsonb);
+grant insert on orrery_test.ordered to orrery_test_game;
+grant execute on function orrery.fail(text, text, text, text) to orrery_test_game;
+
+create or replace function orrery_test.take_order(p_cluster text, p_character_id bigint, p_kind text, p_key text, p_name text, p_args jsonb) returns jsonb
+language plpgsql security definer as $$
+begin
+  insert into orrery_test.ordered (cluster, character_id, kind, key, name, args) values (p_cluster, p_character_id, p_kind, p_key, p_name, p_args);
+  case p_name
+    when 'refuse' then perform orrery.fail(coalesce(p_args ->> 'code', 'OR002'), 'the hold is full', null, 'Unload first.');
+    when 'raise' then raise exception using errcode = coalesce(p_args ->> 'code', 'P0001'), message = 'broken';
+    when 'assert' then assert false, 'broken';
+    when 'nothing' then return null;
+    when 'number' then return '7';
+    when 'much' then return jsonb_build_object('a', repeat('x', 9000));
+    else null;
+  end case;
+  return jsonb_build_object('done', p_args);
+end
+$$;
+alter function orrery_test.take_order(text, bigint, text, text, text, jsonb) owner to orrery_test_game;
+
+-- A session in play at a zone, without a login server: {"session_id","epoch"}.
+create or replace function orrery_test.playing(p_server_id bigint, p_character_id bigint) returns jsonb
+language plpgsql as $$
+declare
+  v_answer jsonb;
+begin
+  insert into orrery.session (cluster, account_id, character_id, server_id, epoch, rule, state_at, opened_at)
+  select c.cluster, c.account_id, c.character_id, p_server_id, orrery.epoch_next(), 'test', now(), now() from orrery."character" c where c.character_id = p_character_id;
+  update orrery.session s set state = 'playing', rule = 'test' where s.character_id = p_character_id and s.state = 'selecting'
+  returning jsonb_build_object('session_id', s.session_id, 'epoch', s.epoch) into v_answer;
+  return v_answer;
+end
+$$;
+
+-- What session_command answers to one command, without its ref.
+create or replace function orrery_test.command(p_server_id bigint, p_session jsonb, p_id bigint, p_name text, p_args jsonb default '{}') returns jsonb
+language sql as $$
+  select (orrery_test.answer(p_server_id, 'session_command', format('%L', jsonb_build_array(
+    p_session || jsonb_build_object('ref', 'r', 'id', p_id, 'name', p_name, 'args', p_args)))) -> 0) - 'ref'
+$$;

@@ -22,9 +22,9 @@ select is_empty($$select name from ours p where not prosecdef and exists (
   select from aclexplode(p.proacl) a where a.grantee in ('orrery_agent'::regrole, 'orrery_session'::regrole, 'orrery_admin'::regrole)
     and a.grantee <> p.proowner) and provolatile <> 'i' and proname not in ('clock', 'tick_loop')$$, 'what daemons and DBAs call runs with its owner''s rights');
 select is_empty($$select name from ours p where proname <> 'fail'
-  and prosrc ~* '\mraise\M(?!\s+(notice|warning|info|log|debug)\M)'$$, 'every error goes through fail');
+  and prosrc ~* '\mraise\M(?!\s+(notice|warning|info|log|debug)\M|;)'$$, 'every error goes through fail, or on as it came');
 select is_empty($$select name, m[1] from ours p, regexp_matches(p.prosrc, 'orrery\.fail\(\s*([^,]+),', 'g') m
-  where p.proname <> 'fail' and m[1] !~ '^''OR0(0[1-9]|1[0-2])''$'$$, 'with an SQLSTATE of docs/control.md');
+  where p.proname <> 'fail' and m[1] !~ '^''OR0(0[1-9]|1[0-3])''$'$$, 'with an SQLSTATE of docs/control.md');
 select is_empty($$select name from ours p where proname <> 'clock'
   and prosrc ~* '\m(now\s*\(|clock_timestamp|current_timestamp|localtimestamp|statement_timestamp|transaction_timestamp|timeofday)'$$, 'nothing but clock reads time');
 create temp view changes as
