@@ -201,3 +201,12 @@ language sql as $$
   select (orrery_test.answer(p_server_id, 'session_command', format('%L', jsonb_build_array(
     p_session || jsonb_build_object('ref', 'r', 'id', p_id, 'name', p_name, 'args', p_args)))) -> 0) - 'ref'
 $$;
+
+-- A character at a place of cluster t that runs there, of an account of its own.
+create or replace function orrery_test.character_made(p_name text, p_kind text, p_key text) returns bigint
+language plpgsql as $$
+begin
+  perform orrery_test.account_made('t', lower(p_name));
+  return orrery.character_create(lower(p_name), p_name, p_kind, p_key, 't');
+end
+$$;

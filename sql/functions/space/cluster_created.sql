@@ -1,5 +1,5 @@
--- cluster_created: hook: the kinds and places of a new cluster: twelve grids in three systems and four stations.
--- Writes: place; server_kind through server_kind_set.   Called by: cluster_create, through the hook of this name.
+-- cluster_created: hook: the kinds and places of a new cluster: twelve grids in three systems and four stations, and the ways between them.
+-- Writes: place, gate; server_kind through server_kind_set.   Called by: cluster_create, through the hook of this name.
 -- At its end the sample game's tables, this one's among them, are isolated by cluster as the control plane's are.
 create or replace function space.cluster_created(p_cluster text) returns void
 language plpgsql security definer
@@ -20,6 +20,7 @@ begin
   select p_cluster, 'station', lower(replace(s.name, ' ', '-')), s.name, 200
   from (values ('Aldra Gate'), ('Velo Yards'), ('Tasket Deep'), ('Corran Light')) s (name)
   on conflict (cluster, kind, key) do nothing;
+  perform space.gates_make(p_cluster);
 end
 $$;
 comment on function space.cluster_created(text) is 'Gives a new cluster the kinds and places of the sample game.';

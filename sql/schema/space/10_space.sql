@@ -5,10 +5,13 @@ create table if not exists space.place (
   key     text    not null,
   name    text    not null,
   size_m  integer not null default 2000,
+  seed    integer not null default floor(random() * 2147483647),
   constraint place_pkey primary key (cluster, kind, key),
   constraint place_size_valid check (size_m between 10 and 1000000)
 );
+alter table space.place add column if not exists seed integer not null default floor(random() * 2147483647);
 comment on table space.place is 'Grids and stations that exist, whether a server runs for them or not.';
+comment on column space.place.seed is 'Decides where the asteroids of a grid are.';
 
 create table if not exists space.skill (
   skill            text    not null,

@@ -5,8 +5,9 @@ select orrery_test.cluster_running('t');
 select orrery_test.server_made('t', 'grid', 'aldra-1', 'starting') as grid, orrery_test.server_made('t', 'login', 'main') as login,
   orrery_test.server_made('t', 'station', 'nowhere', 'starting') as lost \gset
 select orrery_test.answer(:grid, 'server_start_info') as i \gset
-select is(:'i'::jsonb - array['settings', 'link_root'],
-  '{"cluster":"t","kind":"grid","key":"aldra-1","role":"zone","world":{"name":"Aldra 1","size_m":2000},"saved":null,"news_number":0}'::jsonb, 'who it is and its world');
+select is(:'i'::jsonb - array['settings', 'link_root', 'world'],
+  '{"cluster":"t","kind":"grid","key":"aldra-1","role":"zone","saved":null,"news_number":0}'::jsonb, 'who it is');
+select is(:'i'::jsonb -> 'world', space.world('t', 'grid', 'aldra-1'), 'and its world');
 insert into orrery.world (cluster, kind, key, saved, saved_epoch, saved_at, news_number)
 values ('t', 'grid', 'aldra-1', '{"rocks":3}', 1, now(), 7), ('t', 'grid', 'aldra-2', '{"rocks":4}', 1, now(), 8);
 select is((select (i -> 'saved', i -> 'news_number')::text from orrery_test.answer(:grid, 'server_start_info') i), '("{""rocks"": 3}",7)', 'what was saved of it, and which news came before');

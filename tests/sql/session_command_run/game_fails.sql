@@ -31,6 +31,8 @@ select throws_ok(format('select orrery_test.command(%s, %L, 2, ''raise'', %L)', 
 from (values ('40001'), ('40P01'), ('55P03')) e (code);
 select is((select count(*) from orrery_test.ordered), 1::bigint, 'without an effect');
 
+select is(orrery.session_command_run(s, '{"a":1}', (:'s'::jsonb ->> 'session_id')::bigint, :one, 1, 'mine', '{}'), '{"ref":{"a":1},"result":{"done":{}}}', 'by any ref')
+from orrery.server s where s.server_id = :grid;
 update orrery.hook set handler = 'orrery_test.gone' where hook = 'command';
 select is(orrery_test.command(:grid, :'s', 2, 'mine') #>> '{error,code}', 'OR013', 'a function that is no more');
 select * from finish();
