@@ -167,6 +167,14 @@ MAY_SUCCEED = {
         "p_selector.labels, p_selector labels.labels, p_selector.counters, p_selector counters.counters": Right("any", one_of(MISSING, {})),
         "p_selector.shared": Right("it may be so, or not", one_of(MISSING, True)),
         "p_wait_ms": Right("does not wait", one_of(0))},
+    "news_add": {"p_cluster": ONE_CLUSTER, "p_key": Right("a world that no server ran yet hears of it when one does"),
+                 "p_body": Right("the game's own", one_of("{}", '{"x":1}')), "p_body.x": Right("the game's own", odd=True), ANY_STATE: Right(ANY_STATE_DOES)},
+    "server_checkpoint": {
+        "p_world": Right("null: it stays; the game's own", lambda value: value in (None, "null") or value[:1] == "{", odd=True), "p_world.x, p_world.unknown": Right("the game's own", odd=True),
+        "p_sessions": STALE._replace(values=lambda value: value == "[]" or value[:2] == "[{", writes=frozenset({"world"}), odd=True), "p_sessions.unknown": UNREAD,
+        "p_sessions.session_id, p_sessions.epoch": STALE._replace(values=one_of(None, MISSING, -1, 2 ** 31), writes=frozenset({"world"})),
+        "p_sessions.state": Right("the game's own; what is no object is not kept", odd=True), "p_sessions twice": Right("said twice it is the same"),
+        "state: server starting, state: server stopping": Right("the key is its own")},
     "server_counters_set": {
         "p_counters": Right("what it leaves out stays as it is", one_of("{}")), "p_counters.players": Right("what it leaves out stays as it is", one_of(MISSING, {})),
         "p_labels": Right("null: they stay; none", one_of(None, "{}")), "p_labels.map": Right("words, or none", lambda value: value == MISSING or len(value) <= 63),
@@ -196,11 +204,14 @@ MAY_SUCCEED = {
     "server_sync": {
         "p_taken": STALE._replace(values=lambda value: value == "[]" or value.startswith("[{"), odd=True),
         "p_taken.session_id, p_taken.epoch": STALE._replace(values=one_of(None, MISSING, -1, 2 ** 31)), "p_taken.role": STALE._replace(odd=True),
-        "p_taken.unknown": UNREAD, "p_taken twice": Right("said twice it is the same"),
+        "p_taken.unknown": UNREAD, "p_taken twice": Right("said twice it is the same"), "p_news_after": Right("all after it; null: none is asked for"),
         "state: server starting, state: server stopping, state: server of a cluster shutting_down, state: server of a cluster stopping":
             Right("it is told what it has to know")},
     "server_waits_for": {"all, p_server_id": NONE_WAITS},
     "server_waits_for_room": {"all, p_server_id": NONE_WAITS},
+    "session_command": {
+        "p_commands": NO_ENTRIES, "p_commands.ref": REF, "p_commands.unknown": UNREAD, "p_commands twice": Right("said twice it is done once"),
+        "p_commands.id": Right("its own choice", one_of(2 ** 31))},
     "session_end": {
         "p_ends": STALE._replace(values=one_of("[]")),
         "p_ends.session_id, p_ends.epoch": STALE._replace(values=one_of(None, MISSING, -1, 2 ** 31)),

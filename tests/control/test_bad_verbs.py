@@ -320,6 +320,9 @@ def documents(world, routine):
         "p_resolves": {"": [world.resolves("player")]},
         "p_taken": {"": [{"session_id": world.session("player")[0], "epoch": world.session("player")[1], "role": "owner"}]},
         "p_ends": {"": [{"session_id": world.session("open")[0], "epoch": world.session("open")[1], "reason": "logout", "detail": "x", "state": {"x": 1}}]},
+        "p_world": {"": {"x": 1}}, "p_body": {"": {"x": 1}},
+        "p_sessions": {"": [{"session_id": world.session("player")[0], "epoch": world.session("player")[1], "state": {"x": 1}}]},
+        "p_commands": {"": [world.commands("miner")]},
         "p_spec": fleet if routine.name == "fleet_set" else kind,
         "p_payload": {"": {"x": 1}},
         "p_selector": {"": {"fleet": world.fleet, "kind": world.arena, "labels": {}, "counters": {f"{world.mark}players": 1}, "shared": True},
@@ -333,8 +336,10 @@ def documents(world, routine):
 def right(world, routine):
     """Arguments with which the call is right, where that can be."""
     arguments = world.arguments(routine)
-    if routine.name == "server_sync":
+    if routine.name in ("server_sync", "server_checkpoint"):
         arguments.update(zip(("p_server_id", "p_epoch", "p_token"), world.servers[world.kind]))
+    elif routine.name == "session_command":
+        arguments.update(zip(("p_server_id", "p_epoch", "p_token"), world.servers["grid"]))
     elif routine.name == "server_request":
         arguments["p_key"] = f"{world.mark}fresh"
     elif routine.name == "cluster_create":

@@ -49,6 +49,7 @@ class World:
         self.agent_id, self.agent_token = answer["agent_id"], answer["token"]
         dba("select orrery.cluster_start(%s)", cluster)
         dba("select orrery.server_request(%s, %s, %s)", self.kind, self.key, cluster)
+        dba("select orrery.server_request('grid', 'aldra-2', %s)", cluster)
         # one that no machine has room for: why it waits is told in words
         dba("select orrery.server_kind_set(%s, %s, %s)", f"{mark}big", json.dumps(
             {"role": "other", "command": "big", "memory_bytes": 1 << 50}), cluster)
@@ -62,22 +63,24 @@ class World:
         self.call("cluster_key_publish", "login", json.dumps(self.keys))
         self.one_time_code = dba("select orrery.account_create(%s, null, %s)", f"{mark}newcomer", cluster)
         self.accounts = {}
-        for who in ("player", "waiter", "leaver", "absent"):
+        places = {"waiter": ("grid", "aldra-1"), "miner": ("grid", "aldra-2")}
+        for who in ("player", "waiter", "leaver", "absent", "miner"):
             dba("select orrery.account_create(%s, %s, %s)", mark + who, f"$argon2id${mark}hash", cluster)
             dba("select orrery.character_create(%s, %s, %s, %s, %s)", mark + who, f"{mark}hero {who}",
-                *((self.kind, self.key) if who != "waiter" else ("grid", "aldra-1")), cluster)
+                *places.get(who, (self.kind, self.key)), cluster)
             self.accounts[who] = self.database.sql("select a.account_id, c.character_id, c.name from orrery.account a join orrery.character c "
                                                    "using (account_id) where a.cluster = %s and a.name = %s", cluster, mark + who)[0]
         dba("select space.skill_train(%s, 'navigation', %s)", f"{mark}hero player", cluster)
         self.sessions, self.roots = {}, {}
-        for who in ("player", "waiter", "leaver"):
+        for who in ("player", "waiter", "leaver", "miner"):
             self.sessions[who] = self.open(who)
-        for who in ("player", "waiter"):
+        for who in ("player", "waiter", "miner"):
             self.roots[who] = self.sessions[who]["root"]
             answer = self.call("session_select", "login", json.dumps([self.selects(who)]))[0]
             if answer["status"] == "ready":
                 self.sessions[who]["epoch"] = answer["owner"]["epoch"]
         self.call("server_sync", self.kind, "[]")
+        self._belongings()
         self.call("session_end", "login", json.dumps([{"session_id": self.sessions["leaver"]["session_id"], "epoch": self.sessions["leaver"]["epoch"],
                                                        "reason": "logout", "detail": f"{mark}detail", "state": {"at": f"{mark}state"}}]))
         self.sessions["open"] = self.open("leaver")
@@ -123,6 +126,20 @@ class World:
         found = {row["request"].removeprefix(mark): row["state"] for row in self.database.sql("select request, state from orrery.allocation where cluster = %s", self.cluster)}
         assert found == {state: state for state in self.requests}, found
 
+    def _belongings(self):
+        """Ore on board, in a hangar and adrift; a world that was saved, with news."""
+        for who in ("player", "waiter", "leaver", "miner"):
+            character = self.accounts[who]["character_id"]
+            self.database.sql("insert into space.cargo values (%s, %s, 'cobalt', 500)", self.cluster, character)
+            self.database.sql("insert into space.hangar values (%s, 'station', 'aldra-gate', %s, 'cobalt', 100)", self.cluster, character)
+        self.call("session_command", "grid", json.dumps([{**self.commands("miner"), "id": 1, "name": "jettison"}]))
+        self.junk = self.database.value("select min(junk_id) from space.junk where cluster = %s", self.cluster)
+        self.call("server_checkpoint", self.kind, json.dumps({"word": f"{self.mark}saved"}), "[]")
+        self.dba("select orrery.news_add(%s, %s, %s, %s)", self.kind, self.key, json.dumps({"word": f"{self.mark}news"}), self.cluster)
+
+    def commands(self, who):
+        return {"ref": 1, "session_id": self.session(who)[0], "epoch": self.session(who)[1], "id": 7, "name": "mine", "args": {"ore": "cobalt", "units": 1}}
+
     def beat(self, inventory=None):
         return self.database.value("select orrery.agent_heartbeat(%s, %s, %s, '00', %s)", self.agent_id, self.agent_token,
                                    '{"cpu":0.1,"memory_used_bytes":1}', inventory, user=f"agent_{self.cluster}")
@@ -157,7 +174,7 @@ class World:
 
     def groups(self):
         """Sets of arguments that belong together, each as a list of choices: who calls, and about which session."""
-        servers = [dict(zip(("p_server_id", "p_epoch", "p_token"), self.servers[kind])) for kind in ("login", self.kind, "chat")]
+        servers = [dict(zip(("p_server_id", "p_epoch", "p_token"), self.servers[kind])) for kind in ("login", self.kind, "chat", "grid")]
         sessions = [dict(zip(("p_session_id", "p_session_epoch"), self.session(who))) for who in ("open", "waiter", "player")]
         return servers, sessions
 
@@ -174,12 +191,18 @@ class World:
         keys = [self.timer_key, f"{mark}parked"] if function.startswith("timer_") else [self.key, f"{mark}fourth", "aldra-1"]
         if function == "world":
             kinds, keys = ["grid"], ["aldra-1"]
+        elif function in ("command_run", "mine", "jettison", "loot"):
+            names, kinds, keys = ["mine", "jettison"], ["grid"], ["aldra-2"]
+        elif function in ("load", "unload"):
+            kinds, keys = ["station"], ["aldra-gate"]
         specs = {
             "fleet_set": [{"kind": self.arena, "policy_args": {"size": 5}}, {"surge": 2}],
             "placement_explain": [{"cpu_millis": 2}, {"memory_bytes": 1 << 50}]}.get(function, [{"role": "zone", "command": "changed"}])
         return {
             "p_fleet": [self.fleet_row()] if function == "fleet_counts" else [f"{mark}full"] if function == "fleet_resume" else [self.fleet, f"{mark}full"],
-            "p_policy": [None, "orrery.fleet_buffer"], "p_args": [{"size": 3, "buffer": 2}], "p_reuse": [True, False],
+            "p_policy": [None, "orrery.fleet_buffer"], "p_args": [{"size": 3, "buffer": 2, "ore": "cobalt", "units": 1, "junk": self.junk}], "p_ore": ["cobalt"], "p_units": [1],
+            "p_world": [{"word": f"{mark}world"}, None], "p_sessions": [[{**ref, "state": {"word": f"{mark}word"}} for ref in refs]],
+            "p_commands": [[self.commands("miner")]], "p_body": [{"word": f"{mark}body"}], "p_news_after": [0, None], "p_reuse": [True, False],
             "p_request": [f"{mark}fresh", *self.requests.values()] if function == "server_allocate" else list(self.requests.values()),
             "p_selector": [{"fleet": self.fleet}, {"kind": self.arena, "counters": {f"{mark}players": 1}, "shared": True}, {}], "p_wait_ms": [0, 1000],
             "p_counters": [{f"{mark}players": {"count": 1, "capacity": 9}}], "p_labels": [{"map": f"{mark}map"}],
