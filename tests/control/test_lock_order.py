@@ -280,6 +280,23 @@ def sync(world, caller, rng):
     caller.rows("select orrery.session_end(%s, %s, %s, %s)", *me, json.dumps(ends))
 
 
+def zone(world, caller, rng):
+    """A player comes, or goes; a grid saves its world and its players, does what they order, in any order, and asks for news."""
+    login(world, caller, rng)
+    me = world.server(caller, rng, "grid")
+    if not me:
+        time.sleep(0.01)
+        return
+    rows = caller.rows("select session_id, epoch from orrery.session where state = 'playing' order by random() limit 9", ask=True)
+    caller.rows("select orrery.server_checkpoint(%s, %s, %s, %s, %s)", *me, json.dumps({"x": rng.random()}), json.dumps(
+        [{"session_id": session_id, "epoch": epoch, "state": {"x": rng.random()}} for session_id, epoch in rows]))
+    junk = caller.value("select max(junk_id) from space.junk", ask=True)
+    caller.rows("select orrery.session_command(%s, %s, %s, %s)", *me, json.dumps(
+        [{"session_id": session_id, "epoch": epoch, "id": rng.randrange(1, 1 << 40), "name": rng.choice(("mine", "jettison", "loot")),
+          "args": {"ore": "cobalt", "units": rng.randrange(1, 9), "junk": junk}} for session_id, epoch in rows]))
+    caller.rows("select orrery.server_sync(%s, %s, %s, '[]', 0)", *me)
+
+
 def kick(world, caller, rng):
     session_id = caller.value("select session_id from orrery.session where state <> 'ended' order by random() limit 1", ask=True)
     if session_id is None:
@@ -363,7 +380,7 @@ def counters(world, caller, rng):
 
 OPERATIONS = {"report": ("agents", report), "inventory": ("agents", inventory), "register": ("agents", register),
               "request": ("dba", request), "stop": ("dba", stop), "shutdown": ("dba", shutdown), "restart": ("dba", restart),
-              "drain": ("dba", drain), "fence": ("postgres", fence), "login": ("servers", login), "sync": ("servers", sync),
+              "drain": ("dba", drain), "fence": ("postgres", fence), "login": ("servers", login), "sync": ("servers", sync), "zone": ("servers", zone),
               "kick": ("dba", kick), "logins": ("servers", logins), "ban": ("dba", ban), "tick": ("orrery_cron", tick), "fleets": ("dba", fleets), "drop": ("dba", drop), "kinds": ("dba", kinds),
               "allocate": ("dba", allocate), "release": ("dba", release), "counters": ("servers", counters)}
 
