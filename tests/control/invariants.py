@@ -68,6 +68,21 @@ SNAPSHOT = {
         select s.server_id, s.state, s.epoch from orrery.server s where s.state in ('starting', 'stopping') and not exists (
           select from orrery.command c where c.server_id = s.server_id and c.epoch = s.epoch and c.agent_id = s.agent_id
             and c.verb = case s.state when 'starting' then 'start' else 'stop' end)""",
+    "6 what was mined is somewhere, once": """
+        select m.cluster, m.units, h.units as there from (
+          select c.cluster, sum((c.result ->> 'units')::int) as units from orrery.session_command c where c.name = 'mine' group by c.cluster) m
+        full join (
+          select x.cluster, sum(x.units) as units from (
+            select cluster, units from space.cargo union all select cluster, units from space.hangar union all select cluster, units from space.junk) x
+          group by x.cluster) h using (cluster) where m.units is distinct from h.units""",
+    "6 news of a world have the numbers up to its last": """
+        select w.cluster, w.kind, w.key, w.news_number, n.* from orrery.world w
+        cross join lateral (select count(*), coalesce(max(n.number), 0) as last from orrery.world_news n
+          where n.cluster = w.cluster and n.kind = w.kind and n.key = w.key) n
+        where w.news_number <> n.last or n.count <> n.last""",
+    "2 a world was saved by a server that owned it": """
+        select w.cluster, w.kind, w.key, w.saved, w.saved_epoch, p.epoch as placed from orrery.world w left join orrery.placement p using (cluster, kind, key)
+        where w.saved is not null and ((w.saved ->> 'by')::bigint <> w.saved_epoch or w.saved_epoch <= p.epoch is not true)""",
     "8 a stopped cluster has no server, session, port or command left": f"""
         select c.cluster, x.what from orrery.cluster c, lateral (
           select 'server ' || s.server_id || ' ' || s.state from orrery.server s where s.cluster = c.cluster and s.state <> 'stopped'
@@ -127,6 +142,7 @@ HISTORY = {
 
 NOTHING_STALE = {
     "2 a report under an old epoch changes nothing": "select * from orrery.event where to_state is not null and reason like '%STALE%'",
+    "2 a checkpoint under an old epoch changes nothing": "select * from orrery.\"character\" where state ->> 'saved' = 'STALE'",
     "2 an end under an old epoch changes nothing": "select session_id, state, reason from orrery.session where reason like '%STALE%'",
     "7 no step of the tick failed": "select * from orrery.event where rule = 'tick_failed'",
 }
@@ -220,7 +236,7 @@ class Runs:
 
     def __init__(self, retry_s, lease_s, margin_s):
         self.retry_s, self.lease_s, self.margin_s = retry_s, lease_s, margin_s
-        self.starts, self.ends, self.targets = {}, {}, {}
+        self.starts, self.ends, self.targets, self.commands = {}, {}, {}, {}
         self.deliveries = {}
         self.now = {}              # agent -> refs of what it runs, as it said last
         self.beats = collections.defaultdict(list)
@@ -242,6 +258,10 @@ class Runs:
             if self.targets.setdefault((session, epoch), (role, server)) != (role, server):
                 self.violations.append(("3 a session's epoch is given to one server",
                                         f"session {session}, epoch {epoch}: {self.targets[session, epoch]} and {(role, server)}"))
+        elif what == "command":
+            session, number, result = rest
+            if self.commands.setdefault((session, number), result) != result:
+                self.violations.append(("6 a command has one result", f"session {session}, number {number}: {self.commands[session, number]} and {result}"))
         elif what == "delivery":
             command, sent, received, agent, generation = rest
             before = self.deliveries.get(command)
@@ -258,6 +278,11 @@ class Runs:
         found = {}
         for name, why in self.violations:
             found.setdefault(name, why)
+        cursor.execute("select session_id, id, result from orrery.session_command")
+        kept = {(row["session_id"], row["id"]): row["result"] for row in cursor.fetchall()}
+        for command, result in self.commands.items():
+            if kept.get(command) != result:
+                found.setdefault("6 what was confirmed is kept", f"session, number {command}: {result}, kept {kept.get(command)}")
         runs = collections.defaultdict(list)
         for (server, epoch), (began, agent, *_) in self.starts.items():
             ended, reason = self.ends.get((server, epoch), (now, "runs on"))

@@ -50,7 +50,7 @@ MAPS = ("mill", "quay")
 CONFLICTS = {"40001", "55P03", "57014"}
 # The nine that are promised, and the others; each must have succeeded, conflicted and been refused, but for CANNOT.
 NAMED = ("start", "request", "stop", "drain", "lose", "return", "kill", "shutdown", "cancel")
-OPERATIONS = (*NAMED, "allocate", "ban", "begin", "confirm", "counters", "device", "drop", "end", "fence", "fleet", "heartbeat", "kick", "open", "register", "release", "renew", "report",
+OPERATIONS = (*NAMED, "allocate", "ban", "begin", "checkpoint", "command", "confirm", "counters", "device", "drop", "end", "fence", "fleet", "heartbeat", "kick", "open", "register", "release", "renew", "report",
               "resolve", "resume", "rotate", "select", "sync", "tick", "unpause", "version", "why")
 # What each operation can be refused for is asked for now and then, and each meets somebody who holds what it needs (MEETS).
 # A machine is lost (`lose`) when the database has judged its agent; that is in conflict with who holds the agent, which the tick
@@ -68,6 +68,8 @@ MEETS = {
     "register": (0.05, "orrery.agent where name = %s", 0), "heartbeat": (0.01, "orrery.agent_heartbeat where agent_id = %s", 0),
     "return": (0.1, "orrery.agent_heartbeat where agent_id = %s", 0), "open": (0.03, "orrery.server where server_id = %s", 0),
     "end": (0.2, "orrery.session where server_id = %s and state <> 'ended'", 0),
+    "command": (0.25, "orrery.session where server_id = %s and state <> 'ended'", 0),
+    "checkpoint": (0.15, "orrery.placement where server_id = %s", 0),
     "sync": (0.25, "orrery.session where server_id = %s and not taken", 0), "kick": (0.03, "orrery.session where session_id = %s", 0),
     "allocate": (0.05, "orrery.server where cluster = %s and state = 'ready' and allocations = 0 and fleet is not null", 3),
     "confirm": (0.03, "orrery.cluster where cluster = %s", 1), "release": (0.03, "orrery.cluster where cluster = %s", 2),
@@ -188,7 +190,7 @@ class Caller:
 
         def run():
             sent = time.monotonic()
-            result.append((sent, self.call(operation, login, statement, *params, number=1, fault=self.rng.uniform(0.02, 0.2), hold=hold, batch=operation == "select")))
+            result.append((sent, self.call(operation, login, statement, *params, number=1, fault=self.rng.uniform(0.02, 0.2), hold=hold, batch=operation in ("select", "command"))))
 
         thread = threading.Thread(target=run)
         thread.start()
@@ -220,7 +222,7 @@ class Worker:
         self.lost = None           # since when it is silent, for how long, and what holds its agent meanwhile
         weights = {
             "request": 16, "stop": 3, "start": 1.5, "shutdown": 0.3, "cancel": 0.8, "kill": 5, "lose": 0.4, "crash": 0.5, "halt": 0.12,
-            "open": 30, "select": 60, "end": 16, "sync": 12, "tick": 0.4, "drain": 0.3, "resume": 1.2, "fence": 0.3, "kick": 2.5, "why": 2,
+            "open": 30, "select": 60, "end": 16, "command": 10, "checkpoint": 5, "sync": 12, "tick": 0.4, "drain": 0.3, "resume": 1.2, "fence": 0.3, "kick": 2.5, "why": 2,
             "forged": 1.5, "over": 2, "ban": 2, "begin": 7, "renew": 14, "resolve": 6, "device": 12, "rotate": 0.8, "allocate": 9, "confirm": 6, "release": 4, "counters": 4, "fleet": 1, "drop": 0.25, "version": 0.6, "unpause": 1.5,
         }
         needs = {"drain": "agent_drain", "resume": "agent_resume", "fence": "agent_fence", "kick": "session_kick", "why": "server_why"}
@@ -494,6 +496,38 @@ class Worker:
                     del process.sessions[session]
                     self.stale_sessions.append((process.cluster, session, value[0]))
 
+    def command(self):
+        """Players order what lasts; a number stands for one order, and is asked by again, at once too. And under epochs that are over."""
+        zones = [p for p in self.servers("zone") if p.sessions and (p.kind == "grid" or self.odd(0.3))]
+        for process in self.rng.choices(zones, k=4) if zones else ():
+            login, statement = f"session_{process.cluster}", "select orrery.session_command(%s, %s, %s, %s)"
+            session, (epoch, _) = self.rng.choice(list(process.sessions.items()))
+            number = self.rng.randrange(1, 60)
+            names = {"grid": ("mine", "mine", "mine", "mine", "mine", "jettison", "loot"), "station": ("load", "unload")}.get(process.kind, ("dance",))
+            order = {"id": number, "name": names[number % len(names)], "args": {"ore": "cobalt", "units": number % 9 + 1, "junk": number}}
+            params = [*process.me(), json.dumps([{"session_id": session, "epoch": epoch, **order}])]
+            twice = self.caller.both("command", login, statement, params) if self.odd(0.2) else None
+            outcome, answer = self.caller.call("command", login, statement, *params, expected=("OR001", "OR002", "OR006", "OR007"), batch=True)
+            second = twice() if twice else None
+            for done in ([answer] if outcome == "ok" else []) + ([second[0]] if second else []):
+                self.caller.journal("command", session, number, done["result"])
+            stale = [(s, e) for cluster, s, e in self.stale_sessions if cluster == process.cluster]
+            if stale and self.odd(0.3):
+                session, epoch = self.rng.choice(stale)
+                outcome, _ = self.caller.call("command", login, statement, *process.me(), json.dumps(
+                    [{"session_id": session, "epoch": epoch, "id": number + 1000, "name": "mine", "args": {"ore": "iridium", "units": 1}}]), batch=True)
+                if outcome == "ok":
+                    self.caller.journal("violation", "2 a command under an old epoch is refused", f"session {session}, epoch {epoch}")
+
+    def checkpoint(self):
+        zones = self.servers("zone")
+        for process in self.rng.sample(zones, min(1, len(zones))):
+            sessions = [{"session_id": session, "epoch": value[0], "state": {"saved": value[0]}} for session, value in process.sessions.items()]
+            sessions += [{"session_id": session, "epoch": epoch, "state": {"saved": "STALE"}} for cluster, session, epoch in self.stale_sessions if cluster == process.cluster]
+            self.rng.shuffle(sessions)
+            self.caller.call("checkpoint", f"session_{process.cluster}", "select orrery.server_checkpoint(%s, %s, %s, %s, %s)", *process.me(),
+                             json.dumps({"by": process.epoch} if not self.odd(0.05) else []), json.dumps(sessions))
+
     def sync(self):
         for process in self.servers("login", "zone", "chat")[:2]:
             taken = [{"session_id": session, "epoch": value[0], "role": "owner"} for session, value in process.sessions.items()]
@@ -585,6 +619,8 @@ class Worker:
             ("open", "select orrery.session_open(%s, %s, %s, %s)", (json.dumps([{"account_id": self.rng.choice(self.accounts["a"])}]),)),
             ("sync", "select orrery.server_sync(%s, %s, %s, %s)", ("[]",)),
             ("counters", "select orrery.server_counters_set(%s, %s, %s, %s)", ("{}",)),
+            ("checkpoint", "select orrery.server_checkpoint(%s, %s, %s, %s, '[]')", ('{"by":0}',)),
+            ("command", "select orrery.session_command(%s, %s, %s, %s)", ("[]",)),
             ("end", "select orrery.session_end(%s, %s, %s, %s)", ("[]",))))
         for cluster in CLUSTERS:
             outcome, _ = self.caller.call(operation, f"session_{cluster}", statement, server_id, epoch, token, *params)
@@ -917,7 +953,7 @@ def main():
               "4 a server runs once at a time", "2 later starts have higher epochs", "2 no epoch was run by two servers",
               "3 a session's epoch is given to one server", "4 a command is handed out again only after its time",
               "2 an agent is judged after lease and margin, not before", "1 no two processes of a machine are given one port", "1 a freed port rests",
-              "12 asked twice, an allocation is one",
+              "12 asked twice, an allocation is one", "6 a command has one result", "6 what was confirmed is kept", "2 a command under an old epoch is refused",
               "no deadlock", "no error but of class OR and of serialisation", "what is right is not refused"]
     for name in [*checks, *(name for name in judge.found if name not in checks)]:
         check(name, name not in judge.found, judge.found.get(name, ""))
