@@ -167,6 +167,7 @@ MAY_SUCCEED = {
         "p_selector.labels, p_selector labels.labels, p_selector.counters, p_selector counters.counters": Right("any", one_of(MISSING, {})),
         "p_selector.shared": Right("it may be so, or not", one_of(MISSING, True)),
         "p_wait_ms": Right("does not wait", one_of(0))},
+    "hook_set": {"p_replace": Right("as without it", is_null)},
     "news_add": {"p_cluster": ONE_CLUSTER, "p_key": Right("a world that no server ran yet hears of it when one does"),
                  "p_body": Right("the game's own", one_of("{}", '{"x":1}')), "p_body.x": Right("the game's own", odd=True), ANY_STATE: Right(ANY_STATE_DOES)},
     "server_checkpoint": {

@@ -28,4 +28,5 @@ $$;
 comment on function space.command_run(text, bigint, text, text, text, jsonb) is 'What a player of the sample game ordered that is to last.';
 grant execute on function space.command_run(text, bigint, text, text, text, jsonb) to orrery_owner;
 
-select orrery.hook_set('command', 'space.command_run');
+-- a studio's own that stands there stays
+select orrery.hook_set('command', 'space.command_run', false);
