@@ -221,7 +221,7 @@ class Worker:
         self.roots = {}            # session -> its root secret
         self.lost = None           # since when it is silent, for how long, and what holds its agent meanwhile
         weights = {
-            "request": 16, "stop": 3, "start": 1.5, "shutdown": 0.3, "cancel": 0.8, "kill": 5, "lose": 0.4, "crash": 0.5, "halt": 0.12,
+            "request": 16, "stop": 3, "start": 1.5, "shutdown": 0.3, "cancel": 0.8, "kill": 5, "lose": 0.5, "crash": 0.5, "halt": 0.12,
             "open": 30, "select": 60, "end": 16, "command": 10, "checkpoint": 5, "sync": 12, "tick": 0.4, "drain": 0.3, "resume": 1.2, "fence": 0.3, "kick": 2.5, "why": 2,
             "forged": 1.5, "over": 2, "ban": 2, "begin": 7, "renew": 14, "resolve": 6, "device": 12, "rotate": 0.8, "allocate": 9, "confirm": 6, "release": 4, "counters": 4, "fleet": 1, "drop": 0.25, "version": 0.6, "unpause": 1.5,
         }
