@@ -34,8 +34,6 @@ std::string kind_name(proto::Notice::Kind kind) {
   }
 }
 
-bool is_newer(std::uint32_t tick, std::uint32_t than) { return static_cast<std::int32_t>(tick - than) > 0; }
-
 void add_to(wire::Statistics& sum, const wire::Statistics& more) {
   sum.datagrams_received += more.datagrams_received;
   sum.bytes_received += more.bytes_received;
@@ -291,11 +289,7 @@ void Client::Impl::on_message(Path& path, const wire::Message& message, Instant 
 }
 
 void Client::Impl::on_snapshot(Path& path, ByteView bytes) {
-  auto snapshot = decode_snapshot(bytes);
-  if (!snapshot) return;
-  if (path.last_tick && !is_newer(snapshot->tick, *path.last_tick)) return;
-  path.last_tick = snapshot->tick;
-  tell(std::move(*snapshot));
+  if (auto seen = path.sight.take(bytes)) tell(std::move(*seen));
 }
 
 void Client::Impl::on_control(Path& path, const proto::ServerControl& control, Instant now) {

@@ -104,8 +104,9 @@ struct Entity {
   std::uint32_t entity;
   std::int32_t x_cm, y_cm;
   std::int16_t vx_cm_s, vy_cm_s;
-  std::uint8_t kind;
+  std::uint8_t kind, state;
 };
+// All that is in sight, oneself first; each as it was told last.
 struct Snapshot {
   std::uint32_t tick, last_input, self;
   std::vector<Entity> entities;

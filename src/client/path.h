@@ -5,6 +5,7 @@
 #include <optional>
 #include <string>
 
+#include "client/game_message.h"
 #include "orrery.pb.h"
 #include "wire/dialer.h"
 
@@ -28,7 +29,7 @@ struct Path {
   bool is_retired = false;    // closed by us or the server; kept only until its goodbyes are sent
   bool is_abandoned = false;  // retired without goodbyes
   Instant retired_at{};
-  std::optional<std::uint32_t> last_tick{};
+  Sight sight{};  // of an owner
 
   /// False when it is too long; when the connection is gone its Closed tells.
   bool say(const proto::ClientControl& message) {

@@ -137,7 +137,7 @@ bool Client::Impl::follow(Path& from, const proto::Target& target, Instant now) 
 }
 
 void Client::Impl::on_attached(Path& path, Instant now) {
-  path.last_tick.reset();
+  path.sight = {};
   if (std::exchange(path.is_open, true)) return;
   if (path.use == Use::attachment) {
     for (const auto& other : paths_) {

@@ -3,12 +3,24 @@
 #include <algorithm>
 #include <array>
 
+#include "base/log.h"
+
 namespace orrery::sessiond {
 namespace {
 
 /// Ticks that a zone which fell behind catches up at once; those beyond are skipped.
 constexpr int catch_up_max = 5;
 constexpr std::int64_t cm_per_m = 100;
+/// 2 km around are 2^16 units of it; the largest world's diagonal is less.
+constexpr std::int64_t view_cm_max = 200'000'000;
+/// Snapshots leave each so often: long beside a wake-up's cost, short beside what a full receive buffer holds.
+constexpr Duration slice_least = std::chrono::milliseconds{5};
+constexpr std::int64_t slices_max = 16;
+/// What of a client's rate snapshots may take; the rest is for answers, chat and acks.
+constexpr std::size_t budget_share_percent = 80;
+/// Lateness is judged over so many ticks, and said when more of them than a hundredth were late.
+constexpr std::uint32_t window_ticks = 200;
+constexpr std::uint32_t window_late_max = window_ticks / 100;
 
 }  // namespace
 
@@ -20,21 +32,44 @@ Status ZoneCore::on_started(const Json& info, Instant now) {
   auto made = space::World::make(text, host_.random().next<std::uint64_t>());
   if (!made) return made.error();
   world_ = std::move(*made);
-  const auto view_cm = std::min<std::int64_t>(host_.setting("zone_view_m") * cm_per_m, INT32_MAX);
-  const auto visible = std::min(static_cast<std::size_t>(host_.setting("zone_visible")), snapshot_entities_max);
-  visibility_.emplace(world_->size_cm(), static_cast<std::int32_t>(view_cm), visible);
-  period_ = std::chrono::duration_cast<Duration>(std::chrono::seconds{1}) / host_.setting("zone_tick_hz");
+  const auto view_cm = static_cast<std::int32_t>(std::min(host_.setting("zone_view_m") * cm_per_m, view_cm_max));
+  // The player's own is one of them.
+  visible_ = static_cast<std::size_t>(host_.setting("zone_visible")) - 1;
+  table_.emplace(view_cm);
+  visibility_.emplace(world_->size_cm(), view_cm, visible_);
+  const std::int64_t hz = host_.setting("zone_tick_hz");
+  period_ = std::chrono::duration_cast<Duration>(std::chrono::seconds{1}) / hz;
+  slices_.resize(static_cast<std::size_t>(std::clamp(period_ / slice_least, std::int64_t{1}, slices_max)));
+  slice_period_ = period_ / static_cast<std::int64_t>(slices_.size());
+  const std::int64_t rate = host_.setting("client_rate_bytes_s");
+  const auto rate_bytes_s = rate > 0 ? static_cast<std::size_t>(rate) : wire::Timing{}.client_rate_bytes_s;
+  const std::size_t a_tick = rate_bytes_s * budget_share_percent / 100 / static_cast<std::size_t>(hz);
+  // A little must fit, however poor the rate: then the bucket lets fewer leave.
+  const std::size_t least = snapshot_header_bytes + 4 * snapshot_entity_bytes;
+  budget_bytes_ = std::clamp(a_tick - std::min(a_tick, snapshot_frame_bytes), least, snapshot_bytes_max);
   next_tick_ = now + period_;
+  next_slice_ = *next_tick_;
   host_.role_ready();
   return ok();
 }
 
 void ZoneCore::on_attached(Session& session, Instant) {
   auto [found, fresh] = players_.try_emplace(session.id);
-  // Attached anew: the entity stays, the client counts its inputs afresh.
-  const space::EntityId entity = fresh ? world_->enter(session.id, session.name, session.state) : found->second.entity;
-  found->second = Player{};
-  found->second.entity = entity;
+  Player& player = found->second;
+  if (fresh) {
+    player.session = session.id;
+    player.entity = world_->enter(session.id, session.name, session.state);
+    const auto least = std::min_element(slices_.begin(), slices_.end(),
+                                        [](const auto& a, const auto& b) { return a.size() < b.size(); });
+    player.slice = static_cast<std::size_t>(least - slices_.begin());
+    least->push_back(&player);
+  }
+  // Attached anew: the entity stays, the client counts its inputs afresh and knows nothing of the others.
+  player.connection = session.connection;
+  player.has_input = false;
+  player.last_input = 0;
+  player.look_at.reset();
+  player.spectator.forget();
 }
 
 std::optional<std::string> ZoneCore::leave(Session& session, Instant) {
@@ -42,6 +77,7 @@ std::optional<std::string> ZoneCore::leave(Session& session, Instant) {
   // One that never attached keeps the state with which it came.
   if (found == players_.end()) return std::nullopt;
   std::string state = world_->leave(found->second.entity);
+  std::erase(slices_[found->second.slice], &found->second);
   players_.erase(found);
   return state;
 }
@@ -76,6 +112,7 @@ void ZoneCore::take_inputs(Player& player, ByteView bytes, Instant now) {
     ++inputs_malformed_;
     return;
   }
+  ++inputs_;
   // Newest first on the wire; oldest first here.
   for (std::size_t i = count; i-- > 0;) {
     const Input& input = inputs[i];
@@ -88,14 +125,24 @@ void ZoneCore::take_inputs(Player& player, ByteView bytes, Instant now) {
   }
 }
 
+std::optional<Instant> ZoneCore::next_deadline() const {
+  return players_.empty() ? next_tick_ : std::min(next_tick_, next_slice_);
+}
+
 void ZoneCore::advance(Instant now) {
-  if (!next_tick_ || now < *next_tick_) return;
-  int steps = 0;
-  while (*next_tick_ <= now && steps < catch_up_max) {
-    if (now - *next_tick_ >= period_) ++ticks_late_;
+  if (!next_tick_) return;
+  if (*next_tick_ <= now) step(now);
+  if (*next_slice_ <= now) send_slices(now);
+}
+
+void ZoneCore::step(Instant now) {
+  for (int steps = 0; *next_tick_ <= now && steps < catch_up_max; ++steps) {
+    const bool late = now - *next_tick_ > period_ / 4;
+    ticks_late_ += late;
+    window_.late += late;
+    if (++window_.ticks == window_ticks) watch_lateness();
     world_->step(period_);
     ++tick_;
-    ++steps;
     *next_tick_ += period_;
   }
   if (*next_tick_ <= now) {
@@ -103,58 +150,75 @@ void ZoneCore::advance(Instant now) {
     ticks_skipped_ += static_cast<std::uint64_t>(behind);
     *next_tick_ += behind * period_;
   }
-  send_snapshots(now);
+  if (players_.empty()) return;
+  table_->update(world_->entities());
+  visibility_->fill(table_->places());
 }
 
-void ZoneCore::send_snapshots(Instant now) {
-  if (host_.connections().empty()) return;
-  const auto entities = world_->entities();
-  visibility_->fill(entities);
-  index_of_.clear();
-  for (std::size_t i = 0; i < entities.size(); ++i) index_of_[entities[i].id] = static_cast<std::uint32_t>(i);
+void ZoneCore::watch_lateness() {
+  if (window_.late > window_late_max && !said_late_)
+    spdlog::warn("the zone cannot keep its pace: {} of the last {} ticks began late, with {} players", window_.late,
+                 window_.ticks, players_.size());
+  if (window_.late == 0 && said_late_) spdlog::info("the zone keeps its pace again, with {} players", players_.size());
+  said_late_ = window_.late > window_late_max || (said_late_ && window_.late > 0);
+  window_ = {};
+}
 
-  std::array<std::uint8_t, snapshot_bytes_max> buffer;
-  for (const auto& [connection, session] : host_.connections()) {
-    if (session == nullptr) continue;
-    const auto found = players_.find(session->id);
-    if (found == players_.end()) continue;
-    const Player& player = found->second;
-    const auto index = index_of_.find(player.entity);
-    if (index == index_of_.end()) continue;
-    // A path that loses packets, or is slow, gets every second or fourth; and while nothing may leave, the next one
-    // will be newer than one that waits.
-    const auto quality = host_.endpoint().quality(connection);
-    const std::uint64_t each = std::uint64_t{1} << (quality ? quality->level : 0);
-    if ((tick_ + session->id.value) % each != 0 || (quality && quality->bytes_free == 0)) continue;
-    const auto seen = visibility_->seen_by(index->second);
-    const auto delay_ms =
-        player.has_input ? std::chrono::duration_cast<std::chrono::milliseconds>(now - player.last_input_at).count()
-                         : 0;
-    Writer writer(buffer);
-    writer.put(game_snapshot);
-    writer.put(tick_);
-    writer.put(player.last_input);
-    writer.put(static_cast<std::uint16_t>(std::min<std::int64_t>(delay_ms, UINT16_MAX)));
-    writer.put(player.entity);
-    writer.put(static_cast<std::uint16_t>(seen.size()));
-    for (const auto at : seen) {
-      const auto& entity = entities[at];
-      writer.put(entity.id);
-      writer.put(entity.x_cm);
-      writer.put(entity.y_cm);
-      writer.put(entity.vx_cm_s);
-      writer.put(entity.vy_cm_s);
-      writer.put(entity.kind);
-    }
-    if (writer.ok())
-      (void)host_.endpoint().send(connection, wire::Channel::game, wire::Delivery::unreliable, writer.written());
+void ZoneCore::send_slices(Instant now) {
+  // Who is behind by a whole tick sends each slice once, and goes on from there.
+  const auto behind = (now - *next_slice_) / slice_period_ + 1;
+  const auto due = std::min(behind, static_cast<std::int64_t>(slices_.size()));
+  slices_skipped_ += static_cast<std::uint64_t>(behind - due);
+  *next_slice_ += behind * slice_period_;
+  for (std::int64_t i = 0; i < due; ++i) {
+    for (Player* player : slices_[slice_]) send_snapshot(*player, now);
+    slice_ = (slice_ + 1) % slices_.size();
   }
+  // The first is the tick's own, so that what division leaves over adds up to nothing.
+  if (slice_ == 0) next_slice_ = next_tick_;
+}
+
+void ZoneCore::send_snapshot(Player& player, Instant now) {
+  const auto quality = host_.endpoint().quality(player.connection);
+  if (!quality) return;
+  // A path that loses packets, or is slow, gets every second or fourth; and while nothing may leave, the next one
+  // will be newer than one that waits.
+  const std::uint32_t each = 1u << quality->level;
+  if ((tick_ + player.session.value) % each != 0 || quality->bytes_free == 0) return;
+  const auto slot = table_->slot_of(player.entity);
+  if (!slot) return;
+  if (!player.look_at || static_cast<std::int32_t>(tick_ - *player.look_at) >= 0) {
+    player.spectator.look(*slot, *table_, *visibility_, visible_);
+    // The first time anywhere, so that not all look in the same tick.
+    const auto wait = player.look_at ? Spectator::looks_each : 1 + player.entity % Spectator::looks_each;
+    player.look_at = tick_ + wait;
+  }
+  const auto delay_ms =
+      player.has_input ? std::chrono::duration_cast<std::chrono::milliseconds>(now - player.last_input_at).count() : 0;
+  std::array<std::uint8_t, snapshot_bytes_max> buffer;
+  Writer writer(buffer);
+  writer.put(game_snapshot);
+  writer.put(tick_);
+  writer.put(player.last_input);
+  writer.put(static_cast<std::uint16_t>(std::min<std::int64_t>(delay_ms, UINT16_MAX)));
+  writer.put(table_->unit_cm());
+  const auto& self = table_->view(*slot);
+  writer.put(self.id);
+  writer.put(self.x_cm);
+  writer.put(self.y_cm);
+  writer.put(self.vx_cm_s);
+  writer.put(self.vy_cm_s);
+  writer.put(self.kind);
+  writer.put(self.state);
+  player.spectator.write(writer, *table_, budget_bytes_ - writer.size());
+  if (host_.endpoint().send(player.connection, wire::Channel::game, wire::Delivery::unreliable, writer.written()))
+    ++snapshots_;
 }
 
 std::string ZoneCore::statistics() {
   return "tick " + std::to_string(tick_) + ", " + std::to_string(players_.size()) + " players, " +
          std::to_string(ticks_late_) + " ticks late, " + std::to_string(ticks_skipped_) + " skipped, " +
-         std::to_string(inputs_malformed_) + " bad inputs";
+         std::to_string(slices_skipped_) + " slices skipped, " + std::to_string(inputs_malformed_) + " bad inputs";
 }
 
 }  // namespace orrery::sessiond

@@ -25,6 +25,7 @@ struct EntityView {
   std::int16_t vx_cm_s = 0;
   std::int16_t vy_cm_s = 0;
   std::uint8_t kind = 0;
+  std::uint8_t state = 0;  // what else is shown of it: for ships hit points
 };
 
 class World {

@@ -188,8 +188,9 @@ def printable(value):
 # --- the sample game ---
 
 INPUT = struct.Struct("<IbbB")
-SNAPSHOT = struct.Struct("<BIIHIH")
-ENTITY = struct.Struct("<IiihhB")
+SNAPSHOT = struct.Struct("<BIIHHIiihhBBBB")
+ENTITY = struct.Struct("<IHHbbBB")
+GONE = struct.Struct("<I")
 
 
 def read_game(data, from_client):
@@ -208,9 +209,24 @@ def read_game(data, from_client):
         raise Wrong(f"kind {data[0]} from a server")
     if len(data) < SNAPSHOT.size:
         raise Wrong(f"Snapshot of {len(data)} bytes")
-    _, tick, last_input, delay, self_entity, count = SNAPSHOT.unpack_from(data)
-    if len(data) != SNAPSHOT.size + count * ENTITY.size:
-        raise Wrong(f"Snapshot of {len(data)} bytes with count {count}")
-    names = ("entity", "x_cm", "y_cm", "vx_cm_s", "vy_cm_s", "kind")
-    entities = [dict(zip(names, item)) for item in ENTITY.iter_unpack(data[SNAPSHOT.size :])]
-    return "snapshot", {"tick": tick, "last_input": last_input, "input_delay_ms": delay, "self": self_entity, "entities": entities}
+    _, tick, last_input, delay, unit, *own, count, gone_count = SNAPSHOT.unpack_from(data)
+    if unit == 0:
+        raise Wrong("Snapshot with a unit of 0 cm")
+    if len(data) != SNAPSHOT.size + count * ENTITY.size + gone_count * GONE.size:
+        raise Wrong(f"Snapshot of {len(data)} bytes with count {count}, gone {gone_count}")
+    own = dict(zip(("entity", "x_cm", "y_cm", "vx_cm_s", "vy_cm_s", "kind", "state"), own))
+
+    def place(low, own_cm):
+        """The middle of the unit that is meant: the nearest to oneself that has these lower bits."""
+        off = (low - own_cm // unit) % 65536
+        return (own_cm // unit + off - (65536 if off >= 32768 else 0)) * unit + unit // 2
+
+    entities_end = SNAPSHOT.size + count * ENTITY.size
+    entities = [
+        {"entity": entity, "x_cm": place(x, own["x_cm"]), "y_cm": place(y, own["y_cm"]), "vx_cm_s": vx * 50, "vy_cm_s": vy * 50, "kind": kind, "state": state}
+        for entity, x, y, vx, vy, kind, state in ENTITY.iter_unpack(data[SNAPSHOT.size:entities_end])
+    ]
+    gone = [entity for entity, in GONE.iter_unpack(data[entities_end:])]
+    if len({entity["entity"] for entity in entities} | {own["entity"]} | set(gone)) != 1 + count + gone_count:
+        raise Wrong("Snapshot that tells of an entity twice")
+    return "snapshot", {"tick": tick, "last_input": last_input, "input_delay_ms": delay, "self": own, "entities": entities, "gone": gone}

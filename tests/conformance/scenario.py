@@ -173,5 +173,6 @@ class Scenario:
 
 
 def snapshot(tick, count=3):
-    entities = b"".join(struct.pack("<IiihhB", n, -5 * n, 7, -1, 1, 2) for n in range(count))
-    return struct.pack("<BIIHIH", 2, tick, tick, 12, 1, count) + entities
+    entities = b"".join(struct.pack("<IHHbbBB", 2 + n, 65535 - n, 7, -1, 1, 2, 100) for n in range(count))
+    own = struct.pack("<IiihhBB", 1, 1000, 2000, -5, 5, 1, 100)
+    return struct.pack("<BIIHH", 2, tick, tick, 12, 4) + own + bytes([count, 1]) + entities + struct.pack("<I", 99)

@@ -678,7 +678,8 @@ def wrong_game():
     other = bytes([1, 1]) + struct.pack("<IbbB", 1, 9, 9, 9)
     finds("an input that is repeated with other contents", "8", "other contents", with_messages("client", inputs(1), other))
     finds("a tick that goes back", "8", "tick 1 after 2", with_messages("server", snapshot(2), snapshot(1)))
-    finds("a Snapshot with more entities than it says", "8", "Snapshot of", with_messages("server", snapshot(1) + bytes(17)))
+    finds("a Snapshot with more entities than it says", "8", "Snapshot of", with_messages("server", snapshot(1) + bytes(12)))
+    finds("a Snapshot that tells of an entity twice", "8", "twice", with_messages("server", snapshot(1, 1)[:-4] + struct.pack("<I", 2)))
     s, play = playing("snapshots")
     for tick in range(1, 200):
         play.send("server", message(snapshot(tick)))

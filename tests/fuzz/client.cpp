@@ -124,7 +124,7 @@ int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
         break;
       }
       case 7: {  // a snapshot whose count is right, or is not
-        Bytes bytes(1 + 4 + 4 + 2 + 4 + 2);
+        Bytes bytes(33);
         Writer writer(bytes);
         const ByteView entities = input.string(1100);
         const std::uint8_t off = input.byte();
@@ -132,8 +132,11 @@ int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
         writer.put(input.number<std::uint32_t>());
         writer.put<std::uint32_t>(1);
         writer.put<std::uint16_t>(1);
-        writer.put<std::uint32_t>(1);
-        writer.put(static_cast<std::uint16_t>(entities.size() / 17 + (off > 250 ? off : 0)));
+        writer.put<std::uint16_t>(off % 8);
+        for (int field = 0; field < 4; ++field) writer.put<std::uint32_t>(off);
+        writer.put<std::uint16_t>(1);
+        writer.put(static_cast<std::uint8_t>(entities.size() / 12 + (off > 250 ? off : 0)));
+        writer.put(static_cast<std::uint8_t>(entities.size() % 12 / 4));
         bytes.insert(bytes.end(), entities.begin(), entities.end());
         lab.say(which, wire::Channel::game, wire::Delivery::unreliable, bytes);
         break;

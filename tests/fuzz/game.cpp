@@ -9,7 +9,11 @@ using fuzz::check;
 int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   const ByteView bytes(data, size);
   if (const auto snapshot = client::decode_snapshot(bytes)) {
-    check(size == 17 + 17 * snapshot->entities.size(), "a snapshot is as long as its entities");
+    check(size == 33 + 12 * snapshot->entities.size() + 4 * snapshot->gone.size(),
+          "a snapshot is as long as its lists");
+    client::Sight sight;
+    const auto seen = sight.take(bytes);
+    check(seen && seen->entities.size() <= 1 + snapshot->entities.size(), "who is in sight was told of");
     check(data[0] == 2, "and says that it is one");
   }
   if (size >= 2 && data[0] == 1) {

@@ -6,22 +6,28 @@ namespace orrery::client::testing {
 
 namespace {
 
-Bytes snapshot_of(std::uint32_t tick, std::uint16_t count = 1, std::size_t entities = 1) {
-  Bytes bytes(17 + entities * 17);
+Bytes snapshot_of(std::uint32_t tick, std::uint8_t count = 1, std::size_t entities = 1) {
+  Bytes bytes(33 + entities * 12);
   Writer writer(bytes);
   writer.put(std::uint8_t{2});
   writer.put(tick);
   writer.put(std::uint32_t{0});
   writer.put(std::uint16_t{0});
+  writer.put(std::uint16_t{4});
   writer.put(std::uint32_t{1});
+  writer.put(std::int32_t{-250});
+  writer.put(std::int32_t{1000});
+  writer.put(std::int16_t{0});
+  writer.put(std::int16_t{0});
+  writer.put(std::uint16_t{1});
   writer.put(count);
+  writer.put(std::uint8_t{0});
   for (std::size_t i = 0; i < entities; ++i) {
-    writer.put(static_cast<std::uint32_t>(i + 1));
-    writer.put(std::int32_t{-250});
-    writer.put(std::int32_t{1000});
-    writer.put(std::int16_t{0});
-    writer.put(std::int16_t{0});
-    writer.put(std::uint8_t{1});
+    writer.put(static_cast<std::uint32_t>(i + 2));
+    writer.put(std::uint16_t{100});
+    writer.put(std::uint16_t{200});
+    writer.put(std::uint16_t{0});
+    writer.put(std::uint16_t{1});
   }
   return bytes;
 }
@@ -197,7 +203,7 @@ TEST_F(ClientPlay, ShowsSnapshotsInOrder) {
 TEST_F(ClientPlay, BearsHostileMessages) {
   play();
   zone.say_game({});
-  zone.say_game(snapshot_of(1, 0xffff));
+  zone.say_game(snapshot_of(1, 0xff));
   zone.say_game(snapshot_of(1, 0));
   const Bytes whole = snapshot_of(1, 5, 5);
   for (std::size_t size = 1; size < whole.size(); size += 3) zone.say_game(ByteView(whole).first(size));

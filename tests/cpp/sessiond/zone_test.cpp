@@ -12,7 +12,10 @@ namespace {
 struct Snapshot {
   std::uint32_t tick, last_input, self;
   std::uint16_t delay_ms;
-  std::map<std::uint32_t, std::pair<std::int32_t, std::int32_t>> entities;
+  std::pair<std::int32_t, std::int32_t> at;
+  std::map<std::uint32_t, std::pair<std::int32_t, std::int32_t>> others;
+  std::set<std::uint32_t> gone;
+  std::map<std::uint32_t, int> states;
 };
 
 /// Decoded from docs/protocol.md, sharing nothing with the encoder.
@@ -23,20 +26,32 @@ Snapshot decode(ByteView bytes) {
     for (std::size_t i = n; i-- > 0;) value = value << 8 | bytes[at + i];
     return value;
   };
-  EXPECT_GE(bytes.size(), 17u);
+  EXPECT_GE(bytes.size(), 33u);
   EXPECT_EQ(bytes[0], 2);
   s.tick = static_cast<std::uint32_t>(u(1, 4));
   s.last_input = static_cast<std::uint32_t>(u(5, 4));
   s.delay_ms = static_cast<std::uint16_t>(u(9, 2));
-  s.self = static_cast<std::uint32_t>(u(11, 4));
-  const auto count = u(15, 2);
-  EXPECT_EQ(bytes.size(), 17 + 17 * count);
+  const auto unit = static_cast<std::int32_t>(u(11, 2));
+  s.self = static_cast<std::uint32_t>(u(13, 4));
+  s.at = {static_cast<std::int32_t>(u(17, 4)), static_cast<std::int32_t>(u(21, 4))};
+  s.states[s.self] = bytes[30];
+  const std::size_t count = bytes[31], gone = bytes[32];
+  EXPECT_EQ(bytes.size(), 33 + 12 * count + 4 * gone);
+  const auto place = [&](std::int32_t own, std::uint64_t low) {
+    std::int32_t cm = static_cast<std::int32_t>(low) * unit;
+    while (cm - own > 32768 * unit) cm -= 65536 * unit;
+    while (own - cm > 32768 * unit) cm += 65536 * unit;
+    return cm;
+  };
   for (std::size_t i = 0; i < count; ++i) {
-    const std::size_t at = 17 + 17 * i;
-    s.entities[static_cast<std::uint32_t>(u(at, 4))] = {static_cast<std::int32_t>(u(at + 4, 4)),
-                                                        static_cast<std::int32_t>(u(at + 8, 4))};
+    const std::size_t at = 33 + 12 * i;
+    const auto entity = static_cast<std::uint32_t>(u(at, 4));
+    s.others[entity] = {place(s.at.first, u(at + 4, 2)), place(s.at.second, u(at + 6, 2))};
+    s.states[entity] = bytes[at + 11];
   }
-  EXPECT_EQ(s.entities.size(), count);
+  for (std::size_t i = 0; i < gone; ++i) s.gone.insert(static_cast<std::uint32_t>(u(33 + 12 * count + 4 * i, 4)));
+  EXPECT_EQ(s.others.size(), count);
+  EXPECT_EQ(s.gone.size(), gone);
   return s;
 }
 
@@ -71,10 +86,10 @@ TEST_F(ZoneTest, TwentySnapshotsASecondOfWhatIsNear) {
   const auto before = lab.client(0).game.size();
   lab.run(seconds{1});
   EXPECT_NEAR(static_cast<double>(lab.client(0).game.size() - before), 20, 1);
-  EXPECT_EQ(last(0).entities.size(), 2u);
-  EXPECT_EQ(last(0).entities.at(last(0).self), std::make_pair(10000, 10000));
-  EXPECT_EQ(last(0).entities.at(last(1).self), std::make_pair(15000, 10000));
-  EXPECT_EQ(last(2).entities.size(), 1u);
+  EXPECT_EQ(last(0).at, std::make_pair(10000, 10000));
+  ASSERT_EQ(last(0).others.size(), 1u);
+  EXPECT_EQ(last(0).others.at(last(1).self), std::make_pair(15000, 10000));
+  EXPECT_TRUE(last(2).others.empty());
 }
 
 // Catches snapshots that wait for a slow path, and arrive when they are long out of date.
@@ -112,12 +127,12 @@ TEST_F(ZoneTest, AnInputMovesOnceHoweverOftenItComes) {
   };
   send(input({{2, 0, 0, 0}, {1, 127, 0, 0}}));
   EXPECT_EQ(last(0).last_input, 2u);
-  EXPECT_EQ(last(0).entities.at(last(0).self).first, 10000) << "the newest input says stand";
+  EXPECT_EQ(last(0).at.first, 10000) << "the newest input says stand";
   send(input({{1, 127, 0, 0}}));
   EXPECT_EQ(last(0).last_input, 2u);
-  EXPECT_EQ(last(0).entities.at(last(0).self).first, 10000) << "an old input was taken";
+  EXPECT_EQ(last(0).at.first, 10000) << "an old input was taken";
   send(input({{3, 127, 0, 0}}));
-  EXPECT_GT(last(0).entities.at(last(0).self).first, 10000);
+  EXPECT_GT(last(0).at.first, 10000);
   EXPECT_LE(last(0).delay_ms, 110);
   // Sequences wrap.
   send(input({{0x7fffffff, 0, 0, 0}}));
@@ -138,7 +153,7 @@ TEST_F(ZoneTest, MalformedInputsAreCountedAndNothingElse) {
     ASSERT_TRUE(lab.client(0).dialer.send(wire::Channel::game, wire::Delivery::unreliable, bad));
   lab.run(milliseconds{200});
   EXPECT_EQ(last(0).last_input, 0u);
-  EXPECT_EQ(last(0).entities.at(last(0).self).first, 10000);
+  EXPECT_EQ(last(0).at.first, 10000);
   EXPECT_NE(lab.role_core.statistics().find("6 bad inputs"), std::string::npos) << lab.role_core.statistics();
 }
 
@@ -146,7 +161,14 @@ TEST_F(ZoneTest, ACrowdNeverExceedsOneDatagram) {
   for (std::uint64_t id = 1; id <= 150; ++id) enter(id, 1000 + static_cast<double>(id), 1000);
   begin(150);
   lab.run(milliseconds{200});
-  EXPECT_EQ(last(0).entities.size(), snapshot_entities_max);
+  // All are told of in their turn, none too often.
+  std::map<std::uint32_t, int> told;
+  lab.client(0).game.clear();
+  lab.run(seconds{2});
+  for (const Bytes& bytes : lab.client(0).game)
+    for (const auto& [entity, at] : decode(bytes).others) ++told[entity];
+  EXPECT_EQ(told.size(), 149u);
+  for (const auto& [entity, times] : told) EXPECT_GE(times, 2) << entity;
   for (const auto& client : lab.clients) {
     EXPECT_LE(client->largest, wire::datagram_bytes_max);
     ASSERT_FALSE(client->game.empty());
@@ -157,12 +179,18 @@ TEST_F(ZoneTest, WhoLeavesIsSeenNoMore) {
   enter(1, 100, 100);
   enter(2, 110, 100);
   begin(2);
-  EXPECT_EQ(last(0).entities.size(), 2u);
+  EXPECT_EQ(last(0).others.size(), 1u);
+  const auto other = last(1).self;
   proto::ClientControl message;
   message.mutable_logout();
   lab.client(1).send(message);
+  const auto heard = lab.client(0).game.size();
   lab.run(milliseconds{300});
-  EXPECT_EQ(last(0).entities.size(), 1u);
+  EXPECT_TRUE(last(0).others.empty());
+  std::size_t told = 0;
+  for (std::size_t i = heard; i < lab.client(0).game.size(); ++i)
+    told += decode(lab.client(0).game[i]).gone.count(other);
+  EXPECT_EQ(told, 3u);
   ASSERT_EQ(lab.ends().size(), 1u);
   EXPECT_EQ(lab.ends()[0].at("reason"), "logout");
   EXPECT_EQ(lab.ends()[0].at("state").at("x_m"), 110.0);
@@ -177,7 +205,7 @@ TEST_F(ZoneTest, AttachingAnewKeepsTheEntity) {
   lab.run(milliseconds{500});
   ASSERT_FALSE(lab.client(again).game.empty());
   EXPECT_EQ(last(again).self, self);
-  EXPECT_EQ(last(again).entities.size(), 1u);
+  EXPECT_TRUE(last(again).others.empty());
 }
 
 TEST_F(ZoneTest, ASleptZoneCatchesUpALittleAndKeepsItsPace) {
@@ -208,7 +236,9 @@ TEST(Visibility, NearestAreThoseOfABruteForce) {
           round % 2 == 0 ? entities[i].x_cm / 7 : static_cast<std::int32_t>(random.next<std::uint32_t>() % 50);
     }
     Visibility visibility(size_cm, view_cm, visible);
-    visibility.fill(entities);
+    std::vector<Place> places;
+    for (const auto& entity : entities) places.push_back({entity.id, entity.x_cm, entity.y_cm});
+    visibility.fill(places);
     for (std::uint32_t self = 0; self < entities.size(); ++self) {
       std::set<std::pair<double, std::uint32_t>> near;
       for (const auto& other : entities) {
@@ -216,11 +246,11 @@ TEST(Visibility, NearestAreThoseOfABruteForce) {
         if (other.id != entities[self].id && dx * dx + dy * dy <= double(view_cm) * view_cm)
           near.emplace(dx * dx + dy * dy, other.id);
       }
-      std::vector<std::uint32_t> expected{entities[self].id};
+      std::vector<std::uint32_t> expected;
       for (const auto& [distance, id] : near)
         if (expected.size() < visible) expected.push_back(id);
       std::vector<std::uint32_t> got;
-      for (const auto index : visibility.seen_by(self)) got.push_back(entities[index].id);
+      for (const auto& one : visibility.look(self, {})) got.push_back(entities[one.slot].id);
       ASSERT_EQ(got, expected) << "round " << round;
     }
   }
