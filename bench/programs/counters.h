@@ -30,13 +30,17 @@ inline std::uint64_t rss_kib() {
   return resident * static_cast<std::uint64_t>(sysconf(_SC_PAGESIZE)) / 1024;
 }
 
-/// False on "quit" and at the end of the input.
-inline bool answer_line() {
-  std::string line;
-  if (!std::getline(std::cin, line) || line == "quit") return false;
-  std::cout << "{\"packets\":" << packets << ",\"cpu_us\":" << cpu_us() << ",\"rss_kib\":" << rss_kib() << "}"
+/// False on "quit". `more`: further members of the object.
+inline bool answer(const std::string& line, const std::string& more = {}) {
+  if (line == "quit") return false;
+  std::cout << "{\"packets\":" << packets << ",\"cpu_us\":" << cpu_us() << ",\"rss_kib\":" << rss_kib() << more << "}"
             << std::endl;
   return true;
+}
+/// The same for the next line of the input; false at its end, too.
+inline bool answer_line() {
+  std::string line;
+  return std::getline(std::cin, line) && answer(line);
 }
 
 inline void say_ready() { std::cout << "ready" << std::endl; }

@@ -60,7 +60,7 @@ int run_load(std::uint16_t port, std::size_t sessions, std::size_t ms, std::size
   if (connected < sessions) return failed("only " + std::to_string(connected) + " ENet peers connected");
   const std::array<std::uint8_t, message_bytes> message{};
   play(
-      sessions, ms, per_second,
+      sessions, ms, per_second, milliseconds{200},
       [&](std::size_t session) {
         enet_peer_send(peers[session], 0, enet_packet_create(message.data(), message.size(), 0));
       },

@@ -34,7 +34,7 @@ struct InFlight {
 class Lab {
  public:
   Lab(std::size_t sessions, std::size_t batch)
-      : batch_(batch), host_(echo_host(), random_, now_), role_(host_), database_(sessions) {
+      : batch_(batch), host_(echo_host(), random_, now_), role_(host_), database_(echo_info(), sessions) {
     host_.on_database(true, now_);
     host_.start(role_, now_);
     pump();

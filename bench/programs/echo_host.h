@@ -24,19 +24,23 @@ class EchoRole final : public sessiond::Role {
   std::uint64_t echoed_ = 0;
 };
 
+/// What server_start_info answers.
+inline sessiond::Json echo_info() {
+  return {{"settings",
+           {{"keepalive_ms", 2500}, {"lapse_ms", 60000}, {"sync_ms", 3600000}, {"client_rate_bytes_s", 100000000}}},
+          {"link_root", to_hex(key_of(0))},
+          {"world", sessiond::Json::object()}};
+}
+
 /// Lets sessions 1 to `sessions` arrive, 200 a sync; none with the first.
 class EchoDatabase {
  public:
-  explicit EchoDatabase(std::size_t sessions) : sessions_(sessions) {}
+  EchoDatabase(sessiond::Json info, std::size_t sessions) : info_(std::move(info)), sessions_(sessions) {}
   bool all_arrived() const { return arrived_ == sessions_; }
   Result<sessiond::Json> answer(const sessiond::DatabaseRequest& request) {
     using sessiond::Json;
-    if (std::holds_alternative<sessiond::GetStartInfo>(request))
-      return Json{
-          {"settings",
-           {{"keepalive_ms", 2500}, {"lapse_ms", 60000}, {"sync_ms", 3600000}, {"client_rate_bytes_s", 100000000}}},
-          {"link_root", to_hex(key_of(0))},
-          {"world", Json::object()}};
+    if (std::holds_alternative<sessiond::GetStartInfo>(request)) return info_;
+    if (!std::holds_alternative<sessiond::Sync>(request)) return Json::array();
     Json arrivals = Json::array();
     const std::size_t until = std::exchange(started_, true) ? std::min(sessions_, arrived_ + 200) : 0;
     for (; arrived_ < until; ++arrived_)
@@ -52,6 +56,7 @@ class EchoDatabase {
   }
 
  private:
+  sessiond::Json info_;
   std::size_t sessions_, arrived_ = 0;
   bool started_ = false;
 };

@@ -1,7 +1,8 @@
-// The driving side of the echo bench: datagrams, each from another session, and their echoes.
+// The driving side of the echo and zone benches: datagrams, each from another session, and what comes back.
 //
-//   bench_echo_load plain|session PORT SESSIONS MS PER_SECOND
+//   bench_echo_load plain|session|plain_inputs|inputs PORT SESSIONS MS PER_SECOND
 //
+// plain and plain_inputs: bare datagrams of the size that session and inputs seal. inputs: a zone's players.
 // One socket; each session has an address of its own in 127.0.0.0/8. With everything attached it says "ready", waits
 // for lines: each plays for MS milliseconds and is answered with {"sent","received"} so far.
 
@@ -15,18 +16,46 @@
 #include "many_addresses.h"
 #include "play.h"
 #include "wire/dialer.h"
+#include "zone.h"
 
 namespace orrery::bench {
 namespace {
 
-int run_plain(const Address& server, std::size_t sessions, std::size_t ms, std::size_t per_second) {
+struct Load {
+  Address server;
+  std::size_t sessions, ms, per_second;
+  bool inputs;
+  /// A zone sends by its own clock.
+  milliseconds patience() const { return inputs ? milliseconds{0} : milliseconds{200}; }
+};
+
+/// The last three inputs of a player who turns now and then.
+struct Inputs {
+  std::uint32_t sequence = 0;
+  std::array<std::uint8_t, input_bytes> next(std::size_t session) {
+    ++sequence;
+    std::array<std::uint8_t, input_bytes> bytes{1, 3};
+    Writer writer(std::span<std::uint8_t>(bytes).subspan(2));
+    for (std::uint32_t i = 0; i < 3; ++i) {
+      const auto turn = static_cast<std::uint32_t>(session) + (sequence - i) / 40;
+      writer.put(sequence - i);
+      writer.put(static_cast<std::int8_t>(turn * 37 % 255 - 127));
+      writer.put(static_cast<std::int8_t>(turn * 91 % 255 - 127));
+      writer.put(std::uint8_t{0});
+    }
+    return bytes;
+  }
+};
+
+int run_plain(const Load& load) {
   auto socket = std::make_unique<ManyAddresses>();
-  if (!socket->open(server)) return failed("bind");
+  if (!socket->open(load.server)) return failed("bind");
+  const std::size_t bytes = load.inputs ? input_datagram_bytes : datagram_bytes;
   play(
-      sessions, ms, per_second,
+      load.sessions, load.ms, load.per_second, load.patience(),
       [&](std::size_t session) {
-        std::fill_n(socket->slot().begin(), datagram_bytes, std::uint8_t{0x10});
-        socket->commit(session, datagram_bytes);
+        std::fill_n(socket->slot().begin(), bytes, std::uint8_t{0x10});
+        socket->commit(session, bytes);
       },
       [&] {
         socket->flush();
@@ -35,15 +64,16 @@ int run_plain(const Address& server, std::size_t sessions, std::size_t ms, std::
   return 0;
 }
 
-int run_session(const Address& server, std::size_t sessions, std::size_t ms, std::size_t per_second) {
+int run_session(const Load& load) {
   auto socket = std::make_unique<ManyAddresses>();
-  if (!socket->open(server)) return failed("bind");
+  const std::size_t sessions = load.sessions;
+  if (!socket->open(load.server)) return failed("bind");
   SystemRandom random;
   std::vector<wire::Dialer> dialers;
   const wire::Timing timing{std::chrono::seconds{3600}, std::chrono::seconds{3600}};
   for (std::size_t i = 0; i < sessions; ++i)
-    dialers.emplace_back(wire::AttachTarget{server, SessionId{i + 1}, server_id, session_epoch, key_of(i + 1)}, timing,
-                         std::chrono::seconds{60}, random, BootClock::now());
+    dialers.emplace_back(wire::AttachTarget{load.server, SessionId{i + 1}, server_id, session_epoch, key_of(i + 1)},
+                         timing, std::chrono::seconds{60}, random, BootClock::now());
   wire::Effect effect;
   const auto transmit = [&](std::size_t session, Instant now) {
     wire::Slot slot{{}, socket->slot(), 0};
@@ -72,10 +102,14 @@ int run_session(const Address& server, std::size_t sessions, std::size_t ms, std
   socket->flush();
   for (int i = 0; i < 1000; ++i) socket->receive(milliseconds{0}, take);
   const std::array<std::uint8_t, message_bytes> message{};
+  std::vector<Inputs> players(sessions);
   play(
-      sessions, ms, per_second,
+      sessions, load.ms, load.per_second, load.patience(),
       [&](std::size_t session) {
-        (void)dialers[session].send(wire::Channel::game, wire::Delivery::unreliable, message);
+        if (load.inputs)
+          (void)dialers[session].send(wire::Channel::game, wire::Delivery::unreliable, players[session].next(session));
+        else
+          (void)dialers[session].send(wire::Channel::game, wire::Delivery::unreliable, message);
         transmit(session, BootClock::now());
       },
       [&] {
@@ -89,14 +123,14 @@ int run_session(const Address& server, std::size_t sessions, std::size_t ms, std
 
 int run(int argc, char** argv) {
   if (argc != 6) {
-    std::cerr << "usage: bench_echo_load plain|session PORT SESSIONS MS PER_SECOND\n";
+    std::cerr << "usage: bench_echo_load plain|session|plain_inputs|inputs PORT SESSIONS MS PER_SECOND\n";
     return 2;
   }
   const std::string mode = argv[1];
-  const Address server = *Address::parse("127.0.0.1", static_cast<std::uint16_t>(number(argv[2])));
-  const std::size_t sessions = number(argv[3]), ms = number(argv[4]), per_second = number(argv[5]);
-  if (mode == "plain") return run_plain(server, sessions, ms, per_second);
-  if (mode == "session") return run_session(server, sessions, ms, per_second);
+  const Load load{*Address::parse("127.0.0.1", static_cast<std::uint16_t>(number(argv[2]))), number(argv[3]),
+                  number(argv[4]), number(argv[5]), mode.ends_with("inputs")};
+  if (mode == "plain" || mode == "plain_inputs") return run_plain(load);
+  if (mode == "session" || mode == "inputs") return run_session(load);
   std::cerr << "no mode '" << mode << "'\n";
   return 2;
 }

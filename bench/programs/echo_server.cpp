@@ -4,7 +4,6 @@
 //   bench_echo_server bare|aead|session PORT SESSIONS
 //
 // Says "ready", then answers each line of its standard input with {"packets","cpu_us","rss_kib"}; "quit" ends it.
-#include <event2/event.h>
 #include <netinet/in.h>
 #include <poll.h>
 #include <sys/socket.h>
@@ -18,14 +17,11 @@
 
 #include "counters.h"
 #include "echo_host.h"
-#include "sessiond/loop_timer.h"
-#include "sessiond/udp_socket.h"
+#include "session_loop.h"
 #include "wire/crypto.h"
 
 namespace orrery::bench {
 namespace {
-
-constexpr int batches_max = 8;
 
 // --- the floors: recvmmsg and sendmmsg, and with an open and a seal a datagram ---
 
@@ -83,103 +79,19 @@ int run_bare(std::uint16_t port, bool aead) {
   }
 }
 
-// --- the session loop: libevent, UdpSocket, SessionHost, Endpoint, as orrery-sessiond drives them ---
-
-class SessionLoop {
- public:
-  SessionLoop(sessiond::UdpSocket socket, sessiond::LoopTimer timer, std::size_t sessions)
-      : socket_(std::move(socket)),
-        timer_(std::move(timer)),
-        host_(echo_host(), random_, BootClock::now()),
-        role_(host_),
-        database_(sessions) {}
-
-  void run() {
-    base_ = event_base_new();
-    event* readable = event_new(
-        base_, socket_.fd(), EV_READ | EV_PERSIST, [](evutil_socket_t, short, void* self) { as(self).on_readable(); },
-        this);
-    event_add(readable, nullptr);
-    event* line = event_new(
-        base_, STDIN_FILENO, EV_READ | EV_PERSIST,
-        [](evutil_socket_t, short, void* self) {
-          packets = as(self).role_.echoed();
-          if (!answer_line()) event_base_loopbreak(as(self).base_);
-          as(self).let_arrive();
-        },
-        this);
-    event_add(line, nullptr);
-    event* ring = event_new(
-        base_, timer_.fd(), EV_READ | EV_PERSIST,
-        [](evutil_socket_t, short, void* self) {
-          as(self).timer_.rung();
-          as(self).pump();
-        },
-        this);
-    event_add(ring, nullptr);
-    host_.on_database(true, BootClock::now());
-    host_.start(role_, BootClock::now());
-    pump();
-    say_ready();
-    event_base_dispatch(base_);
-    for (event* each : {readable, line, ring}) event_free(each);
-    event_base_free(base_);
-  }
-
- private:
-  static SessionLoop& as(void* self) { return *static_cast<SessionLoop*>(self); }
-
-  void on_readable() {
-    for (int i = 0; i < batches_max; ++i) {
-      const auto batch = socket_.receive();
-      if (batch.empty()) break;
-      host_.on_datagrams(batch, BootClock::now());
-      if (batch.size() < sessiond::UdpSocket::batch_max) break;
-    }
-    pump();
-  }
-
-  void pump() {
-    const Instant now = BootClock::now();
-    bool more = true;
-    while (more) {
-      for (wire::Slot slot = socket_.slot(); host_.poll_transmit(slot, now); slot = socket_.slot())
-        socket_.commit(slot);
-      socket_.flush();
-      more = false;
-      sessiond::Effect effect;
-      while (host_.poll_effect(effect)) {
-        if (const auto* call = std::get_if<sessiond::DatabaseCall>(&effect))
-          host_.on_database_answer(call->id, database_.answer(call->request), now);
-        more = true;
-      }
-    }
-    if (const auto next = host_.next_deadline()) timer_.ring_at(*next);
-  }
-
-  /// All sessions, after the first line: before it the server is empty.
-  void let_arrive() {
-    while (!database_.all_arrived()) {
-      host_.on_agent_message(R"({"message":{"tell":"sync"}})", BootClock::now());
-      pump();
-    }
-  }
-
-  sessiond::UdpSocket socket_;
-  sessiond::LoopTimer timer_;
-  SystemRandom random_;
-  sessiond::SessionHost host_;
-  EchoRole role_;
-  EchoDatabase database_;
-  event_base* base_ = nullptr;
-};
+// --- the session loop ---
 
 int run_session(std::uint16_t port, std::size_t sessions) {
   auto socket = sessiond::UdpSocket::bind(*Address::parse("127.0.0.1", port));
   if (!socket) return fail(socket.error().message);
   auto timer = sessiond::LoopTimer::make();
   if (!timer) return fail(timer.error().message);
-  std::make_unique<SessionLoop>(std::move(*socket), std::move(*timer), sessions)->run();
+  const auto loop =
+      std::make_unique<SessionLoop<EchoRole>>(std::move(*socket), std::move(*timer), echo_info(), sessions);
+  loop->run([&](const std::string& line) {
+    packets = loop->role().echoed();
+    return answer(line);
+  });
   return 0;
 }
 

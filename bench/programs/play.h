@@ -20,9 +20,11 @@ inline int failed(const std::string& what) {
 
 /// Says "ready", then plays for each line of the standard input, and says {"sent","received"} so far. For `ms`
 /// milliseconds, `per_second` datagrams evenly over time, the next session's each: `send_one(session)`, and `collect()`
-/// for what came back meanwhile. Evenly, as the datagrams of many players come: in bursts all servers look cheaper.
+/// for what came back meanwhile, and up to `patience` after. Evenly, as the datagrams of many players come: in bursts
+/// all servers look cheaper.
 template <class Send, class Collect>
-void play(std::size_t sessions, std::size_t ms, std::size_t per_second, Send&& send_one, Collect&& collect) {
+void play(std::size_t sessions, std::size_t ms, std::size_t per_second, milliseconds patience, Send&& send_one,
+          Collect&& collect) {
   std::cout << "ready" << std::endl;
   for (std::string line; std::getline(std::cin, line);) {
     const Instant begun = BootClock::now();
@@ -33,8 +35,8 @@ void play(std::size_t sessions, std::size_t ms, std::size_t per_second, Send&& s
       for (; sent < due; ++sent) send_one(sent % sessions);
       collect();
     }
-    const Instant patience = BootClock::now() + milliseconds{200};
-    while (received < sent && BootClock::now() < patience) collect();
+    const Instant until = BootClock::now() + patience;
+    while (received < sent && BootClock::now() < until) collect();
     std::cout << "{\"sent\":" << sent << ",\"received\":" << received << "}" << std::endl;
   }
 }
