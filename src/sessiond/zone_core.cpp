@@ -24,12 +24,18 @@ constexpr std::uint32_t window_late_max = window_ticks / 100;
 
 }  // namespace
 
+ZoneCore::ZoneCore(SessionHost& host)
+    : host_(host),
+      commands_(host.batch([](Json entries) { return DatabaseRequest{RunCommands{std::move(entries)}}; })) {}
+
 Status ZoneCore::on_started(const Json& info, Instant now) {
   for (const char* name : {"zone_tick_hz", "zone_visible", "zone_view_m"})
     if (host_.setting(name) <= 0) return Error{std::string("the database gave no setting ") + name};
   const auto world = info.find("world");
   const std::string text = world != info.end() && world->is_object() ? to_text(*world) : "{}";
-  auto made = space::World::make(text, host_.random().next<std::uint64_t>());
+  const auto saved = info.find("saved");
+  auto made =
+      space::World::make(text, saved != info.end() ? to_text(*saved) : "", host_.random().next<std::uint64_t>());
   if (!made) return made.error();
   world_ = std::move(*made);
   const auto view_cm = static_cast<std::int32_t>(std::min(host_.setting("zone_view_m") * cm_per_m, view_cm_max));
@@ -49,6 +55,11 @@ Status ZoneCore::on_started(const Json& info, Instant now) {
   budget_bytes_ = std::clamp(a_tick - std::min(a_tick, snapshot_frame_bytes), least, snapshot_bytes_max);
   next_tick_ = now + period_;
   next_slice_ = *next_tick_;
+  if (host_.setting("zone_checkpoint_ms") > 0) {
+    save_each_ = host_.setting_ms("zone_checkpoint_ms");
+    // Anywhere in the first round, so that servers that start together do not save together.
+    save_at_ = now + save_each_ * (1 + host_.random().next<std::uint8_t>()) / 256;
+  }
   host_.role_ready();
   return ok();
 }
@@ -63,6 +74,7 @@ void ZoneCore::on_attached(Session& session, Instant) {
                                         [](const auto& a, const auto& b) { return a.size() < b.size(); });
     player.slice = static_cast<std::size_t>(least - slices_.begin());
     least->push_back(&player);
+    player_of_[player.entity] = &player;
   }
   // Attached anew: the entity stays, the client counts its inputs afresh and knows nothing of the others.
   player.connection = session.connection;
@@ -78,6 +90,7 @@ std::optional<std::string> ZoneCore::leave(Session& session, Instant) {
   if (found == players_.end()) return std::nullopt;
   std::string state = world_->leave(found->second.entity);
   std::erase(slices_[found->second.slice], &found->second);
+  player_of_.erase(found->second.entity);
   players_.erase(found);
   return state;
 }
@@ -85,7 +98,11 @@ std::optional<std::string> ZoneCore::leave(Session& session, Instant) {
 void ZoneCore::on_message(const wire::Message& message, Session* session, Instant now) {
   if (session == nullptr || message.channel != wire::Channel::game) return;
   const auto player = players_.find(session->id);
-  if (player != players_.end()) take_inputs(player->second, message.bytes, now);
+  if (player == players_.end()) return;
+  if (message.delivery == wire::Delivery::reliable)
+    take_command(player->second, message.bytes, now);
+  else
+    take_inputs(player->second, message.bytes, now);
 }
 
 void ZoneCore::take_inputs(Player& player, ByteView bytes, Instant now) {
@@ -126,13 +143,23 @@ void ZoneCore::take_inputs(Player& player, ByteView bytes, Instant now) {
 }
 
 std::optional<Instant> ZoneCore::next_deadline() const {
-  return players_.empty() ? next_tick_ : std::min(next_tick_, next_slice_);
+  std::optional<Instant> next = next_tick_;
+  const auto consider = [&next](std::optional<Instant> at) {
+    if (at && (!next || *at < *next)) next = at;
+  };
+  if (!players_.empty()) consider(next_slice_);
+  if (!again_.empty()) consider(again_.front().at);
+  if (!saving_) consider(save_at_);
+  return next;
 }
 
 void ZoneCore::advance(Instant now) {
   if (!next_tick_) return;
   if (*next_tick_ <= now) step(now);
   if (*next_slice_ <= now) send_slices(now);
+  if (!again_.empty() && again_.front().at <= now) ask_again(now);
+  if (!saving_ && save_at_ && *save_at_ <= now) save(now);
+  commands_.flush();
 }
 
 void ZoneCore::step(Instant now) {
@@ -150,6 +177,7 @@ void ZoneCore::step(Instant now) {
     ticks_skipped_ += static_cast<std::uint64_t>(behind);
     *next_tick_ += behind * period_;
   }
+  tell_what_happened(now);
   if (players_.empty()) return;
   table_->update(world_->entities());
   visibility_->fill(table_->places());
@@ -218,7 +246,9 @@ void ZoneCore::send_snapshot(Player& player, Instant now) {
 std::string ZoneCore::statistics() {
   return "tick " + std::to_string(tick_) + ", " + std::to_string(players_.size()) + " players, " +
          std::to_string(ticks_late_) + " ticks late, " + std::to_string(ticks_skipped_) + " skipped, " +
-         std::to_string(slices_skipped_) + " slices skipped, " + std::to_string(inputs_malformed_) + " bad inputs";
+         std::to_string(slices_skipped_) + " slices skipped, " + std::to_string(inputs_malformed_) + " bad inputs, " +
+         std::to_string(commands_taken_) + " commands, " + std::to_string(commands_malformed_) + " bad, " +
+         std::to_string(saves_) + " checkpoints";
 }
 
 }  // namespace orrery::sessiond

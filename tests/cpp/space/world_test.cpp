@@ -9,8 +9,8 @@ namespace {
 
 constexpr Duration tick = std::chrono::milliseconds{50};
 
-std::unique_ptr<World> make(std::string_view json, std::uint64_t seed = 1) {
-  auto world = World::make(json, seed);
+std::unique_ptr<World> make(std::string_view json, std::uint64_t seed = 1, std::string_view saved = "") {
+  auto world = World::make(json, saved, seed);
   EXPECT_TRUE(world);
   return std::move(*world);
 }
@@ -26,8 +26,8 @@ const EntityView& view_of(const World& world, EntityId id) {
 TEST(World, RefusesWhatIsNoWorld) {
   for (const char* bad :
        {"", "[]", "{", "null", R"({"size_m":0})", R"({"size_m":-5})", R"({"size_m":1e12})", R"({"size_m":"big"})"})
-    EXPECT_FALSE(World::make(bad, 1)) << bad;
-  EXPECT_TRUE(World::make(R"({"size_m":10,"unknown":[1]})", 1));
+    EXPECT_FALSE(World::make(bad, "", 1)) << bad;
+  EXPECT_TRUE(World::make(R"({"size_m":10,"unknown":[1]})", "", 1));
   EXPECT_EQ(make("{}")->size_cm(), 200'000);
 }
 
