@@ -136,10 +136,10 @@ class Space final : public World {
     const auto found = index_.find(entity);
     if (found == index_.end()) return "{}";
     const Body& ship = bodies_[found->second];
-    return text_of({{"x_m", std::round(ship.x_m * 100) / 100},
-                    {"y_m", std::round(ship.y_m * 100) / 100},
-                    {"hit_points", ship.hit_points},
-                    {"cargo", belongings_[found->second].cargo}});
+    Json state{{"x_m", std::round(ship.x_m * 100) / 100}, {"y_m", std::round(ship.y_m * 100) / 100}};
+    if (ship.hit_points != hit_points_max) state["hit_points"] = ship.hit_points;
+    if (const Json& cargo = belongings_[found->second].cargo; !cargo.empty()) state["cargo"] = cargo;
+    return text_of(state);
   }
 
   std::string leave(EntityId entity) override {

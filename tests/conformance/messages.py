@@ -1,6 +1,7 @@
 """What channels and Link carry: the protobuf messages of proto/orrery.proto (docs/protocol.md, sections 7 and 10), read without
 protoc, and the sample game's (section 8)."""
 
+import json
 import pathlib
 import re
 import struct
@@ -191,6 +192,32 @@ INPUT = struct.Struct("<IbbB")
 SNAPSHOT = struct.Struct("<BIIHHIiihhBBBB")
 ENTITY = struct.Struct("<IHHbbBB")
 GONE = struct.Struct("<I")
+COMMAND = struct.Struct("<BQB")
+RESULT = struct.Struct("<BQB")
+
+
+def read_object(data, what):
+    try:
+        value = json.loads(data.decode())
+    except ValueError as error:
+        raise Wrong(f"{what} with no JSON: {error}") from None
+    if not isinstance(value, dict):
+        raise Wrong(f"{what} with no JSON object")
+    return value
+
+
+def read_command(data):
+    if len(data) < COMMAND.size or len(data) < COMMAND.size + data[9]:
+        raise Wrong(f"Command of {len(data)} bytes")
+    _, number, size = COMMAND.unpack_from(data)
+    name, args = data[COMMAND.size : COMMAND.size + size], data[COMMAND.size + size :]
+    if not 1 <= number < 2**63:
+        raise Wrong(f"Command with id {number}")
+    if not re.fullmatch(rb"[a-z_]{1,32}", name):
+        raise Wrong(f"Command named {name!r}")
+    if len(args) > 4096:
+        raise Wrong(f"Command with {len(args)} bytes of args")
+    return "command", {"id": number, "name": name.decode(), "args": read_object(args, "Command") if args else {}}
 
 
 def read_game(data, from_client):
@@ -198,6 +225,8 @@ def read_game(data, from_client):
     if not data:
         raise Wrong("an empty game message")
     if from_client:
+        if data[0] == 3:
+            return read_command(data)
         if data[0] != 1:
             raise Wrong(f"kind {data[0]} from a client")
         count = data[1] if len(data) > 1 else 0
@@ -205,6 +234,13 @@ def read_game(data, from_client):
             raise Wrong(f"Input of {len(data)} bytes with count {count}")
         inputs = [dict(zip(("sequence", "x", "y", "buttons"), item)) for item in INPUT.iter_unpack(data[2:])]
         return "input", {"inputs": inputs}
+    if data[0] == 4:
+        if len(data) < RESULT.size or data[9] > 1:
+            raise Wrong(f"Result of {len(data)} bytes: {data[:10].hex()}")
+        _, number, ok = RESULT.unpack_from(data)
+        return "result", {"id": number, "ok": ok, "result": read_object(data[RESULT.size :], "Result")}
+    if data[0] == 5:
+        return "event", read_object(data[1:], "Event")
     if data[0] != 2:
         raise Wrong(f"kind {data[0]} from a server")
     if len(data) < SNAPSHOT.size:

@@ -680,6 +680,16 @@ def wrong_game():
     finds("a tick that goes back", "8", "tick 1 after 2", with_messages("server", snapshot(2), snapshot(1)))
     finds("a Snapshot with more entities than it says", "8", "Snapshot of", with_messages("server", snapshot(1) + bytes(12)))
     finds("a Snapshot that tells of an entity twice", "8", "twice", with_messages("server", snapshot(1, 1)[:-4] + struct.pack("<I", 2)))
+    def order(number=1, name=b"mine", args=b"{}"):
+        return struct.pack("<BQB", 3, number, len(name)) + name + args
+
+    finds("a Command with id 0", "8", "id 0", with_messages("client", order(0)))
+    finds("a Command with a bad name", "8", "named", with_messages("client", order(name=b"Mine")))
+    finds("a Command whose name is cut", "8", "Command of", with_messages("client", order(args=b"")[:-1]))
+    finds("a Command with no object", "8", "no JSON object", with_messages("client", order(args=b"[]")))
+    finds("a Result from a client", "8", "kind 4 from a client", with_messages("client", struct.pack("<BQB", 4, 1, 1) + b"{}"))
+    finds("a Result that is neither", "8", "Result of", with_messages("server", struct.pack("<BQB", 4, 1, 2) + b"{}"))
+    finds("an Event with no JSON", "8", "no JSON", with_messages("server", bytes([5]) + b"{"))
     s, play = playing("snapshots")
     for tick in range(1, 200):
         play.send("server", message(snapshot(tick)))
