@@ -23,7 +23,11 @@ import echo
 PARTS = [
     ("AEAD: open and seal", r"^libsodium|/wire/crypto\."),
     ("game handler", r"EchoRole::"),
-    ("event loop", r"^libevent|programs/echo_server\.cpp|\[vdso\]|clock_gettime|base/clock"),
+    ("zone: who sees whom", r"/sessiond/visibility\."),
+    ("zone: snapshots", r"/sessiond/snapshot\."),
+    ("zone: inputs, commands, slices", r"/sessiond/zone_core"),
+    ("zone: the world's steps", r"/space/|^libm\."),
+    ("event loop", r"^libevent|programs/(echo_server\.cpp|zone_server\.cpp|session_loop\.h)|\[vdso\]|clock_gettime|base/clock"),
     ("socket batches", r"sessiond/udp_socket|base/address"),
     ("timers and deadlines", r"deadline|loop_timer"),
     ("look-ups", r"receiver_table|Endpoint::Impl::(find|prefetch)|_Hashtable|unordered_map"),
@@ -184,4 +188,5 @@ def main():
         print(f"  {echo.SESSIONS:,} sessions {order.replace('_', ' '):<9} {figures['ns']:>7,.0f} ({figures['aead_ns']:,.0f})")
 
 
-main()
+if __name__ == "__main__":
+    main()

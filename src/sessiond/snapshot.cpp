@@ -1,6 +1,7 @@
 #include "sessiond/snapshot.h"
 
 #include <algorithm>
+#include <utility>
 
 namespace orrery::sessiond {
 namespace {
@@ -73,6 +74,7 @@ void EntityTable::update(std::span<const space::EntityView> entities) {
     slot_of_.erase(places_[slot].id);
     places_[slot] = {};
     free_.push_back(slot);
+    ++left_;
   }
 }
 
@@ -91,6 +93,7 @@ void Spectator::add_gone(const Seen& seen) {
 }
 
 void Spectator::drop_gone(const EntityTable& table) {
+  if (std::exchange(left_, table.left()) == table.left()) return;
   const auto places = table.places();
   std::erase_if(seen_, [&](const Seen& seen) {
     if (places[seen.slot].id == seen.id) return false;

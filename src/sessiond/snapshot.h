@@ -37,6 +37,8 @@ class EntityTable {
   std::span<const Place> places() const { return places_; }
   const space::EntityView& view(std::uint32_t slot) const { return views_[slot]; }
   ByteView encoded(std::uint32_t slot) const { return encoded_[slot]; }
+  /// How many have left so far: while it is the same nobody looks for those who are gone.
+  std::uint64_t left() const { return left_; }
   /// What positions in snapshots are counted in: 2^16 of them are more than twice what anyone sees.
   std::uint16_t unit_cm() const { return unit_cm_; }
 
@@ -46,6 +48,7 @@ class EntityTable {
 
   std::uint16_t unit_cm_;
   std::uint32_t update_ = 0;
+  std::uint64_t left_ = 0;
   std::vector<Place> places_;
   std::vector<space::EntityView> views_;
   std::vector<std::array<std::uint8_t, snapshot_entity_bytes>> encoded_;
@@ -85,6 +88,7 @@ class Spectator {
 
   std::vector<Seen> seen_;  // from the nearest on, as of the last look
   std::vector<Gone> gone_;
+  std::uint64_t left_ = 0;  // of the table, when those who are gone were dropped last
 };
 
 }  // namespace orrery::sessiond
