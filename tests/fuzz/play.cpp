@@ -13,6 +13,22 @@ template <class Role>
 void play(fuzz::Input& input, const char* name) {
   fuzz::HostLab lab(name);
   Role role(lab.host);
+  // What players order that is to last is done, refused, lost, or not answered.
+  lab.database = [&input](const sessiond::DatabaseRequest& request) -> std::optional<Result<sessiond::Json>> {
+    const auto* run = std::get_if<sessiond::RunCommands>(&request);
+    if (run == nullptr) return std::nullopt;
+    sessiond::Json answers = sessiond::Json::array();
+    for (const auto& one : run->commands) {
+      check(one.at("args").is_object() && one.at("id").get<std::uint64_t>() - 1 < INT64_MAX, "what the database takes");
+      const std::uint8_t how = input.byte();
+      if (how % 4 == 3)
+        return how > 127 ? std::optional<Result<sessiond::Json>>(Error{"lost", "connection"}) : std::nullopt;
+      answers.push_back({{"ref", one.at("ref")}});
+      if (how % 4 != 2) answers.back()["result"] = {{"cargo", {{"ferrite", how}}}};
+      if (how % 4 == 2) answers.back()["error"] = {{"code", "OR006"}, {"message", "full"}, {"hint", ""}};
+    }
+    return answers;
+  };
   lab.start(role);
   auto& enemy = lab.attach(SessionId{1}, "198.51.100.1:4000");
   auto& friendly = lab.attach(SessionId{2}, "[2001:db8::1]:4000");
