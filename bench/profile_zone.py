@@ -26,9 +26,7 @@ def main():
             for one in zones:
                 sample = ["perf", "record", "-q", "-e", "cpu-clock", "-F", "5000", "-g"]
                 perfs.append(subprocess.Popen([*sample, "-o", f"{folder}/{one.mode}", "-p", str(one.server.process.pid)]))
-            for _ in range(zone.SLICES):
-                for one in zones:
-                    one.play()
+            zone.play_in_turn(zones)
             whole = {one.mode: one.result()["us"] for one in zones}
         finally:
             for perf in perfs:

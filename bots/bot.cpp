@@ -214,7 +214,7 @@ void Bot::on_snapshot(const client::Snapshot& snapshot, Instant now) {
   std::uint64_t others = 0;
   for (const client::Entity& entity : snapshot.entities) {
     if (entity.entity != snapshot.self) {
-      ++others;
+      others += entity.kind == client::kind_ship;
       continue;
     }
     const Position position{entity.x_cm / 100.0, entity.y_cm / 100.0};

@@ -83,16 +83,22 @@ struct Game {
   void draw() const {
     std::vector<std::string> map(draws ? 21 : 0, std::string(61, '.'));
     Entity self{};
+    std::size_t ships = 0;
     for (const auto& one : seen.entities) self = one.entity == seen.self ? one : self;
     for (const auto& one : seen.entities) {
+      ships += one.kind == kind_ship;
       const auto column = static_cast<std::uint64_t>(30 + (std::int64_t{one.x_cm} - self.x_cm) / 400);
       const auto row = static_cast<std::uint64_t>(10 - (std::int64_t{one.y_cm} - self.y_cm) / 800);
-      if (row < map.size() && column < map[row].size()) map[row][column] = one.entity == seen.self ? '@' : 'o';
+      if (row < map.size() && column < map[row].size())
+        map[row][column] = one.entity == seen.self ? '@'
+                           : one.kind == kind_ship ? 'o'
+                           : one.kind == kind_junk ? '%'
+                                                   : '*';
     }
     if (draws) map.insert(map.end(), lines.begin(), lines.end());
     std::cout << (draws ? "\x1b[H\x1b[J" : "");
     for (const auto& row : map) std::cout << row << "\n";
-    std::cout << "at " << self.x_cm / 100 << ", " << self.y_cm / 100 << " m, " << seen.entities.size() << " in sight\n"
+    std::cout << "at " << self.x_cm / 100 << ", " << self.y_cm / 100 << " m, " << ships << " in sight\n"
               << typed << std::flush;
   }
 

@@ -73,7 +73,6 @@ class SessionLoop {
   }
   RoleType& role() { return role_; }
   sessiond::SessionHost& host() { return host_; }
-  const sessiond::UdpSocket& socket() const { return socket_; }
 
  private:
   static SessionLoop& as(void* self) { return *static_cast<SessionLoop*>(self); }

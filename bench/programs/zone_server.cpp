@@ -111,12 +111,9 @@ int run_zone(std::uint16_t port, std::size_t players) {
     if (line == "pause") loop->pause();
     if (line == "resume") loop->resume();
     packets = zone.snapshots();
-    const auto& wire = loop->host().endpoint().statistics();
     return answer(line, ",\"inputs\":" + std::to_string(zone.inputs()) + ",\"ticks\":" + std::to_string(zone.tick()) +
                             ",\"late\":" + std::to_string(zone.ticks_late()) +
-                            ",\"bytes\":" + std::to_string(wire.bytes_sent) +
-                            ",\"received\":" + std::to_string(wire.datagrams_received) +
-                            ",\"dropped\":" + std::to_string(loop->socket().kernel_drops()));
+                            ",\"bytes\":" + std::to_string(loop->host().endpoint().statistics().bytes_sent));
   });
   return 0;
 }

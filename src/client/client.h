@@ -100,6 +100,7 @@ struct ChatShown {
   std::uint64_t number;
   std::string from, text;
 };
+inline constexpr std::uint8_t kind_ship = 1, kind_asteroid = 2, kind_junk = 3;
 struct Entity {
   std::uint32_t entity;
   std::int32_t x_cm, y_cm;

@@ -220,6 +220,27 @@ TEST_F(ZoneTest, ASleptZoneCatchesUpALittleAndKeepsItsPace) {
   EXPECT_GT(lab.role_core.ticks_late(), 0u);
 }
 
+// Catches all of a tick's snapshots leaving at once, and a player whose moment moves about.
+TEST_F(ZoneTest, SnapshotsAreSpreadOverTheTick) {
+  for (std::uint64_t id = 1; id <= 20; ++id) enter(id, 1000, 1000 + static_cast<double>(id));
+  begin(20);
+  std::vector<std::size_t> heard;
+  for (const auto& client : lab.clients) heard.push_back(client->game.size());
+  std::vector<std::set<std::int64_t>> moments(20);
+  for (std::int64_t step = 0; step < 100; ++step) {
+    lab.run(milliseconds{5});
+    std::size_t together = 0;
+    for (std::size_t i = 0; i < 20; ++i) {
+      const auto now = lab.client(i).game.size();
+      together += now - heard[i];
+      if (now != heard[i]) moments[i].insert(step % 10);
+      heard[i] = now;
+    }
+    EXPECT_LE(together, 4u) << "in the " << step << "th 5 ms";
+  }
+  for (const auto& moment : moments) EXPECT_LE(moment.size(), 2u);
+}
+
 TEST(Visibility, NearestAreThoseOfABruteForce) {
   SeededRandom random(11);
   for (int round = 0; round < 60; ++round) {
