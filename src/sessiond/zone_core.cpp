@@ -32,10 +32,12 @@ Status ZoneCore::on_started(const Json& info, Instant now) {
   for (const char* name : {"zone_tick_hz", "zone_visible", "zone_view_m"})
     if (host_.setting(name) <= 0) return Error{std::string("the database gave no setting ") + name};
   const auto world = info.find("world");
-  const std::string text = world != info.end() && world->is_object() ? to_text(*world) : "{}";
+  Json place = world != info.end() && world->is_object() ? *world : Json::object();
+  place["kind"] = host_.config().kind;
+  place["key"] = host_.config().key;
   const auto saved = info.find("saved");
-  auto made =
-      space::World::make(text, saved != info.end() ? to_text(*saved) : "", host_.random().next<std::uint64_t>());
+  auto made = space::World::make(to_text(place), saved != info.end() ? to_text(*saved) : "",
+                                 host_.random().next<std::uint64_t>());
   if (!made) return made.error();
   world_ = std::move(*made);
   const auto view_cm = static_cast<std::int32_t>(std::min(host_.setting("zone_view_m") * cm_per_m, view_cm_max));

@@ -98,6 +98,8 @@ class Space final : public World {
   Space(double size_m, std::uint64_t seed) : size_m_(size_m), random_(seed) {}
 
   void furnish(const Json& world, const Json& saved) {
+    kind_ = string_of(world, "kind");
+    key_ = string_of(world, "key");
     for (const Json& exit : member_of(world, "exits"))
       if (exit.is_object()) exits_.push_back({string_of(exit, "kind"), string_of(exit, "key")});
     const Json& asteroids = member_of(world, "asteroids");
@@ -172,7 +174,9 @@ class Space final : public World {
     const Json args = Json::parse(text, nullptr, false);
     if (found == index_.end() || !args.is_object()) return Refused{"This cannot be done."};
     if (name == "dock") return travel("station", args);
-    if (name == "undock" || name == "jump") return travel("grid", args);
+    if (name == "undock") return travel("grid", args);
+    if (name == "jump" && string_of(args, "key").empty()) return Refused{"Say where to: key."};
+    if (name == "jump") return travel("grid", args);
     if (name == "mine") return mine(found->second, args);
     if (name == "loot") return loot(found->second, args);
     if (name == "jettison") return jettison(found->second, args);
@@ -352,6 +356,8 @@ class Space final : public World {
 
   Outcome travel(std::string_view kind, const Json& args) const {
     const std::string key = string_of(args, "key");
+    // It has led here, and is said again because nobody answered it there.
+    if (kind == kind_ && (key.empty() || key == key_)) return Done{R"({"here":true})"};
     const Exit* way = nullptr;
     for (const Exit& exit : exits_) {
       if (exit.kind != kind || (!key.empty() && exit.key != key)) continue;
@@ -473,6 +479,7 @@ class Space final : public World {
   double size_m_;
   std::mt19937_64 random_;
   bool is_grid_ = false;
+  std::string kind_, key_;  // of this place; empty: not known
   std::vector<Exit> exits_;
   EntityId next_id_ = 1;
   // views_[i] is what is shown of bodies_[i], whose the belongings_[i] are.

@@ -161,6 +161,13 @@ TEST(Game, WaysOut) {
   EXPECT_EQ(std::get<Travel>(jump).key, "b");
   EXPECT_TRUE(std::holds_alternative<Refused>(world->command(ship, "jump", R"({"key":"s"})")));
   EXPECT_TRUE(std::holds_alternative<Refused>(world->command(ship, "load", "{}"))) << "this is no station";
+  // A way that is asked for again where it has led to is not gone once more, there or back.
+  auto there = make(R"({"kind":"station","key":"s","exits":[{"kind":"grid","key":"g"}]})");
+  const auto guest = there->enter(SessionId{1}, "a", "{}");
+  for (const char* args : {"{}", R"({"key":"s"})"})
+    EXPECT_TRUE(std::holds_alternative<Done>(there->command(guest, "dock", args)));
+  EXPECT_TRUE(std::holds_alternative<Travel>(there->command(guest, "undock", "{}")));
+  EXPECT_TRUE(std::holds_alternative<Refused>(there->command(guest, "jump", "{}")));
   EXPECT_TRUE(std::holds_alternative<Refused>(world->command(12345, "dock", "{}")));
   EXPECT_TRUE(std::holds_alternative<Refused>(world->command(ship, "dock", "[]")));
 }
