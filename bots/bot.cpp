@@ -47,6 +47,8 @@ Bot::Bot(const Options& options, unsigned number, client::UdpSocket socket, cons
 void Bot::begin(Instant now) {
   state_ = State::logging_in;
   rests_until_.reset();
+  chat_numbers_.clear();
+  space_channel_.reset();
   began_at_ = now;
   client_ =
       std::make_unique<client::Client>(options_.connect, client::Credentials{name_, options_.password}, random_, now);
@@ -134,10 +136,6 @@ void Bot::drain(Instant now) {
                      {"key", entered->key},
                      {"server", entered->server.value},
                      {"after_ms", ms_between(began_at_, now)}});
-      if (entered->role == "chat" && chat_server_ != entered->server) {
-        chat_server_ = entered->server;
-        chat_number_.reset();
-      }
       if (entered->role != "owner") continue;
       if (state_ != State::playing) {
         moves_at_ = turns_at_ = now;
@@ -163,6 +161,15 @@ void Bot::drain(Instant now) {
                     {{"kind", notice->kind}, {"seconds_left", notice->seconds_left}, {"text", notice->text}});
     } else if (const auto* chat = std::get_if<client::ChatShown>(&event)) {
       on_chat(*chat, now);
+    } else if (const auto* channels = std::get_if<client::ChatChannels>(&event)) {
+      space_channel_.reset();
+      for (const auto& channel : channels->channels)
+        if (channel.kind == "space") space_channel_ = channel.channel;
+    } else if (const auto* skipped = std::get_if<client::ChatSkipped>(&event)) {
+      report_.chat_skipped += skipped->last - skipped->first + 1;
+      chat_numbers_[skipped->channel] = skipped->last;
+    } else if (const auto* no = std::get_if<client::ChatRefused>(&event)) {
+      ++report_.chat_refused[no->reason];
     } else if (const auto* snapshot = std::get_if<client::Snapshot>(&event)) {
       on_snapshot(*snapshot, now);
     } else if (const auto* out = std::get_if<client::LoggedOut>(&event)) {
@@ -181,7 +188,10 @@ void Bot::act(Instant now) {
   }
   if (options_.chats && now >= speaks_at_) {
     speaks_at_ = now + of_seconds(options_.chat_every_s);
-    if (client_->chat("hello, " + std::to_string(chat_said_ + 1))) {
+    // Each third is for those around it.
+    const std::string text = "hello, " + std::to_string(chat_said_ + 1);
+    const bool is_near = space_channel_ && chat_said_ % 3 == 2;
+    if (is_near ? client_->chat_in(*space_channel_, text) : client_->chat(text)) {
       ++chat_said_;
       ++report_.chat_sent;
     }
@@ -240,9 +250,10 @@ void Bot::on_snapshot(const client::Snapshot& snapshot, Instant now) {
 void Bot::on_chat(const client::ChatShown& chat, Instant now) {
   ++chat_heard_;
   ++report_.chat_received;
-  if (chat_number_ && chat.number <= *chat_number_) ++report_.chat_repeated;
-  if (chat_number_ && chat.number > *chat_number_ + 1) report_.chat_missed += chat.number - *chat_number_ - 1;
-  chat_number_ = std::max(chat.number, chat_number_.value_or(0));
+  const auto [last, is_first] = chat_numbers_.try_emplace(chat.channel, chat.number);
+  if (!is_first && chat.number <= last->second) ++report_.chat_repeated;
+  if (!is_first && chat.number > last->second + 1) report_.chat_missed += chat.number - last->second - 1;
+  last->second = std::max(chat.number, last->second);
   chat_last_ = chat;
   if (now >= tells_chat_at_) tell_chat(now);
 }
@@ -251,9 +262,12 @@ void Bot::tell_chat(Instant now) {
   if (chat_told_ == chat_heard_) return;
   chat_told_ = chat_heard_;
   tells_chat_at_ = now + tell_every;
-  journal_.tell(
-      name_, "chat", now,
-      {{"messages", chat_heard_}, {"number", chat_last_.number}, {"from", chat_last_.from}, {"text", chat_last_.text}});
+  journal_.tell(name_, "chat", now,
+                {{"messages", chat_heard_},
+                 {"channel", chat_last_.kind},
+                 {"number", chat_last_.number},
+                 {"from", chat_last_.from},
+                 {"text", chat_last_.text}});
 }
 
 void Bot::on_refused(const client::LoginRefused& refused, Instant now) {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -79,8 +80,8 @@ class Bot {
   Duration blind_{};               // the longest wait for one, since the last was told
   std::uint64_t chat_said_ = 0, chat_heard_ = 0, chat_told_ = 0;
   client::ChatShown chat_last_{};
-  std::optional<ServerId> chat_server_;
-  std::optional<std::uint64_t> chat_number_;  // the highest heard from that server
+  std::map<std::uint64_t, std::uint64_t> chat_numbers_;  // the highest heard, by channel
+  std::optional<std::uint64_t> space_channel_;           // where it is
   Instant tells_chat_at_{};
 };
 

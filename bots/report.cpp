@@ -45,7 +45,12 @@ ordered_json Report::to_json(unsigned count) const {
           {"entered", object_of(entered_by_kind)},
           {"notices", notices_json},
           {"chat",
-           {{"sent", chat_sent}, {"received", chat_received}, {"repeated", chat_repeated}, {"missed", chat_missed}}},
+           {{"sent", chat_sent},
+            {"received", chat_received},
+            {"repeated", chat_repeated},
+            {"missed", chat_missed},
+            {"skipped", chat_skipped},
+            {"refused", object_of(chat_refused)}}},
           {"snapshots", snapshots},
           {"inputs", inputs},
           {"positions_moved", positions_moved},
@@ -60,8 +65,9 @@ std::string Report::to_text(unsigned count) const {
   if (!refusals_by_reason.empty()) text += fmt::format("refused: {}\n", list_of(refusals_by_reason));
   text += fmt::format("{} snapshots, {} inputs, {:.0f} m moved, at most {} others in sight\n", snapshots, inputs,
                       moved_m, others_seen_max);
-  text += fmt::format("chat: {} sent, {} received, {} repeated, {} missed\n", chat_sent, chat_received, chat_repeated,
-                      chat_missed);
+  text += fmt::format("chat: {} sent, {} received, {} repeated, {} missed, {} skipped\n", chat_sent, chat_received,
+                      chat_repeated, chat_missed, chat_skipped);
+  if (!chat_refused.empty()) text += fmt::format("chat refused: {}\n", list_of(chat_refused));
   for (const auto& [kind, by_seconds] : notices) {
     std::uint64_t total = 0;
     for (const auto& [seconds_left, times] : by_seconds) total += times;

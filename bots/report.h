@@ -22,8 +22,10 @@ struct Report {
   std::map<std::string, std::map<std::uint32_t, std::uint64_t>> notices;  // by kind, then seconds left
   std::uint64_t chat_sent = 0;
   std::uint64_t chat_received = 0;
-  std::uint64_t chat_repeated = 0;  // heard again, or after a later one
-  std::uint64_t chat_missed = 0;    // not heard between two that were
+  std::uint64_t chat_repeated = 0;                    // heard again, or after a later one
+  std::uint64_t chat_missed = 0;                      // not heard between two that were, of one channel
+  std::uint64_t chat_skipped = 0;                     // of which the server said that they are not shown
+  std::map<std::string, std::uint64_t> chat_refused;  // by reason
   std::uint64_t snapshots = 0;
   std::uint64_t inputs = 0;
   std::uint64_t positions_moved = 0;  // snapshots in which the bot's own position was another than before

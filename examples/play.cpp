@@ -1,8 +1,8 @@
 // orrery-play CONNECT NAME [KEYFILE]: the sample game in a terminal. CONNECT is what cluster_status shows. KEYFILE
 // holds this device's key; when it is not there, the device is enrolled and the key written. Keys: w a s d move, space
-// stops, /text and Enter chats, 1-9 choose a character, q logs out. When stdin is no terminal, its first line is the
-// password and each further line is taken as keys, one every half second; where nothing can be drawn, lines are
-// written.
+// stops, /text and Enter chats (/@name text to one, /#7 text in channel 7), 1-9 choose a character, q logs out. When
+// stdin is no terminal, its first line is the password and each further line is taken as keys, one every half second;
+// where nothing can be drawn, lines are written.
 #include <poll.h>
 #include <sys/stat.h>
 #include <termios.h>
@@ -56,6 +56,15 @@ struct Game {
     if (const auto* out = std::get_if<LoggedOut>(&event)) has_left = out->reason == "logout";
   }
 
+  // "text" to the cluster, "#7 text" in channel 7, "@name text" directly.
+  orrery::Status speak(const std::string& line) {
+    const auto blank = line.find(' ');
+    if (blank == std::string::npos || (line[0] != '#' && line[0] != '@')) return udp.client().chat(line);
+    const std::string to = line.substr(1, blank - 1), text = line.substr(blank + 1);
+    if (line[0] == '@') return udp.client().chat_to(to, text);
+    return udp.client().chat_in(std::strtoull(to.c_str(), nullptr, 10), text);
+  }
+
   void take_keys() {
     static const std::map<char, std::pair<std::int8_t, std::int8_t>> ways{
         {'w', {0, 127}}, {'a', {-127, 0}}, {'s', {0, -127}}, {'d', {127, 0}}, {' ', {0, 0}}};
@@ -63,7 +72,7 @@ struct Game {
     for (pollfd ready{STDIN_FILENO, POLLIN, 0}; key != '\n' && ::poll(&ready, 1, 0) > 0;) {
       if (::read(STDIN_FILENO, &key, 1) <= 0) return udp.client().logout();
       if (key == '\n' && !typed.empty()) {
-        if (const auto sent = udp.client().chat(typed.substr(1)); !sent) say(sent.error().message);
+        if (const auto sent = speak(typed.substr(1)); !sent) say(sent.error().message);
         typed.clear();
       } else if (key == '\x7f' && !typed.empty()) {
         typed.pop_back();

@@ -1,6 +1,6 @@
 -- ban_words: what the player of a banned account is told.
 -- Writes: nothing.   Locks: none.
--- Errors: none.      Called by: session_open, account_ban, account_unban, account_status.
+-- Errors: none.      Called by: session_open, account_ban, account_unban, account_status, chat_join, chat_penalty_set, chat_say.
 create or replace function orrery.ban_words(p_until timestamptz, p_reason text) returns text
 language plpgsql stable security definer
 set search_path = pg_catalog, pg_temp

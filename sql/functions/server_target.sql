@@ -1,6 +1,6 @@
 -- server_target: what a source server and the client need to reach a target (TARGET of docs/control.md).
 -- p_epoch: the session's epoch at the target.   Reads: server, cluster_secret.
--- Called by: session_targets.
+-- Called by: session_targets, chat_peers.
 create or replace function orrery.server_target(p_source orrery.server, p_target_id bigint, p_epoch bigint) returns jsonb
 language plpgsql stable
 set search_path = pg_catalog, pg_temp

@@ -4,8 +4,8 @@
 -- p_resolves: [{"ref","address","session_id","handshake_hash":hex of 64 bytes,"proof":hex32,"again"?}] → {"ref","wait_ms"}; {"ref","status":"ready",
 -- "owner":TARGET,"chat":TARGET|null}; {"ref","status":"waiting","reason"}, ask again each second;
 -- {"ref","status":"ended","reason"}; {"ref","error"}. A right proof is not counted, nor one with "again":true.
--- Writes: login_limit, session; what session_tell writes.   Locks: those of login_charge; server, then session, each in key order, of those that
--- are given to replacements.
+-- Writes: login_limit, session, attachment; what session_tell writes.   Locks: those of login_charge; server, then session, each in key order, of those that
+-- are given to replacements; attachment, of those without a chat server that is ready.
 -- Errors: those of server_identity and batch_check; of an entry: OR003.
 -- Called by: src/pg/control_api (role login).
 create or replace function orrery.session_resolve(p_server_id bigint, p_epoch bigint, p_token text, p_resolves jsonb) returns jsonb
@@ -26,6 +26,7 @@ declare
   v_proved  boolean[];
   v_adopt   bigint[];
   v_servers bigint[];
+  v_chats   bigint[];
   v_hands   jsonb;
 begin
   perform orrery.batch_check('p_resolves', p_resolves);
@@ -79,6 +80,26 @@ begin
         reason = format('%s came back to server %s, %s %s', a.name, a.server_id, a.kind, a.key), payload = jsonb_build_object('state', a.state), taken = false
     from seated a where s.session_id = a.session_id and a.seat <= a.room;
     perform orrery.session_tell(v_servers, 'session_resolve');
+  end if;
+
+  -- who has no chat server that is ready gets one
+  v_chats := orrery.chat_servers(v_me.cluster);
+  if v_chats <> '{}' then
+    with given as (
+      insert into orrery.attachment as a (session_id, role, cluster, server_id, epoch)
+      select s.session_id, 'chat', v_me.cluster, v_chats[1 + s.session_id % cardinality(v_chats)], orrery.epoch_next()
+      from orrery.session s
+      where s.session_id = any(array(select u.id from unnest(v_ids, v_proved) u (id, proved) where u.proved)) and s.state = 'playing'
+        and not exists (
+          select from orrery.attachment o where o.session_id = s.session_id and o.role = 'chat' and not o.ended and o.server_id = any(v_chats))
+      order by s.session_id
+      on conflict (session_id, role) do update
+      set server_id = excluded.server_id, epoch = excluded.epoch, taken = false, ended = false
+      where a.ended or a.server_id <> all(v_chats)
+      returning a.server_id
+    )
+    select array_agg(distinct g.server_id) into v_chats from given g;
+    perform orrery.session_tell(v_chats, 'session_resolve');
   end if;
 
   v_hands := orrery.session_targets(v_me, array(

@@ -34,7 +34,7 @@ declare
   v_moved_to  bigint[];
   v_targets   bigint[];
   v_waits     text[];
-  v_chat_id   bigint;
+  v_chats     bigint[];      -- chat servers, in a stable order
   v_servers   bigint[];
   v_request   jsonb;
   v_requested boolean := false;
@@ -123,20 +123,15 @@ begin
   end loop;
 
   if array_remove(v_targets, null) <> '{}' then
-    select s.server_id into v_chat_id
-    from orrery.server_kind k
-    join orrery.placement p on p.cluster = k.cluster and p.kind = k.kind
-    join orrery.server s on s.server_id = p.server_id and s.state = 'ready'
-    where k.cluster = v_me.cluster and k.role = 'chat'
-    order by p.kind, p.key limit 1;
+    v_chats := orrery.chat_servers(v_me.cluster);
     v_servers := '{}'::bigint[];
     for v_lock in
-      select distinct i.id from unnest(v_targets || v_chat_id) i (id) where i.id is not null order by i.id
+      select distinct i.id from unnest(v_targets || v_chats) i (id) where i.id is not null order by i.id
     loop
-      if v_lock.id = v_chat_id then
+      if v_lock.id = any(v_chats) then
         perform from orrery.server s where s.server_id = v_lock.id and s.state = 'ready' for share;
         if not found then
-          v_chat_id := null;
+          v_chats := array_remove(v_chats, v_lock.id);
         end if;
       elsif v_requested then
         perform from orrery.server s where s.server_id = v_lock.id for no key update skip locked;
@@ -208,9 +203,9 @@ begin
           cross join lateral (select c.* from orrery."character" c where c.character_id = v_moved_chosen[m.n] offset 0) c),
         epoch = v_epochs + nextval('orrery.epoch_seq'), state = 'playing', rule = 'session_select', state_at = v_now, taken = false
     where s.session_id = any(v_moved);
-    if v_chat_id is not null then
+    if v_chats <> '{}' then
       insert into orrery.attachment (session_id, role, cluster, server_id, epoch)
-      select m.id, 'chat', v_me.cluster, v_chat_id, v_epochs + nextval('orrery.epoch_seq')
+      select m.id, 'chat', v_me.cluster, v_chats[1 + m.id % cardinality(v_chats)], v_epochs + nextval('orrery.epoch_seq')
       from unnest(v_moved) m (id) order by m.id
       on conflict (session_id, role) do update
       set server_id = excluded.server_id, epoch = excluded.epoch, taken = false, ended = false;

@@ -1,4 +1,5 @@
--- session_targets: the committed hand-offs of sessions as session_select answers them: an object of {"status","owner","chat"} by session.
+-- session_targets: the committed hand-offs of sessions as session_select answers them: an object of {"status","owner","chat"} by session;
+-- chat is null while it is not ready.
 -- Reads: session, attachment.   Writes: nothing.   Locks: none.
 -- Errors: none.                 Called by: session_select, session_resolve.
 create or replace function orrery.session_targets(p_source orrery.server, p_sessions bigint[]) returns jsonb
@@ -11,7 +12,8 @@ begin
       select s.session_id, s.server_id, s.epoch, a.server_id as chat_id, a.epoch as chat_epoch
       from orrery.session s
       left join lateral (
-        select a.server_id, a.epoch from orrery.attachment a where a.session_id = s.session_id and a.role = 'chat' and not a.ended offset 0) a on true
+        select a.server_id, a.epoch from orrery.attachment a join orrery.server c on c.server_id = a.server_id and c.state = 'ready'
+        where a.session_id = s.session_id and a.role = 'chat' and not a.ended offset 0) a on true
       where s.session_id = any(p_sessions)
     ), target as (
       -- its keys are the server's: derived once, whatever the number of sessions

@@ -1,7 +1,8 @@
 -- tick_purge: once a minute: delete settled commands, ended sessions, and stopped servers that nothing refers to, when they
--- are older than ended_kept_s; news, after news_kept_s; events that no partition took, after event_days_kept. Never so many that the step takes long:
--- then it returns now, as more is due; else null.
--- Writes: allocation, command, session (with its secret, attachments and commands), server, world_news, event_default.   Locks: the rows deleted.
+-- are older than ended_kept_s; news, after news_kept_s; what was said, after chat_kept_s and beyond chat_kept_max; events that no
+-- partition took, after event_days_kept. Never so many that the step takes long: then it returns now, as more is due; else null.
+-- Writes: allocation, chat_message, command, session (with its secret, attachments and commands), server, world_news, event_default.
+-- Locks: the rows deleted.
 -- Errors: none.   Called by: tick_step.
 create or replace function orrery.tick_purge() returns timestamptz
 language plpgsql
@@ -12,6 +13,7 @@ declare
   v_most   bigint := orrery.setting('purge_rows_max');
   v_now    timestamptz := orrery.clock();
   v_before timestamptz := v_now - make_interval(secs => orrery.setting('ended_kept_s')::float8);
+  v_kept   bigint := orrery.setting('chat_kept_max');
   v_rows   bigint;
   v_more   boolean := false;
 begin
@@ -43,6 +45,18 @@ begin
   delete from orrery.world_news n where n.ctid = any(array(
     select d.ctid from orrery.world_news d
     where d.made_at < v_now - make_interval(secs => orrery.setting('news_kept_s')::float8) limit v_most for update skip locked));
+  get diagnostics v_rows = row_count;
+  v_more := v_more or v_rows = v_most;
+  delete from orrery.chat_message m where (m.channel_id, m.number) in (
+    select d.channel_id, d.number from orrery.chat_message d
+    where d.said_at < v_now - make_interval(secs => orrery.setting('chat_kept_s')::float8) limit v_most);
+  get diagnostics v_rows = row_count;
+  v_more := v_more or v_rows = v_most;
+  delete from orrery.chat_message m where (m.channel_id, m.number) in (
+    select d.channel_id, d.number
+    from (select h.channel_id, h.last_number - v_kept as up_to from orrery.chat_channel h where h.last_number > v_kept) h
+    cross join lateral (select d.channel_id, d.number from orrery.chat_message d where d.channel_id = h.channel_id and d.number <= h.up_to offset 0) d
+    limit v_most);
   get diagnostics v_rows = row_count;
   v_more := v_more or v_rows = v_most;
   delete from orrery.event_default e where (e.event_id, e.recorded_at) in (

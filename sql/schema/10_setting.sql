@@ -68,6 +68,10 @@ insert into orrery.setting (name, value, unit, min_value, max_value, comment) va
   ('event_days_ahead',      14,    'days',  2,    60,       'Partitions of event that exist in advance.'),
   ('event_days_kept',       90,    'days',  1,    3650,     'How long events are kept.'),
   ('partition_lock_ms',     200,   'ms',    10,   10000,    'How long dropping a partition of event may wait for its lock, and keep who writes events waiting.'),
+  ('chat_kept_s',           604800, 's',    60,   31536000, 'How long what was said is kept.'),
+  ('chat_kept_max',         10000, 'count', 100,  1000000,  'Messages of a channel kept at most.'),
+  ('chat_channels_max',     20,    'count', 1,    50,       'Channels that players made in which one character is at most.'),
+  ('chat_created_max',      5,     'count', 0,    1000,     'Channels that one character made at most.'),
   ('ended_kept_s',          3600,  's',     1,    2592000,  'How long rows of ended servers and sessions are kept to answer questions about them.'),
   ('news_kept_s',           3600,  's',     60,   2592000,  'How long news of a world are kept for a server that was not heard of; one that starts needs none of before.'),
   ('purge_rows_max',        20000, 'count', 100,  1000000,  'Old rows of a table deleted in one step at most, so that the step ends in its time.')

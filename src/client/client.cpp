@@ -115,14 +115,6 @@ void Client::Impl::on_game_message(ByteView bytes) {
   }
 }
 
-Status Client::Impl::chat(const std::string& text) {
-  Path* path = attachment("chat");
-  if (!path || !path->is_open) return Error{"no chat server is attached", "ENOTCONN"};
-  proto::ClientChat message;
-  message.set_text(text);
-  return path->dialer.send(wire::Channel::chat, wire::Delivery::reliable, as_bytes(message.SerializeAsString()));
-}
-
 void Client::Impl::logout() {
   if (is_finished_ || is_leaving_) return;
   is_leaving_ = true;
@@ -170,6 +162,7 @@ void Client::Impl::advance(Instant now) {
   }
   advance_login(now);
   if (!is_finished_) advance_resume(now);
+  if (!is_finished_) advance_attachments(now);
   if (!is_finished_) advance_rebind(now);
   if (!is_finished_) send_commands();
 }
@@ -280,8 +273,7 @@ void Client::Impl::on_message(Path& path, const wire::Message& message, Instant 
   if (message.delivery != wire::Delivery::reliable) return;
   if (message.channel == wire::Channel::chat) {
     proto::ServerChat chat;
-    if (path.use != Use::owner && path.use != Use::attachment) return;
-    if (wire::parse(message.bytes, chat)) tell(ChatShown{chat.number(), chat.from(), chat.text()});
+    if (path.use == Use::attachment && wire::parse(message.bytes, chat)) on_chat(path, chat);
     return;
   }
   proto::ServerControl control;
@@ -355,7 +347,22 @@ void Client::move(std::int8_t x, std::int8_t y, std::uint8_t buttons) { impl_->m
 Result<std::uint64_t> Client::command(std::string_view name, std::string_view args) {
   return impl_->command(name, args);
 }
-Status Client::chat(const std::string& text) { return impl_->chat(text); }
+Status Client::chat(const std::string& text) { return impl_->chat(0, {}, text); }
+Status Client::chat_in(std::uint64_t channel, const std::string& text) { return impl_->chat(channel, {}, text); }
+Status Client::chat_to(const std::string& character, const std::string& text) {
+  return impl_->chat(0, character, text);
+}
+Status Client::join_channel(const std::string& name, bool create) {
+  proto::ClientChat message;
+  message.mutable_join()->set_name(name);
+  message.mutable_join()->set_create(create);
+  return impl_->ask_chat(message);
+}
+Status Client::leave_channel(std::uint64_t channel) {
+  proto::ClientChat message;
+  message.mutable_leave()->set_channel(channel);
+  return impl_->ask_chat(message);
+}
 void Client::logout() { impl_->logout(); }
 bool Client::is_finished() const { return impl_->is_finished(); }
 std::optional<Token> Client::token() const { return impl_->token(); }

@@ -95,10 +95,36 @@ struct NoticeShown {
   std::uint32_t seconds_left;
   std::string text;
 };
-// Texts are as the server sent them: who shows them in a terminal takes out control characters.
+// Texts are as the server sent them: who shows them in a terminal takes out control characters. `kind`: cluster, space,
+// created, direct (what is said directly to the player, and by him).
+struct ChatChannel {
+  std::uint64_t channel;
+  std::string kind, name;
+};
+// All that the player is in, in place of those before.
+struct ChatChannels {
+  std::vector<ChatChannel> channels;
+};
+// Numbers grow by one in each channel; each is shown once, whatever drops; what is not shown is told by ChatSkipped.
 struct ChatShown {
   std::uint64_t number;
   std::string from, text;
+  std::uint64_t channel = 0;
+  std::string kind{}, to{};  // of the channel; `to`: of what is said directly
+};
+struct ChatSkipped {
+  std::uint64_t channel, first, last;  // numbers
+};
+// What was asked for came to nothing. `said`: the text, of a message; a message that is refused as "away" may be shown
+// yet. `reason`: limited, away, muted, no_channel, no_character, malformed, exists, banned, full, unknown.
+struct ChatRefused {
+  std::string reason, text, said;
+};
+// Somebody came to a channel of a space or that players made, or went; for show: not each is told, some are told twice.
+struct ChatPresence {
+  std::uint64_t channel;
+  std::string name;
+  bool is_here;
 };
 inline constexpr std::uint8_t kind_ship = 1, kind_asteroid = 2, kind_junk = 3;
 struct Entity {
@@ -128,9 +154,9 @@ struct GameEvent {
 struct LoggedOut {
   std::string reason, text, hint{};
 };
-using Event =
-    std::variant<LoggedIn, LoginRefused, LoginRetried, WaitingForServer, DeviceEnrolled, DeviceRevoked, DeviceRefused,
-                 Entered, Dropped, Resumed, NoticeShown, ChatShown, Snapshot, CommandDone, GameEvent, LoggedOut>;
+using Event = std::variant<LoggedIn, LoginRefused, LoginRetried, WaitingForServer, DeviceEnrolled, DeviceRevoked,
+                           DeviceRefused, Entered, Dropped, Resumed, NoticeShown, ChatChannels, ChatShown, ChatSkipped,
+                           ChatRefused, ChatPresence, Snapshot, CommandDone, GameEvent, LoggedOut>;
 
 /// What a reason of LoggedOut or LoginRefused means and what to do about it: one sentence for the player.
 const char* explain(std::string_view reason);
@@ -177,8 +203,15 @@ class Client {
   /// servers die meanwhile; what is to last is done once. Commands run in their order. Errors EINVAL, ENOBUFS (16
   /// wait).
   Result<std::uint64_t> command(std::string_view name, std::string_view args = {});
-  /// To the cluster's channel. Fails while no chat server is attached.
+  /// To the cluster's channel. Fails while no chat server is attached, and while 16 are not answered; what was taken is
+  /// said once, whatever drops: ChatShown or ChatRefused follows.
   Status chat(const std::string& text);
+  /// Likewise, to a channel of ChatChannels, or directly to a character.
+  Status chat_in(std::uint64_t channel, const std::string& text);
+  Status chat_to(const std::string& character, const std::string& text);
+  /// Into a channel that players made, or to make one; ChatChannels or ChatRefused follows.
+  Status join_channel(const std::string& name, bool create = false);
+  Status leave_channel(std::uint64_t channel);
   /// Asks the server to end the session; LoggedOut follows within a second, confirmed or not.
   void logout();
   /// The last event has been queued and every goodbye is sent: nothing more will be sent or told.

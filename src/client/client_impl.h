@@ -8,6 +8,7 @@
 #include <tuple>
 #include <utility>
 
+#include "client/chat_log.h"
 #include "client/client.h"
 #include "client/commands.h"
 #include "client/game_message.h"
@@ -18,6 +19,9 @@ namespace orrery::client {
 
 /// For a server to be ready, or for an account's earlier session to end: longer than a login server waits itself.
 inline constexpr Duration answer_wait_max = std::chrono::seconds{75};
+
+/// Silence that is a drop; a server is asked to say something after one second.
+inline constexpr Duration drop_after = std::chrono::seconds{2};
 
 class Client::Impl {
  public:
@@ -30,7 +34,8 @@ class Client::Impl {
   Status revoke_device(const Key32& public_key);
   void move(std::int8_t x, std::int8_t y, std::uint8_t buttons);
   Result<std::uint64_t> command(std::string_view name, std::string_view args);
-  Status chat(const std::string& text);
+  Status chat(std::uint64_t channel, const std::string& to, const std::string& text);
+  Status ask_chat(const proto::ClientChat& message);
   void logout();
   bool is_finished() const { return is_finished_ && paths_.empty(); }
   std::optional<Token> token() const;
@@ -56,6 +61,13 @@ class Client::Impl {
     bool was_answered = false;
   };
 
+  /// Looking for the session's chat server, while the owner is heard.
+  struct Seek {
+    Instant ask_at;
+    unsigned asked = 0;
+    Duration wait;
+  };
+
   // Driving.
   void advance(Instant now);
   void drain(Path& path, Instant now);
@@ -72,6 +84,8 @@ class Client::Impl {
   void on_game_message(ByteView bytes);
   void send_commands();
   void on_notice(const proto::Notice& notice);
+  void on_chat(Path& path, const proto::ServerChat& chat);
+  void on_chat_attached(Path& path);
 
   // Login.
   bool dial_next_login(Instant now);
@@ -110,6 +124,8 @@ class Client::Impl {
   void on_resolve_failed(Instant now);
   void on_token_life(std::uint64_t expires_in_ms, Instant now);
   void consider_resume(std::optional<Instant>& next) const;
+  void dial_resolve(unsigned number, unsigned patience, Instant now);
+  void advance_attachments(Instant now);
   Duration path_dead_after() const;
 
   ConnectString connect_;
@@ -143,6 +159,8 @@ class Client::Impl {
   DialBudget budget_;
 
   std::optional<Resume> resume_;
+  std::optional<Seek> seek_;
+  ChatLog chat_;
   std::optional<Instant> answer_of_resolve_by_;
   std::optional<Instant> rebind_again_at_;
   bool rebind_is_due_ = false;

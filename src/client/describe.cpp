@@ -66,7 +66,24 @@ std::string describe(const Event& event) {
       [](const NoticeShown& it) { return "*** " + it.text; },
       [](const CommandDone& it) { return std::string(it.ok ? "done: " : "not done: ") + it.json; },
       [](const GameEvent& it) { return it.json; },
-      [](const ChatShown& it) { return "<" + it.from + "> " + it.text; },
+      [](const ChatChannels& it) {
+        std::string line = "channels:";
+        for (const auto& one : it.channels)
+          if (one.kind != "direct") line += " " + std::to_string(one.channel) + " (" + one.kind + " " + one.name + ")";
+        return line;
+      },
+      [](const ChatShown& it) {
+        const std::string where = it.kind == "space" || it.kind == "created" ? std::to_string(it.channel) + " " : "";
+        return where + "<" + it.from + (it.to.empty() ? "" : " to " + it.to) + "> " + it.text;
+      },
+      [](const ChatSkipped& it) {
+        return "(" + std::to_string(it.last - it.first + 1) + " messages are not shown in channel " +
+               std::to_string(it.channel) + ")";
+      },
+      [](const ChatRefused& no) { return "not said, " + with_hint(no.reason, no.text, no.said); },
+      [](const ChatPresence& it) {
+        return it.name + (it.is_here ? " came to " : " left ") + "channel " + std::to_string(it.channel);
+      },
       [](const Snapshot&) { return std::string(); },
       [](const LoggedOut& it) { return "logged out, " + with_hint(it.reason, it.text, it.hint); }};
   return printable(std::visit(words, event));

@@ -11,6 +11,9 @@
 
 namespace orrery::client {
 
+/// The one attachment that there is.
+inline constexpr const char* chat_role = "chat";
+
 enum class Use : std::uint8_t { login, resolve, owner, attachment };
 
 struct OwnerTarget {

@@ -85,6 +85,7 @@ void Client::Impl::on_redirect(Path& path, const proto::Redirect& redirect, Inst
     const bool is_followed = ++taken <= targets_per_redirect_max && follow(path, target, now);
     ++(is_followed ? statistics_.redirects_followed : statistics_.redirects_ignored);
   }
+  if (&path == resolve_ && !resume_) retire(path, wire::CloseReason::moved);
 }
 
 // A redirect is repeated until it is obeyed, and comes on several ways: only what is newer is followed. An epoch counts
@@ -104,6 +105,8 @@ bool Client::Impl::follow(Path& from, const proto::Target& target, Instant now) 
     return false;
   }
   wire::AttachTarget to{*server, session_, ServerId{target.server_id()}, Epoch{target.epoch()}, {}};
+  // Asked for another role's sake.
+  if (is_owner && is_first_hand && owner_ && !resume_ && is_same(attached_->target, to)) return false;
 
   Path* dialing = is_owner ? pending_ : attachment(target.role());
   Epoch reached = is_owner && attached_ ? attached_->target.epoch : Epoch{};
@@ -117,7 +120,13 @@ bool Client::Impl::follow(Path& from, const proto::Target& target, Instant now) 
       attachment_epochs_.emplace_back(target.role(), Epoch{});
     }
   }
-  if (dialing && is_same(dialing->target, to)) return false;
+  if (dialing && is_same(dialing->target, to)) {
+    // One that has fallen silent may be of a server that has begun anew.
+    const bool is_silent = is_first_hand && !is_owner && dialing->is_open && dialing->dialer.silence(now) >= drop_after;
+    const bool is_dialed = std::ranges::any_of(
+        paths_, [&](const auto& path) { return !path->is_open && !path->is_retired && is_same(path->target, to); });
+    if (!is_silent || is_dialed) return false;
+  }
   // A login server may send back to where the session was last: what others said since came to nothing.
   const bool is_back = is_first_hand && to.epoch == reached;
   if (to.epoch <= reached && !is_back) return false;
@@ -146,6 +155,7 @@ void Client::Impl::on_attached(Path& path, Instant now) {
     }
     for (auto& [role, epoch] : attachment_epochs_)
       if (role == path.role) epoch = std::max(epoch, path.target.epoch);
+    if (path.role == chat_role) on_chat_attached(path);
     return tell(Entered{path.role, path.kind, path.key, path.target.server_id});
   }
   const bool is_known = attached_ && is_same(attached_->target, path.target);

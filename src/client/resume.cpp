@@ -11,8 +11,6 @@ namespace {
 using std::chrono::milliseconds;
 using std::chrono::seconds;
 
-// Silence that is a drop; the owner is asked to say something after one second.
-constexpr Duration drop_after = seconds{2};
 // An owner that was named and does not answer: its hand-off may have come to nothing.
 constexpr Duration pending_wait = seconds{4};
 // One login server, while a session is looked for; twice as long in the second round, and four times from then on: over
@@ -27,6 +25,10 @@ constexpr Duration refused_wait_max = seconds{15};
 // A path is dead when the ping after a second of silence is not answered in time.
 constexpr Duration answer_time_least = milliseconds{500};
 constexpr Duration rebind_again = seconds{5};
+// Between questions for chat, doubling.
+constexpr Duration seek_first = seconds{1};
+constexpr Duration seek_most = seconds{15};
+constexpr Duration seek_rarely = seconds{60};
 // Of a token's renewal that was not answered, and between renewals at least.
 constexpr Duration renew_again = seconds{60};
 constexpr Duration renew_least = seconds{10};
@@ -87,7 +89,7 @@ void Client::Impl::advance_resume(Instant now) {
       text = sought->kind + " " + sought->key + " at " + sought->target.server.to_string() + " could not be reached";
     return finish(is_offline ? "unreachable" : "lapse", text);
   }
-  if (resume_ && resolve_ && answer_of_resolve_by_ && now >= *answer_of_resolve_by_) {
+  if (resolve_ && answer_of_resolve_by_ && now >= *answer_of_resolve_by_) {
     retire(*resolve_, wire::CloseReason::lapse);
     on_resolve_failed(now);
   }
@@ -108,36 +110,40 @@ void Client::Impl::ask_where(Instant now) {
   }
   const auto count = static_cast<unsigned>(servers.size());
   resume_->patience = 1u << std::min(resume_->asked / count, patience_doublings_max);
-  wire::LoginTarget target{servers[resume_->asked++ % count], connect_.cluster, connect_.keys};
+  dial_resolve(resume_->asked++, resume_->patience, now);
+}
+
+void Client::Impl::dial_resolve(unsigned number, unsigned patience, Instant now) {
+  const auto& servers = connect_.login_servers;
+  wire::LoginTarget target{servers[number % servers.size()], connect_.cluster, connect_.keys};
   ++statistics_.resolves;
   answer_of_resolve_by_.reset();
-  resolve_ = &add(Path{
-      .use = Use::resolve,
-      .role = "resolve",
-      .kind = {},
-      .key = {},
-      .target = {},
-      .dialer = wire::Dialer(std::move(target), wire::client_timing, resolve_give_up * resume_->patience, random_, now),
-      .began_at = now});
+  resolve_ = &add(
+      Path{.use = Use::resolve,
+           .role = "resolve",
+           .kind = {},
+           .key = {},
+           .target = {},
+           .dialer = wire::Dialer(std::move(target), wire::client_timing, resolve_give_up * patience, random_, now),
+           .began_at = now});
 }
 
 void Client::Impl::on_resolve_opened(Path& path, Instant now) {
-  if (!resume_) return;
-  resume_->was_answered = true;
+  if (resume_) resume_->was_answered = true;
   proto::ClientControl message;
   const Key32 proof = resolve_proof(root_, path.handshake_hash);
   message.mutable_resolve()->set_session_id(session_.value);
   message.mutable_resolve()->set_proof(proof.data(), proof.size());
-  answer_of_resolve_by_ = now + resolve_answer_wait * resume_->patience;
+  answer_of_resolve_by_ = now + resolve_answer_wait * (resume_ ? resume_->patience : 1);
   path.say(message);
 }
 
 void Client::Impl::on_resolve_refused(const proto::Refused& refused, Instant now) {
-  if (!resume_ || !resolve_) return;
+  if (!resolve_) return;
   if (refused.reason() == proto::Refused::BANNED) return finish("banned", refused.text());
   retire(*resolve_, wire::CloseReason::moved);
   const Duration wait = std::clamp<Duration>(milliseconds{refused.retry_after_ms()}, ask_again_first, refused_wait_max);
-  resume_->ask_at = now + spread(wait);
+  if (resume_) resume_->ask_at = now + spread(wait);
 }
 
 void Client::Impl::on_resolve_failed(Instant now) {
@@ -152,6 +158,28 @@ void Client::Impl::on_resolve_failed(Instant now) {
     return;
   }
   resume_->ask_at += spread(ask_again_first * (1 << std::min(resume_->asked / count - 1, ask_again_doublings_max)));
+}
+
+// The session is asked for as after a drop, but nothing is left for it: what answers is the owner that is known, and
+// where chat is.
+void Client::Impl::advance_attachments(Instant now) {
+  const Path* chat = attachment(chat_role);
+  const bool is_here = chat && chat->is_open && chat->dialer.silence(now) < drop_after;
+  if (!owner_ || resume_ || is_leaving_ || is_here || connect_.login_servers.empty()) {
+    if (seek_ && resolve_ && !resume_) retire(*resolve_, wire::CloseReason::moved);
+    seek_.reset();
+    return;
+  }
+  if (!seek_) {
+    // Of a cluster that may have no chat it is asked rarely.
+    const bool has_chat = !attachment_epochs_.empty();
+    seek_ = Seek{.ask_at = now, .wait = has_chat ? seek_first : seek_rarely};
+    seek_->ask_at += spread(seek_->wait / 2);
+  }
+  if (resolve_ || now < seek_->ask_at) return;
+  dial_resolve(seek_->asked++, 1, now);
+  seek_->ask_at = now + spread(seek_->wait);
+  seek_->wait = std::min(seek_->wait * 2, std::max(seek_->wait, seek_most));
 }
 
 Duration Client::Impl::path_dead_after() const {
@@ -190,9 +218,16 @@ void Client::Impl::consider_resume(std::optional<Instant>& next) const {
     if (!resume_) consider(renew_at_);
   }
   if (pending_ && !resume_) consider(pending_->began_at + pending_wait);
+  if (resolve_) consider(answer_of_resolve_by_);
+  if (owner_ && !resume_ && !is_leaving_ && !connect_.login_servers.empty()) {
+    for (const auto& path : paths_) {
+      if (path->use == Use::attachment && path->is_open && !path->is_retired && path->role == chat_role && !seek_)
+        consider(last_now_ - path->dialer.silence(last_now_) + drop_after);
+    }
+    if (seek_ && !resolve_) consider(seek_->ask_at);
+  }
   if (!resume_) return;
   consider(resume_->give_up_at);
-  if (resolve_) consider(answer_of_resolve_by_);
   if (!resolve_) consider(resume_->ask_at);
   if (!owner_) consider(rebind_again_at_);
 }

@@ -121,6 +121,35 @@ void SessionApi::server_checkpoint(const Json& world, const Json& sessions, Answ
        me(self_, {world.is_null() ? std::nullopt : std::optional(text(world)), text(sessions)}), std::move(answer));
 }
 
+void SessionApi::chat_channels(const Json& sessions, Answer answer) {
+  call(socket_, "select orrery.chat_channels($1::bigint, $2::bigint, $3::text, $4::jsonb)", me(self_, {text(sessions)}),
+       std::move(answer));
+}
+
+void SessionApi::chat_join(const Json& joins, Answer answer) {
+  call(socket_, "select orrery.chat_join($1::bigint, $2::bigint, $3::text, $4::jsonb)", me(self_, {text(joins)}),
+       std::move(answer));
+}
+
+void SessionApi::chat_leave(const Json& leaves, Answer answer) {
+  call(socket_, "select orrery.chat_leave($1::bigint, $2::bigint, $3::text, $4::jsonb)", me(self_, {text(leaves)}),
+       std::move(answer));
+}
+
+void SessionApi::chat_say(const Json& messages, Answer answer) {
+  call(socket_, "select orrery.chat_say($1::bigint, $2::bigint, $3::text, $4::jsonb)", me(self_, {text(messages)}),
+       std::move(answer));
+}
+
+void SessionApi::chat_read(const Json& after, Answer answer) {
+  call(socket_, "select orrery.chat_read($1::bigint, $2::bigint, $3::text, $4::jsonb)", me(self_, {text(after)}),
+       std::move(answer));
+}
+
+void SessionApi::chat_peers(Answer answer) {
+  call(socket_, "select orrery.chat_peers($1::bigint, $2::bigint, $3::text)", me(self_), std::move(answer));
+}
+
 void SessionApi::account_password_set(const std::string& name, const std::string& one_time_code,
                                       const std::string& password_hash, const std::string& client_address,
                                       Answer answer) {

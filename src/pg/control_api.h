@@ -61,6 +61,12 @@ class SessionApi {
   void session_command(const Json& commands, Answer answer);
   /// `world` null: it is as it was.
   void server_checkpoint(const Json& world, const Json& sessions, Answer answer);
+  void chat_channels(const Json& sessions, Answer answer);
+  void chat_join(const Json& joins, Answer answer);
+  void chat_leave(const Json& leaves, Answer answer);
+  void chat_say(const Json& messages, Answer answer);
+  void chat_read(const Json& after, Answer answer);
+  void chat_peers(Answer answer);
   void account_password_set(const std::string& name, const std::string& one_time_code, const std::string& password_hash,
                             const std::string& client_address, Answer answer);
   void device_enrol(SessionId session, Epoch epoch, const std::string& public_key_hex, const std::string& name,

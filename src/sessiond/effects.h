@@ -61,7 +61,24 @@ struct RunCommands {
 struct Checkpoint {
   Json world, sessions;
 };
+// Role chat, of many sessions at once.
+struct AskChannels {
+  Json sessions;
+};
+struct JoinChannels {
+  Json joins;
+};
+struct LeaveChannels {
+  Json leaves;
+};
+struct SayChat {
+  Json messages;
+};
+struct ReadChat {
+  Json after;
+};
 // Rare ones, one by one.
+struct GetChatPeers {};
 struct SetPassword {
   std::string name, one_time_code, password_hash, client_address;
 };
@@ -75,9 +92,10 @@ struct ForgetDevice {
   Epoch epoch;
   std::string public_key_hex;
 };
-using DatabaseRequest = std::variant<GetStartInfo, GetKeys, PublishKeys, Sync, EndSessions, BeginLogins, OpenSessions,
-                                     SelectSessions, RenewSessions, ResolveSessions, HandOffSessions, RunCommands,
-                                     Checkpoint, SetPassword, EnrolDevice, ForgetDevice>;
+using DatabaseRequest =
+    std::variant<GetStartInfo, GetKeys, PublishKeys, Sync, EndSessions, BeginLogins, OpenSessions, SelectSessions,
+                 RenewSessions, ResolveSessions, HandOffSessions, RunCommands, Checkpoint, AskChannels, JoinChannels,
+                 LeaveChannels, SayChat, ReadChat, GetChatPeers, SetPassword, EnrolDevice, ForgetDevice>;
 
 using CallId = Id<struct CallTag>;
 /// To be answered by exactly one on_database_answer(id, …).

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "base/clock.h"
+#include "orrery.pb.h"
 #include "sessiond/effects.h"
 #include "wire/types.h"
 
@@ -72,6 +73,10 @@ class Role {
   virtual void on_sync(const Json& /*answer*/, Instant) {}
   /// `{"tell":"ready"|"failed"|"released",…}` from the database.
   virtual void on_tell(const Json&, Instant) {}
+  /// A session that is attached here is in other channels now, or in another place, without having arrived anew.
+  virtual void on_changed(Session&, Instant) {}
+  /// From another server, sealed for this one; a hint, which may be lost, late or repeated.
+  virtual void on_link(const proto::LinkMessage&, Instant) {}
   virtual void on_hash_done(const HashDone&, Instant) {}
   /// Does what is due.
   virtual void advance(Instant) {}

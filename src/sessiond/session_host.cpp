@@ -131,7 +131,7 @@ void SessionHost::on_private_datagram(const wire::Datagram& datagram, Instant no
     ++statistics_.private_dropped;
     return;
   }
-  if (!message.has_arrival()) return;
+  if (!message.has_arrival()) return role_->on_link(message, now);
   // Only a hint: the truth is what the database answers. An attachment is told under the same epoch that its owner is
   // another one.
   const Session* known = find(SessionId{message.arrival().session_id()});

@@ -217,6 +217,7 @@ void SessionHost::on_arrival(const Json& arrival, Instant now) {
   if (is_ending(id, epoch)) return;
 
   if (Session* known = find(id)) {
+    if (epoch == known->epoch && !known->owner) role_->on_changed(*known, now);
     if (epoch <= known->epoch) return;
     if (known->owner) (void)role_->leave(*known, now);
     // Not superseded: its client is still the one who has it, and comes back.

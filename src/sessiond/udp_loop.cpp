@@ -197,6 +197,12 @@ class Loop {
   void ask(const HandOffSessions& r, pg::Answer answer) { api_.session_hand_off(r.hands, std::move(answer)); }
   void ask(const RunCommands& r, pg::Answer answer) { api_.session_command(r.commands, std::move(answer)); }
   void ask(const Checkpoint& r, pg::Answer answer) { api_.server_checkpoint(r.world, r.sessions, std::move(answer)); }
+  void ask(const AskChannels& r, pg::Answer answer) { api_.chat_channels(r.sessions, std::move(answer)); }
+  void ask(const JoinChannels& r, pg::Answer answer) { api_.chat_join(r.joins, std::move(answer)); }
+  void ask(const LeaveChannels& r, pg::Answer answer) { api_.chat_leave(r.leaves, std::move(answer)); }
+  void ask(const SayChat& r, pg::Answer answer) { api_.chat_say(r.messages, std::move(answer)); }
+  void ask(const ReadChat& r, pg::Answer answer) { api_.chat_read(r.after, std::move(answer)); }
+  void ask(const GetChatPeers&, pg::Answer answer) { api_.chat_peers(std::move(answer)); }
   void ask(const SetPassword& r, pg::Answer answer) {
     api_.account_password_set(r.name, r.one_time_code, r.password_hash, r.client_address, std::move(answer));
   }

@@ -96,6 +96,7 @@ class Connection:
         self.came_from = {}  # address: bytes
         self.rules = control.Login(self) if login else control.Play(self)
         self.inputs, self.last_input, self.last_tick = {}, None, None
+        self.chat_numbers = {}  # the last of each channel
         self.snapshots = deque()
         self.once = set()
 
@@ -356,7 +357,7 @@ class Connection:
         if channel == 0:
             self.rules.message(t, side.name, name, fields)
         elif channel == 2:
-            self._chat(side, fields.get("text", ""))
+            self._chat(side, name, fields)
         elif name == "input":
             self._input(side, fields["inputs"])
         elif name == "snapshot":
@@ -364,11 +365,20 @@ class Connection:
         if self.login and channel:
             record["notes"].append(f"channel {channel} on a login connection")
 
-    def _chat(self, side, text):
+    def _chat(self, side, name, fields):
+        text = fields.get("text", "") if name in ("say", "message_shown") else ""
         if len(text.encode()) > 500:
             side.blame("7 Chat", f"a text of {len(text.encode())} bytes")
         if any(ord(letter) < 0x20 or 0x7F <= ord(letter) < 0xA0 for letter in text):
             side.blame("7 Chat", "a text with control characters")
+        channel = fields.get("channel", 0)
+        if name == "skipped":
+            self.chat_numbers[channel] = fields.get("to", 0)
+        elif name == "message_shown":
+            number, last = fields.get("number", 0), self.chat_numbers.get(channel)
+            if last is not None and number != last + 1:
+                side.blame("7 Chat", f"message {number} of channel {channel} after {last}")
+            self.chat_numbers[channel] = number
 
     def _input(self, side, inputs):
         numbers = [item["sequence"] for item in inputs]

@@ -89,8 +89,8 @@ def whole_session(log="LOGIN"):
     s.log_in(login)
     play = s.opened(s.attach())
     s.play(play)
-    play.say("client", {"text": "hello"}, channel=2)
-    play.say("server", {"number": 1, "from": "Ann", "text": "hello"}, channel=2)
+    play.say("client", {"say": {"message_id": 1, "text": "hello"}}, channel=2)
+    play.say("server", {"message_shown": {"channel": 1, "number": 1, "from": "Ann", "text": "hello"}}, channel=2)
     play.say("client", {"renew_token": {}})
     play.say("server", {"token_renewed": {"expires_in_ms": 5}})
     play.keep_alive(3)
@@ -106,7 +106,7 @@ def right():
         s = whole_session(log)
         decoder, records = decode(s)
         told = [name for record in records for _, name, _ in record["messages"]]
-        wanted = ["credentials", "login_result", "select_character", "redirect", "input", "snapshot", "ClientChat", "ServerChat", "logout", "ended"]
+        wanted = ["credentials", "login_result", "select_character", "redirect", "input", "snapshot", "say", "message_shown", "logout", "ended"]
         hashes = [connection.hash for connection in decoder.connections if connection.login]
         test(f"a whole session is decoded without complaint, its login by {how}",
              complaints(s) + [f"{name} was not decoded" for name in wanted if name not in told] + ([] if hashes == [s.hash] else ["another handshake hash"]))  # fmt: skip
@@ -129,7 +129,7 @@ def full_windows():
     test("twelve full pieces may wait for the first of their message", complaints(s))
     s, play = playing("short lines")
     for n in range(32):
-        play.send("server", piece(n, messages.SCHEMA.write("ServerChat", {"number": n + 1, "from": "Ann", "text": "hello"}), channel=2))
+        play.send("server", piece(n, messages.SCHEMA.write("ServerChat", {"message_shown": {"channel": 1, "number": n + 1, "from": "Ann", "text": "hello"}}), channel=2))
     test("32 short lines of chat may be on their way", complaints(s))
 
 
@@ -651,8 +651,12 @@ def wrong_control():
         finds(what, "7", words, s)
     for what, text in (("a control character", "a\nb"), ("501 bytes", "x" * 501)):
         s, play = playing("chat")
-        play.say("client", {"text": text}, channel=2)
+        play.say("client", {"say": {"message_id": 1, "text": text}}, channel=2)
         finds(f"chat with {what}", "7 Chat", "a text", s)
+    s, play = playing("chat twice")
+    for number in (4, 5, 5):
+        play.say("server", {"message_shown": {"channel": 1, "number": number, "from": "Ann", "text": "hello"}}, channel=2)
+    finds("a number of chat that comes twice", "7 Chat", "message 5 of channel 1 after 5", s)
     for what, data in (("cut short", b"\x0a\x05x"), ("empty", b""), ("not UTF-8", b"\x2a\x04\x0a\x02\xff\xff"),
                        ("a number without an end", b"\x22" + b"\xff" * 11), ("of another wire type", b"\x20\x01")):  # fmt: skip
         s, play = playing("protobuf")

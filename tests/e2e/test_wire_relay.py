@@ -384,11 +384,11 @@ for name, scenario in SCENARIOS.items():
     judge_drops(name, scenario)
     judge_network(name, scenario)
 
-# The chat server numbers what it tells. A player's last line may have been under way when he left; of those who were cut off, or had
+# The database numbers what is said. A player's last line may have been under way when he left; of those who were cut off, or had
 # to log in again, more.
 said = sum(scenario.report["chat"]["sent"] for scenario in SCENARIOS.values()) + len(person_told)
 certain = sum(scenario.report["chat"]["sent"] - BOTS for scenario in SCENARIOS.values() if not scenario.lapses and scenario.since_ms == 0)
-told = max((event["number"] for scenario in SCENARIOS.values() for event in scenario.bots.events(event="chat")), default=0)
+told = stack.owner("select coalesce(sum(last_number), 0)::int as n from orrery.chat_channel")[0]["n"]
 check("what was said was told once, and all of it", certain <= told <= said, f"{told} of {said}, at least {certain}")
 judge_below_udp()
 if "clean" in SCENARIOS:

@@ -1,5 +1,6 @@
 // What an attached client sends to a zone and to a chat server, and what another server links: control, chat and game
 // bytes behind the wire. Another player beside it is served as before, and the server goes on.
+#include "chat_model.h"
 #include "host_lab.h"
 #include "sessiond/chat_core.h"
 #include "sessiond/zone_core.h"
@@ -9,9 +10,47 @@ using fuzz::check;
 
 namespace {
 
+test::ChatModel::Who who(const sessiond::Json& entry) {
+  const auto session = entry.at("session_id").get<std::uint64_t>();
+  return {100 + session, "pilot" + std::to_string(session), "grid 1"};
+}
+
+std::optional<Result<sessiond::Json>> answer(test::ChatModel& chat, const sessiond::DatabaseRequest& request) {
+  using sessiond::Json;
+  const auto each = [](const Json& entries, auto&& one) -> Result<Json> {
+    Json out = Json::array();
+    for (const Json& entry : entries) {
+      out.push_back(one(entry));
+      out.back()["ref"] = entry.at("ref");
+    }
+    return out;
+  };
+  if (const auto* ask = std::get_if<sessiond::AskChannels>(&request))
+    return each(ask->sessions, [&](const Json& entry) { return chat.channels(who(entry)); });
+  if (const auto* joins = std::get_if<sessiond::JoinChannels>(&request)) {
+    return each(joins->joins, [&](const Json& entry) {
+      return chat.join(who(entry), entry.at("name").get<std::string>(), entry.at("create").get<bool>());
+    });
+  }
+  if (const auto* leaves = std::get_if<sessiond::LeaveChannels>(&request)) {
+    return each(leaves->leaves,
+                [&](const Json& entry) { return chat.leave(who(entry), entry.at("channel_id").get<std::uint64_t>()); });
+  }
+  if (const auto* said = std::get_if<sessiond::SayChat>(&request)) {
+    return each(said->messages, [&](const Json& entry) {
+      return chat.say(who(entry), entry.at("session_id").get<std::uint64_t>(), entry);
+    });
+  }
+  if (const auto* read = std::get_if<sessiond::ReadChat>(&request))
+    return each(read->after, [&](const Json& entry) { return chat.read(entry); });
+  return std::nullopt;
+}
+
 template <class Role>
 void play(fuzz::Input& input, const char* name) {
   fuzz::HostLab lab(name);
+  test::ChatModel chat;
+  lab.database = [&](const sessiond::DatabaseRequest& request) { return answer(chat, request); };
   Role role(lab.host);
   // What players order that is to last is done, refused, lost, or not answered.
   lab.database = [&input](const sessiond::DatabaseRequest& request) -> std::optional<Result<sessiond::Json>> {
@@ -66,7 +105,8 @@ void play(fuzz::Input& input, const char* name) {
   check(!friendly.closed && friendly.dialer.is_open(), "the other player stays");
   const std::size_t games = friendly.games, chats = friendly.chats;
   proto::ClientChat said;
-  said.set_text("well");
+  said.mutable_say()->set_message_id(1);
+  said.mutable_say()->set_text("well");
   check(friendly.send(wire::Channel::chat, wire::Delivery::reliable, as_bytes(said.SerializeAsString())), "it is open");
   lab.run(std::chrono::milliseconds{200});
   check(std::string_view(name) == "zone" ? friendly.games > games : friendly.chats > chats, "and is served as before");

@@ -78,12 +78,13 @@ TEST_F(ClientHostile, CannotMakeItSpeakToGroups) {
 // Catches memory that grows with what is said, when its owner does not look.
 TEST_F(ClientHostile, CannotFillItsMemoryWithEvents) {
   play();
-  proto::ServerControl message;
-  for (std::uint32_t number = 0; number < 20'000; ++number) {
+  chat.say_channels(0);
+  for (std::uint32_t number = 1; number <= 20'000; ++number) {
     proto::ServerChat line;
-    line.set_number(number);
-    line.set_text("again");
-    while (!zone.endpoint->send(zone.connection, wire::Channel::chat, wire::Delivery::reliable,
+    line.mutable_message_shown()->set_channel(1);
+    line.mutable_message_shown()->set_number(number);
+    line.mutable_message_shown()->set_text("again");
+    while (!chat.endpoint->send(chat.connection, wire::Channel::chat, wire::Delivery::reliable,
                                 as_bytes(line.SerializeAsString()))) {
       run_unseen(50ms);
     }

@@ -152,6 +152,7 @@ TEST_F(ClientPlay, Chats) {
   ASSERT_TRUE(client->chat("hello"));
   ASSERT_TRUE(run_until([&] { return !chat.chats.empty(); }, 1s));
   EXPECT_EQ(chat.chats, std::vector<std::string>{"hello"});
+  chat.say_channels(0);
   chat.say_chat(1, "Ada", "hello");
   chat.say_chat(2, "Bob", "hi");
   ASSERT_TRUE(run_until([&] { return count<ChatShown>() == 2; }, 1s));

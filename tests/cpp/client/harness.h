@@ -59,9 +59,24 @@ struct Server {
   }
   void say_chat(std::uint64_t number, const std::string& from, const std::string& text) {
     proto::ServerChat message;
-    message.set_number(number);
-    message.set_from(from);
-    message.set_text(text);
+    auto& shown = *message.mutable_message_shown();
+    shown.set_channel(1);
+    shown.set_number(number);
+    shown.set_from(from);
+    shown.set_text(text);
+    say_chat(message);
+  }
+  // The cluster's channel is number 1.
+  void say_channels(std::uint64_t last) {
+    proto::ServerChat message;
+    auto& channel = *message.mutable_channels()->add_channels();
+    channel.set_channel(1);
+    channel.set_kind("cluster");
+    channel.set_name("dev");
+    channel.set_last(last);
+    say_chat(message);
+  }
+  void say_chat(const proto::ServerChat& message) {
     EXPECT_TRUE(endpoint->send(connection, wire::Channel::chat, wire::Delivery::reliable,
                                as_bytes(message.SerializeAsString())));
   }
@@ -90,7 +105,9 @@ struct Server {
   int opened = 0;
   std::map<wire::ConnectionId, wire::Hash64> handshakes;
   std::vector<proto::ClientControl> controls;
-  std::vector<std::string> chats;
+  std::vector<std::string> chats;  // what was said
+  std::vector<proto::ChatSay> says;
+  std::vector<proto::ChatResume> resumes;
   std::vector<Bytes> games;
   std::vector<wire::CloseReason> closes;
   std::function<void(const proto::ClientControl&)> on_control;  // may answer
@@ -317,7 +334,9 @@ class ClientTest : public ::testing::Test {
     } else if (message.channel == wire::Channel::chat) {
       proto::ClientChat chat_message;
       ASSERT_TRUE(chat_message.ParseFromArray(message.bytes.data(), static_cast<int>(message.bytes.size())));
-      server.chats.push_back(chat_message.text());
+      if (chat_message.has_say()) server.chats.push_back(chat_message.say().text());
+      if (chat_message.has_say()) server.says.push_back(chat_message.say());
+      if (chat_message.has_resume()) server.resumes.push_back(chat_message.resume());
     } else {
       proto::ClientControl control;
       ASSERT_TRUE(control.ParseFromArray(message.bytes.data(), static_cast<int>(message.bytes.size())));

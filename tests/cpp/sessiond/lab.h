@@ -43,13 +43,18 @@ struct Client {
   std::vector<Bytes> game{};
   std::optional<wire::CloseReason> closed{};
   std::size_t largest = 0;  // datagram received
+  std::uint64_t said = 0;
 
   void send(const proto::ClientControl& message) {
     EXPECT_TRUE(dialer.send(wire::Channel::control, wire::Delivery::reliable, as_bytes(message.SerializeAsString())));
   }
   void say(const std::string& text) {
     proto::ClientChat message;
-    message.set_text(text);
+    message.mutable_say()->set_message_id(++said);
+    message.mutable_say()->set_text(text);
+    send(message);
+  }
+  void send(const proto::ClientChat& message) {
     EXPECT_TRUE(dialer.send(wire::Channel::chat, wire::Delivery::reliable, as_bytes(message.SerializeAsString())));
   }
   std::vector<proto::Notice> notices() const {

@@ -1,7 +1,6 @@
 #include "sessiond/session_host.h"
 
 #include "host_lab.h"
-#include "sessiond/chat_core.h"
 #include "sessiond/player_text.h"
 
 namespace orrery::sessiond::test {
@@ -360,71 +359,6 @@ TEST_F(HostTest, RubbishFromAgentAndDatabaseIsSurvived) {
   }
   lab.run(seconds{6});
   EXPECT_TRUE(lab.client(client).dialer.is_open());
-}
-
-TEST(Chat, TextIsNumberedAndReachesAllAttached) {
-  Lab<ChatCore> lab("chat");
-  for (std::uint64_t id : {1U, 2U}) lab.arrivals.push_back(arrival(id, 5, "chat", key_of(1)));
-  lab.start();
-  for (std::uint64_t id : {1U, 2U}) lab.attach(SessionId{id}, Epoch{5}, key_of(1));
-  lab.run(milliseconds{200});
-  lab.client(0).say("hello");
-  lab.run(milliseconds{100});
-  lab.client(1).say("grüße ✓");
-  lab.run(milliseconds{100});
-  for (int i : {0, 1}) {
-    const auto& chat = lab.client(static_cast<std::size_t>(i)).chat;
-    ASSERT_EQ(chat.size(), 2u);
-    EXPECT_EQ(chat[0].number(), 1u);
-    EXPECT_EQ(chat[0].from(), "pilot1");
-    EXPECT_EQ(chat[1].number(), 2u);
-    EXPECT_EQ(chat[1].text(), "grüße ✓");
-  }
-}
-
-TEST(Chat, LimitsHold) {
-  Lab<ChatCore> lab("chat");
-  lab.arrivals.push_back(arrival(1, 5, "chat", key_of(1)));
-  lab.start();
-  lab.attach(SessionId{1}, Epoch{5}, key_of(1));
-  lab.run(milliseconds{200});
-  for (const std::string& bad : {std::string(501, 'a'), std::string(), std::string("a\nb")}) lab.client(0).say(bad);
-  lab.run(seconds{5});
-  EXPECT_TRUE(lab.client(0).chat.empty());
-  lab.client(0).say(std::string(500, 'a'));
-  lab.run(seconds{5});
-  EXPECT_EQ(lab.client(0).chat.size(), 1u);
-  for (int i = 0; i < 30; ++i) lab.client(0).say("x");
-  lab.run(milliseconds{50});
-  EXPECT_EQ(lab.client(0).chat.size(), 1u + 10u);
-  lab.run(seconds{1});
-  for (int i = 0; i < 30; ++i) lab.client(0).say("x");
-  lab.run(milliseconds{50});
-  EXPECT_NEAR(static_cast<double>(lab.client(0).chat.size()), 16, 1);
-}
-
-TEST(Chat, TextMustBeWellFormed) {
-  EXPECT_TRUE(is_player_text("plain"));
-  EXPECT_TRUE(is_player_text("\xf0\x9f\x9a\x80"));
-  for (const char* bad :
-       {"\x80", "\xc0\xaf", "\xe0\x80\xaf", "\xed\xa0\x80", "\xf4\x90\x80\x80", "\xc3", "\xe2\x82", "a\x01"})
-    EXPECT_FALSE(is_player_text(bad)) << to_hex(as_bytes(bad));
-}
-
-TEST(Chat, AnAttachmentsLapseEndsNoSession) {
-  Lab<ChatCore> lab("chat");
-  lab.arrivals.push_back(arrival(1, 5, "chat", key_of(1)));
-  lab.start();
-  lab.attach(SessionId{1}, Epoch{5}, key_of(1));
-  lab.run(milliseconds{200});
-  lab.client(0).silent = true;
-  lab.run(seconds{15});
-  EXPECT_TRUE(lab.host.connections().empty());
-  EXPECT_EQ(lab.count<EndSessions>(), 0u);
-  // And the client may come back.
-  const auto again = lab.attach(SessionId{1}, Epoch{5}, key_of(1));
-  lab.run(seconds{1});
-  EXPECT_TRUE(lab.client(again).dialer.is_open());
 }
 
 }  // namespace

@@ -34,8 +34,8 @@ TEST(Parse, NothingIsReservedForWhatIsNotThere) {
   for (const auto& target : server.redirect().targets()) EXPECT_LT(target.host().capacity(), little);
 
   proto::ClientChat chat;
-  EXPECT_FALSE(parse(as_bytes(member(1, much, "hello")), chat));
-  EXPECT_LT(chat.text().capacity(), little);
+  EXPECT_FALSE(parse(as_bytes(member(1, 2 * much, member(4, much, "hello"))), chat));
+  EXPECT_LT(chat.say().text().capacity(), little);
 }
 
 TEST(Parse, WhatFitsIsTaken) {

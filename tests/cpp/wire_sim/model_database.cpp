@@ -254,10 +254,7 @@ Result<Json> ModelDatabase::select(const Server& me, const Json& asked) {
   }
   session.from = {me.id, epoch};
   move(session, *owner);
-  if (const Server* chat = find_server("chat", "chat", "main"); chat && chat->state == ServerState::ready) {
-    attachments_[session.id] = Attachment{chat->id, next_epoch()};
-    grant(session.id, attachments_[session.id].epoch, chat->id);
-  }
+  attach_chat(session);
   return targets(me, session);
 }
 
@@ -369,6 +366,7 @@ Result<Json> ModelDatabase::resolve(const Server& me, const Json& asked) {
     if (replacement != nullptr && replacement->state == ServerState::ready) adopt(session, *replacement);
   }
   if (session.state != SessionState::playing) return Json{{"status", "waiting"}, {"reason", "its server is starting"}};
+  attach_chat(session);
   on_step("resolved", session.id);
   return targets(me, session);
 }
@@ -458,6 +456,86 @@ void ModelDatabase::tick() {
   }
 }
 
+// Chat.
+
+std::optional<orrery::test::ChatModel::Who> ModelDatabase::chatter(const Server& me, const Json& entry) const {
+  const SessionId id{number(entry, "session_id")};
+  const Attachment* attached = attachment(id);
+  if (attached == nullptr || attached->ended || attached->server != me.id ||
+      attached->epoch.value != number(entry, "epoch"))
+    return std::nullopt;
+  const Account& account = accounts_.at(sessions_.at(id).account);
+  return orrery::test::ChatModel::Who{account.character.value, account.name, account.kind + " " + account.key};
+}
+
+Result<Json> ModelDatabase::ask(const Server& me, const sessiond::AskChannels& asked) {
+  return each(asked.sessions, [&](const Json& entry) -> Result<Json> {
+    const auto who = chatter(me, entry);
+    if (!who) return refusal("OR007", "not attached here");
+    return chat_.channels(*who);
+  });
+}
+
+Result<Json> ModelDatabase::ask(const Server& me, const sessiond::JoinChannels& asked) {
+  return each(asked.joins, [&](const Json& entry) -> Result<Json> {
+    const auto who = chatter(me, entry);
+    if (!who) return refusal("OR007", "not attached here");
+    return chat_.join(*who, entry.at("name").get<std::string>(), entry.at("create").get<bool>());
+  });
+}
+
+Result<Json> ModelDatabase::ask(const Server& me, const sessiond::LeaveChannels& asked) {
+  return each(asked.leaves, [&](const Json& entry) -> Result<Json> {
+    const auto who = chatter(me, entry);
+    if (!who) return refusal("OR007", "not attached here");
+    return chat_.leave(*who, number(entry, "channel_id"));
+  });
+}
+
+Result<Json> ModelDatabase::ask(const Server& me, const sessiond::SayChat& asked) {
+  return each(asked.messages, [&](const Json& entry) -> Result<Json> {
+    const auto who = chatter(me, entry);
+    if (!who) return refusal("OR007", "not attached here");
+    const auto count = [this] { return chat_.find("cluster", "dev").messages.size(); };
+    const std::size_t before = count();
+    Json answer = chat_.say(*who, number(entry, "session_id"), entry);
+    world_.count(count() == before ? "chat: said again" : "chat: said");
+    // Texts tell who said them, and as which of his.
+    if (count() != before && !chat_texts_.insert(entry.at("text").get<std::string>()).second)
+      throw Broken{"said twice in chat: " + entry.at("text").get<std::string>().substr(0, 40)};
+    return answer;
+  });
+}
+
+Result<Json> ModelDatabase::ask(const Server&, const sessiond::ReadChat& asked) {
+  return each(asked.after, [&](const Json& entry) -> Result<Json> { return chat_.read(entry); });
+}
+
+Result<Json> ModelDatabase::ask(const Server& me, const sessiond::GetChatPeers&) {
+  Json peers = Json::array();
+  for (const Server* other : chat_servers())
+    if (other->id != me.id) peers.push_back(target(me, other->id, Epoch{}));
+  return peers;
+}
+
+std::vector<const ModelDatabase::Server*> ModelDatabase::chat_servers() const {
+  std::vector<const Server*> ready;
+  for (const auto& [id, server] : servers_)
+    if (server.role == "chat" && server.state == ServerState::ready) ready.push_back(&server);
+  return ready;
+}
+
+void ModelDatabase::attach_chat(const Session& session) {
+  const auto ready = chat_servers();
+  const Attachment* has = attachment(session.id);
+  if (ready.empty() || (has && !has->ended && servers_.at(has->server).state == ServerState::ready)) return;
+  const Server& chat = *ready[session.id.value % ready.size()];
+  if (has) world_.count("chat: given to another server, or anew");
+  attachments_[session.id] = Attachment{chat.id, next_epoch()};
+  grant(session.id, attachments_[session.id].epoch, chat.id);
+  tell(chat.id, Json{{"tell", "sync"}});
+}
+
 // Inside.
 
 ModelDatabase::Session* ModelDatabase::find_owned(const Server& me, SessionId id, Epoch epoch) {
@@ -511,7 +589,9 @@ Json ModelDatabase::targets(const Server& source, const Session& session) const 
   const Attachment* chat = attachment(session.id);
   return Json{{"status", "ready"},
               {"owner", target(source, session.owner, session.epoch)},
-              {"chat", chat && !chat->ended ? target(source, chat->server, chat->epoch) : Json()}};
+              {"chat", chat && !chat->ended && servers_.at(chat->server).state == ServerState::ready
+                           ? target(source, chat->server, chat->epoch)
+                           : Json()}};
 }
 
 void ModelDatabase::end(Session& session, const std::string& reason, bool knows_not) {

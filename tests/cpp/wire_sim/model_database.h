@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "chat_model.h"
 #include "sessiond/effects.h"
 #include "wire_sim/world.h"
 
@@ -114,6 +115,12 @@ class ModelDatabase {
   Result<Json> ask(const Server& me, const sessiond::HandOffSessions&);
   Result<Json> ask(const Server& me, const sessiond::RunCommands&);
   Result<Json> ask(const Server& me, const sessiond::Checkpoint&);
+  Result<Json> ask(const Server& me, const sessiond::AskChannels&);
+  Result<Json> ask(const Server& me, const sessiond::JoinChannels&);
+  Result<Json> ask(const Server& me, const sessiond::LeaveChannels&);
+  Result<Json> ask(const Server& me, const sessiond::SayChat&);
+  Result<Json> ask(const Server& me, const sessiond::ReadChat&);
+  Result<Json> ask(const Server& me, const sessiond::GetChatPeers&);
   Result<Json> ask(const Server& me, const sessiond::SetPassword&);
   Result<Json> ask(const Server& me, const sessiond::EnrolDevice&);
   Result<Json> ask(const Server& me, const sessiond::ForgetDevice&);
@@ -127,6 +134,12 @@ class ModelDatabase {
   void adopt(Session& session, const Server& replacement);
   void move(Session& session, const Server& to);
   Session* find_owned(const Server& me, SessionId session, Epoch epoch);
+
+  /// Who is attached to a chat server in this entry of its call; nobody, if he is not.
+  std::optional<orrery::test::ChatModel::Who> chatter(const Server& me, const Json& entry) const;
+  std::vector<const Server*> chat_servers() const;
+  /// Gives a session a chat server, if one is ready, unless it has one that is.
+  void attach_chat(const Session& session);
 
   Epoch next_epoch() { return Epoch{(std::uint64_t{1} << 32) + ++last_epoch_}; }
   const Server* find_server(const std::string& role, const std::string& kind, const std::string& key) const;
@@ -147,6 +160,8 @@ class ModelDatabase {
   std::map<ServerId, Server> servers_;
   std::map<SessionId, Session> sessions_;
   std::map<SessionId, Attachment> attachments_;
+  orrery::test::ChatModel chat_;
+  std::set<std::string> chat_texts_;
   std::map<std::pair<SessionId, Epoch>, ServerId> grants_;
   std::map<std::pair<SessionId, Epoch>, Json> granted_states_;
   std::uint64_t last_epoch_ = 0, last_server_ = 0, last_session_ = 100, last_account_ = 0;

@@ -244,10 +244,16 @@ void Player::on_event(const client::Event& event) {
   } else if (const auto* notice = std::get_if<client::NoticeShown>(&event)) {
     streams.client_heard(process, notice->text);
   } else if (const auto* chat = std::get_if<client::ChatShown>(&event)) {
-    if (chat->number == 0)
-      streams.client_heard(process, chat->text);
+    streams.client_heard_chat(process, chat->channel, chat->number, chat->from, chat->text);
+  } else if (const auto* skipped = std::get_if<client::ChatSkipped>(&event)) {
+    world.count("chat: skipped");
+    streams.client_skipped_chat(process, skipped->channel, skipped->last);
+  } else if (const auto* refused_chat = std::get_if<client::ChatRefused>(&event)) {
+    // What a server says of its own accord is none of the real refusals.
+    if (refused_chat->said.empty() && refused_chat->reason == "unknown")
+      streams.client_heard(process, refused_chat->text);
     else
-      streams.client_heard_chat(process, chat->number, chat->from, chat->text);
+      world.count("chat: refused, " + refused_chat->reason);
   } else if (std::holds_alternative<client::Snapshot>(event)) {
     snapshot_at_ = world.now();
   } else if (const auto* out = std::get_if<client::LoggedOut>(&event)) {

@@ -57,7 +57,7 @@ class ServerProcess::ObservedRole final : public sessiond::Role {
     if (session != nullptr && message.channel == wire::Channel::chat && process_.role() == "chat") {
       proto::ClientChat said;
       if (!said.ParseFromArray(message.bytes.data(), size)) throw Broken{"a chat message arrived that nobody wrote"};
-      streams.server_heard(generations_.at(message.connection), session->id, said.text());
+      if (said.has_say()) streams.server_heard(generations_.at(message.connection), session->id, said.say().text());
     }
     if (session != nullptr && message.channel == wire::Channel::game && process_.role() == "zone") {
       Reader reader(message.bytes.subspan(2));
@@ -82,6 +82,8 @@ class ServerProcess::ObservedRole final : public sessiond::Role {
   void on_taken_away(sessiond::Session& session, const std::string& reason, Instant now) override {
     real_.on_taken_away(session, reason, now);
   }
+  void on_changed(sessiond::Session& session, Instant now) override { real_.on_changed(session, now); }
+  void on_link(const proto::LinkMessage& message, Instant now) override { real_.on_link(message, now); }
   void on_sync(const Json& answer, Instant now) override { real_.on_sync(answer, now); }
   void on_tell(const Json& tell, Instant now) override { real_.on_tell(tell, now); }
   void on_hash_done(const sessiond::HashDone& done, Instant now) override { real_.on_hash_done(done, now); }
@@ -104,8 +106,7 @@ class ServerProcess::ObservedRole final : public sessiond::Role {
     bool is_said = false;
     if (process_.role() == "chat") {
       proto::ServerChat message;
-      message.set_from("server");
-      message.set_text(text);
+      message.mutable_refused()->set_text(text);
       is_said = static_cast<bool>(host.endpoint().send(to->first, wire::Channel::chat, wire::Delivery::reliable,
                                                        as_bytes(message.SerializeAsString())));
     } else {

@@ -69,6 +69,7 @@ void Simulation::prepare() {
   if (has_two) add_seat("zone", "grid", "2");
   if (has_two && chance.happens(0.5)) add_seat("zone", "station", "3");
   add_seat("chat", "chat", "main");
+  if (!crash_ && chance.happens(0.5)) add_seat("chat", "chat", "other");
   const std::size_t players = players_min + chance.below(4);
   if (!crash_ && chance.happens(0.4)) database_.set("token_ms", 30'000);
   if (!crash_ && chance.happens(0.3)) database_.limit(0.1);

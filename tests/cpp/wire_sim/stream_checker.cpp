@@ -67,13 +67,18 @@ void StreamChecker::server_heard(GenerationId id, SessionId session, const std::
     broken("a server heard other bytes than were said: " + text.substr(0, 40));
   if (!client.sessions.contains(session))
     broken(fmt::format("a server heard client {} in session {}, which is another's", what->who, session.value));
-  if (client.last_heard && what->n <= *client.last_heard)
+  // On a new connection it says again what was not answered; what is new follows what was said before.
+  if (generation.last_from_client && what->n <= *generation.last_from_client)
     broken(fmt::format("message {} of client {} was heard twice or out of order, after {}", what->n, what->who,
-                       *client.last_heard));
-  if (generation.last_from_client ? what->n != *generation.last_from_client + 1 : !client.firsts.contains(what->n))
-    broken(fmt::format("message {} of client {} was heard, and what it said before on this connection was not", what->n,
-                       what->who));
-  client.last_heard = generation.last_from_client = what->n;
+                       *generation.last_from_client));
+  const bool is_again = client.last_heard && what->n <= *client.last_heard;
+  const std::size_t next = generation.last_from_client ? *generation.last_from_client + 1 : what->n;
+  for (std::size_t n = next; n < what->n; ++n)
+    if (!is_again && !client.firsts.contains(what->n) && (!client.last_heard || n > *client.last_heard))
+      broken(fmt::format("message {} of client {} was heard, and {} before it on this connection was not", what->n,
+                         what->who, n));
+  generation.last_from_client = what->n;
+  client.last_heard = std::max(client.last_heard.value_or(0), what->n);
 }
 
 void StreamChecker::server_heard_input(GenerationId id, SessionId, std::uint32_t sequence, std::int8_t x) {
@@ -89,7 +94,6 @@ void StreamChecker::begin_client(std::uint64_t client) { clients_[client]; }
 void StreamChecker::client_path(std::uint64_t id) {
   Client& client = clients_.at(id);
   client.firsts.insert(client.said.size());
-  client.chat_number = 0;
 }
 
 std::string StreamChecker::client_text(std::uint64_t client, std::size_t size) const {
@@ -124,12 +128,14 @@ void StreamChecker::client_heard(std::uint64_t id, const std::string& text) {
   ++generation.heard;
 }
 
-void StreamChecker::client_heard_chat(std::uint64_t id, std::uint64_t number, const std::string& from,
-                                      const std::string& text) {
+void StreamChecker::client_heard_chat(std::uint64_t id, std::uint64_t channel, std::uint64_t number,
+                                      const std::string& from, const std::string& text) {
+  ++heard_;
   Client& client = clients_.at(id);
-  if (number <= client.chat_number)
-    broken(fmt::format("client {} heard chat message {} after {}", id, number, client.chat_number));
-  client.chat_number = number;
+  const auto [last, is_first] = client.chat_numbers.try_emplace(channel, number);
+  if (!is_first && number != last->second + 1)
+    broken(fmt::format("client {} heard chat message {} of channel {} after {}", id, number, channel, last->second));
+  last->second = number;
   const auto what = label('c', text);
   const auto speaker = what ? clients_.find(what->who) : clients_.end();
   if (speaker == clients_.end() || speaker->second.name != from || what->n >= speaker->second.said.size() ||

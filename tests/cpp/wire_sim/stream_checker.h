@@ -40,8 +40,12 @@ class StreamChecker {
   std::string client_text(std::uint64_t client, std::size_t size) const;
   void client_said(std::uint64_t client, const std::string& text);
   void client_heard(std::uint64_t client, const std::string& text);
-  /// What chat tells all of one who said it; `number` counts there.
-  void client_heard_chat(std::uint64_t client, std::uint64_t number, const std::string& from, const std::string& text);
+  /// What chat tells all of one who said it; `number` counts in the channel, whatever server tells it.
+  void client_heard_chat(std::uint64_t client, std::uint64_t channel, std::uint64_t number, const std::string& from,
+                         const std::string& text);
+  void client_skipped_chat(std::uint64_t client, std::uint64_t channel, std::uint64_t last) {
+    clients_.at(client).chat_numbers[channel] = last;
+  }
   void name_client(std::uint64_t client, const std::string& name) { clients_.at(client).name = name; }
   static std::int8_t movement(std::uint32_t sequence) { return static_cast<std::int8_t>(sequence * 37 % 255 - 127); }
 
@@ -69,10 +73,10 @@ class StreamChecker {
     std::string name;
     std::set<SessionId> sessions;
     std::vector<Said> said;
-    std::set<std::size_t> firsts{0};            // of a connection
-    std::optional<std::size_t> last_heard;      // of what it said
-    std::map<std::string, GenerationId> hears;  // role → newest generation
-    std::uint64_t chat_number = 0;
+    std::set<std::size_t> firsts{0};                      // of a connection
+    std::optional<std::size_t> last_heard;                // the most of what it said
+    std::map<std::string, GenerationId> hears;            // role → newest generation
+    std::map<std::uint64_t, std::uint64_t> chat_numbers;  // the last heard, by channel
   };
   struct Label {
     std::uint64_t who;
