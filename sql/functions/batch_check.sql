@@ -1,8 +1,8 @@
 -- batch_check: refuse what is no array of entries, or has more than batch_max of them.
 -- p_name: of the parameter.
 -- Writes: nothing.   Locks: none.
--- Errors: OR003.     Called by: login_begin, session_command, session_open, session_select, session_renew, session_resolve,
--- chat_channels, chat_join, chat_leave, chat_read, chat_say.
+-- Errors: OR003.     Called by: login_begin, session_command, session_open, session_select, session_hand_off, session_renew,
+-- session_resolve, chat_channels, chat_join, chat_leave, chat_read, chat_say.
 create or replace function orrery.batch_check(p_name text, p_entries jsonb) returns void
 language plpgsql stable
 set search_path = pg_catalog, pg_temp

@@ -1,7 +1,7 @@
 -- chat_servers: the chat servers of a cluster that are ready, in an order that stays as they come and go. A session is at
 -- [1 + its number % how many].
 -- Writes: nothing.   Locks: none.
--- Errors: none.      Called by: chat_peers, session_resolve, session_select.
+-- Errors: none.      Called by: chat_peers, session_places, session_resolve.
 create or replace function orrery.chat_servers(p_cluster text) returns bigint[]
 language plpgsql stable
 set search_path = pg_catalog, pg_temp

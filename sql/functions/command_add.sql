@@ -4,7 +4,7 @@
 -- stop until the process is gone.
 -- Writes: command, event.   Locks: server, shared, never waiting for it: the caller may hold sessions.
 -- Errors: none.             Called by: server_place, server_stop_now, server_tell_waiting, session_tell,
--- session_released, session_select, cluster_keys_changed, tick_servers.
+-- session_released, session_places, cluster_keys_changed, tick_servers.
 create or replace function orrery.command_add(p_server_id bigint, p_verb text, p_payload jsonb, p_rule text) returns bigint
 language plpgsql
 set search_path = pg_catalog, pg_temp

@@ -1,6 +1,7 @@
 -- server_ready: a server reported READY under its epoch. False when that is stale. A stop that it was given for being late is
--- void.
--- Writes: server, command, cluster, event; what allocation_serve writes.   Locks: cluster, server, allocation and command (skip locked).
+-- void. Players of whoever was there before are its own from now on.
+-- Writes: server, command, cluster, event; what allocation_serve and session_adopt write.
+-- Locks: cluster, server; allocation, session and command (skip locked).
 -- Errors: none.   Called by: agent_report, agent_inventory_compare.
 create or replace function orrery.server_ready(p_server_id bigint, p_epoch bigint, p_pid integer) returns boolean
 language plpgsql
@@ -33,6 +34,7 @@ begin
       perform orrery.cluster_advance(v_server.cluster);
     end if;
     perform orrery.allocation_serve(v_server);
+    perform orrery.session_adopt(p_server_id);
   end if;
   return true;
 end

@@ -2,9 +2,10 @@
 -- Returns {"server_id","epoch","state","reason"}; state ready: use it; failed is asked for anew; anything else: wait.
 -- A login that sees one cluster cannot judge what others hold on the machines, and only the tick can be cancelled by another when a policy
 -- of a game does not end: such requests are placed by the next tick.
--- Writes: placement, server, event; what server_place writes.   Locks: cluster, placement, server; none when it is ready or starting.
+-- Writes: placement, server, event; what server_place writes.   Locks: cluster, placement, server; none when it is ready or starting, nor when it waits
+-- to be placed and the login sees one cluster only.
 -- Errors: OR001 unknown kind or key, OR002 cluster not up, OR003 null, those of cluster_resolve.
--- Called by: DBA, CLI, cluster_start, session_select, tick_idle, tick_drains.
+-- Called by: DBA, CLI, cluster_start, session_places, tick_idle, tick_drains.
 create or replace function orrery.server_request(p_kind text, p_key text, p_cluster text default null) returns jsonb
 language plpgsql
 security definer
@@ -30,11 +31,11 @@ begin
       format('It has: %s.', (select string_agg(k.kind, ', ' order by k.kind) from orrery.server_kind k where k.cluster = v_name)), null);
   end if;
 
-  -- one that is there or on its way is said without a lock, so that to ask again is not to write
+  -- one that is there or on its way is said without a lock, so that to ask again is not to write; one that waits to be placed, to who may not place it
   select s.* into v_server
   from orrery.placement p join orrery.server s on s.server_id = p.server_id
   where p.cluster = v_name and p.kind = p_kind and p.key = p_key
-    and (s.state = 'ready' or s.state = 'starting' and exists (
+    and (s.state = 'ready' or (s.state = 'starting' or s.state = 'requested' and orrery.login_cluster() <> '*') and exists (
       select from orrery.cluster c where c.cluster = v_name and c.state in ('starting', 'running', 'shutting_down')));
   if not found then
     select c.state into v_state from orrery.cluster c where c.cluster = v_name for no key update;

@@ -1,7 +1,8 @@
 -- server_sync: what changed for this server: sessions that arrive at it, those that it is to save and end now, and ends that it did not
 -- cause itself. A login server is told which version the keys of its cluster have.
--- p_taken: [{"session_id","epoch","role","ended"}], arrivals it now holds and, "ended": true, ends it has heard of; stale entries are
--- ignored. Which of the two must be said: after a lost answer the arrival is reported again, of a session that may have ended since.
+-- p_taken: [{"session_id","epoch","role","ended","place"}], arrivals it now holds and, "ended": true, ends it has heard of; stale entries are
+-- ignored. Which of the two must be said: after a lost answer the arrival is reported again, of a session that may have ended since. Chat says
+-- where it holds a session to be, {"kind","key"} as it was told, which may have changed since.
 -- p_news_after: news of its key's world after this number are answered too, in order, 1,000 at most; null: none.
 -- No bitmap scans: they would read each time what was news once, for they do not mark entries of an index as dead.
 -- Writes: session, attachment (taken).   Locks: session, attachment, in key order.
@@ -22,6 +23,7 @@ declare
   v_epochs bigint[];
   v_roles text[];
   v_are_ended boolean[];
+  v_places jsonb[];
   v_found bigint[];
   v_rows tid[];
   v_arrivals jsonb;
@@ -34,9 +36,9 @@ begin
 
   if p_taken <> '[]' then
     begin
-      select array_agg(t.session_id), array_agg(t.epoch), array_agg(t.role), array_agg(coalesce(t.ended, false))
-      into v_ids, v_epochs, v_roles, v_are_ended
-      from jsonb_to_recordset(p_taken) t (session_id bigint, epoch bigint, role text, ended boolean);
+      select array_agg(t.session_id), array_agg(t.epoch), array_agg(t.role), array_agg(coalesce(t.ended, false)), array_agg(t.place)
+      into v_ids, v_epochs, v_roles, v_are_ended, v_places
+      from jsonb_to_recordset(p_taken) t (session_id bigint, epoch bigint, role text, ended boolean, place jsonb);
     exception when data_exception then
       perform orrery.fail('OR003', 'an entry of p_taken is malformed', sqlerrm, 'An entry has session_id, epoch and role.');
     end;
@@ -61,10 +63,14 @@ begin
     if v_found <> '{}' then
       perform from orrery.attachment a where a.session_id = any(v_found) order by a.session_id, a.role for no key update;
       v_rows := array(
-        select a.ctid from unnest(v_ids, v_epochs, v_roles, v_are_ended) t (id, epoch, role, is_ended)
+        select a.ctid from unnest(v_ids, v_epochs, v_roles, v_are_ended, v_places) t (id, epoch, role, is_ended, place)
         cross join lateral (
           select a.ctid, a.epoch, a.server_id, a.taken, a.ended from orrery.attachment a where a.session_id = t.id and a.role = t.role offset 0) a
-        where a.epoch = t.epoch and a.server_id = v_me.server_id and not a.taken and a.ended = t.is_ended);
+        where a.epoch = t.epoch and a.server_id = v_me.server_id and not a.taken and a.ended = t.is_ended
+          and (t.place is null or a.ended or t.place = (
+            select jsonb_build_object('kind', c.kind, 'key', c.key)
+            from (select s.character_id from orrery.session s where s.session_id = t.id offset 0) s
+            cross join lateral (select c.kind, c.key from orrery."character" c where c.character_id = s.character_id offset 0) c)));
       update orrery.attachment a set taken = true where a.ctid = any(v_rows);
     end if;
   end if;
@@ -90,6 +96,7 @@ begin
       'key', encode(orrery.session_key(x.root, n.session_id, v_me.server_id, n.epoch), 'hex'),
       'account_id', n.account_id, 'character_id', n.character_id, 'name', c.name,
       'state', case when n.role = 'owner' then coalesce(n.payload -> 'state', '{}') else '{}' end)
+      || case when n.role = 'chat' then jsonb_build_object('place', jsonb_build_object('kind', c.kind, 'key', c.key)) else '{}' end
       order by n.session_id), '[]')
   into v_arrivals
   from (
@@ -103,7 +110,7 @@ begin
     where a.server_id = v_me.server_id and not a.taken and not a.ended and s.state <> 'ended'
   ) n
   cross join lateral (select x.root from orrery.session_secret x where x.session_id = n.session_id offset 0) x
-  cross join lateral (select c.name from orrery."character" c where c.character_id = n.character_id offset 0) c;
+  cross join lateral (select c.name, c.kind, c.key from orrery."character" c where c.character_id = n.character_id offset 0) c;
 
   select coalesce(jsonb_agg(jsonb_build_object('session_id', s.session_id, 'epoch', s.epoch, 'reason', s.release_reason) order by s.session_id), '[]')
   into v_release

@@ -1,5 +1,6 @@
 -- session_events: trigger of session: what state_guard does for a row, for all that a statement changed: refuses edges that transition
--- does not hold, records the others as events. Logins come many at once: a look-up and an insert for each row cost as much as the row.
+-- does not hold, records the others as events, and each change of owner within a state as one without states (a hand-off). Logins come many at
+-- once: a look-up and an insert for each row cost as much as the row.
 -- Writes: event.   Locks: none.
 -- Errors: OR009 edge not allowed.   Called by: triggers of session.
 create or replace function orrery.session_events() returns trigger
@@ -16,10 +17,10 @@ begin
     order by n.session_id;
   else
     insert into orrery.event (cluster, noun, noun_id, from_state, to_state, rule, reason)
-    select n.cluster, 'session', n.session_id, o.state,
-      coalesce(t.to_state, orrery.state_refused('session', n.session_id::text, o.state, n.state, n.rule)), n.rule, n.reason
+    select n.cluster, 'session', n.session_id, nullif(o.state, n.state), case when o.state <> n.state
+        then coalesce(t.to_state, orrery.state_refused('session', n.session_id::text, o.state, n.state, n.rule)) end, n.rule, n.reason
     from new_rows n
-    join old_rows o on o.session_id = n.session_id and o.state <> n.state
+    join old_rows o on o.session_id = n.session_id and (o.state <> n.state or o.server_id <> n.server_id)
     left join orrery.transition t on t.machine = 'session' and t.from_state = o.state and t.to_state = n.state
     order by n.session_id;
   end if;

@@ -4,8 +4,8 @@
 -- p_resolves: [{"ref","address","session_id","handshake_hash":hex of 64 bytes,"proof":hex32,"again"?}] → {"ref","wait_ms"}; {"ref","status":"ready",
 -- "owner":TARGET,"chat":TARGET|null}; {"ref","status":"waiting","reason"}, ask again each second;
 -- {"ref","status":"ended","reason"}; {"ref","error"}. A right proof is not counted, nor one with "again":true.
--- Writes: login_limit, session, attachment; what session_tell writes.   Locks: those of login_charge; server, then session, each in key order, of those that
--- are given to replacements; attachment, of those without a chat server that is ready.
+-- Writes: login_limit, attachment; what session_adopt and session_tell write.   Locks: those of login_charge; server, in key order, of the replacements;
+-- those of session_adopt; attachment, of those without a chat server that is ready.
 -- Errors: those of server_identity and batch_check; of an entry: OR003.
 -- Called by: src/pg/control_api (role login).
 create or replace function orrery.session_resolve(p_server_id bigint, p_epoch bigint, p_token text, p_resolves jsonb) returns jsonb
@@ -27,6 +27,7 @@ declare
   v_adopt   bigint[];
   v_servers bigint[];
   v_chats   bigint[];
+  v_server  bigint;
   v_hands   jsonb;
 begin
   perform orrery.batch_check('p_resolves', p_resolves);
@@ -55,31 +56,24 @@ begin
   from unnest(v_subjects, v_proved) with ordinality u (subject, proved, n);
   v_waits := orrery.login_charge(v_me.cluster, 'address', v_subjects);
 
-  select array_agg(s.session_id), array_agg(distinct t.server_id) into v_adopt, v_servers
-  from unnest(v_ids, v_proved, v_waits, v_faults) u (id, proved, wait, fault)
-  join orrery.session s on s.session_id = u.id and s.state = 'orphaned' and s.token_expires_at > v_now
-  join orrery."character" c on c.character_id = s.character_id
-  join orrery.placement p on p.cluster = c.cluster and p.kind = c.kind and p.key = c.key
-  join orrery.server t on t.server_id = p.server_id and t.state = 'ready'
-  where u.proved and u.wait = 0 and u.fault is null;
-  if v_adopt is not null then
-    perform from orrery.server s where s.server_id = any(v_servers) order by s.server_id for no key update;
-    perform from orrery.session s where s.session_id = any(v_adopt) order by s.session_id for no key update;
-    with seated as (
-      select s.session_id, t.server_id, t.kind, t.key, c.name, c.state, row_number() over (partition by t.server_id order by s.session_id) as seat,
-        k.sessions_max - (select count(*) from orrery.session o where o.server_id = t.server_id and o.state not in ('ended', 'orphaned')) as room
+  -- those that found no seat when the replacement was ready, or that came to be orphaned since
+  v_adopt := array(
+    select s.session_id
+    from unnest(v_ids, v_proved, v_waits, v_faults) u (id, proved, wait, fault)
+    join orrery.session s on s.session_id = u.id and s.state = 'orphaned' and s.token_expires_at > v_now
+    where u.proved and u.wait = 0 and u.fault is null);
+  if v_adopt <> '{}' then
+    v_servers := array(
+      select distinct p.server_id
       from orrery.session s
       join orrery."character" c on c.character_id = s.character_id
       join orrery.placement p on p.cluster = c.cluster and p.kind = c.kind and p.key = c.key
-      join orrery.server t on t.server_id = p.server_id and t.state = 'ready' and t.server_id = any(v_servers)
-      join orrery.server_kind k on k.cluster = t.cluster and k.kind = t.kind
-      where s.session_id = any(v_adopt) and s.state = 'orphaned'
-    )
-    update orrery.session s
-    set server_id = a.server_id, epoch = orrery.epoch_next(), state = 'playing', rule = 'session_resolve',
-        reason = format('%s came back to server %s, %s %s', a.name, a.server_id, a.kind, a.key), payload = jsonb_build_object('state', a.state), taken = false
-    from seated a where s.session_id = a.session_id and a.seat <= a.room;
-    perform orrery.session_tell(v_servers, 'session_resolve');
+      join orrery.server t on t.server_id = p.server_id and t.state = 'ready'
+      where s.session_id = any(v_adopt));
+    perform from orrery.server s where s.server_id = any(v_servers) order by s.server_id for no key update;
+    foreach v_server in array v_servers loop
+      perform orrery.session_adopt(v_server, v_adopt);
+    end loop;
   end if;
 
   -- who has no chat server that is ready gets one

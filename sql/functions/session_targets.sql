@@ -1,7 +1,7 @@
--- session_targets: the committed hand-offs of sessions as session_select answers them: an object of {"status","owner","chat"} by session;
--- chat is null while it is not ready.
+-- session_targets: the committed hand-offs of sessions as session_select and session_hand_off answer them: an object of {"status","owner","chat"} by
+-- session; chat is null while it is not ready.
 -- Reads: session, attachment.   Writes: nothing.   Locks: none.
--- Errors: none.                 Called by: session_select, session_resolve.
+-- Errors: none.                 Called by: session_answers, session_resolve.
 create or replace function orrery.session_targets(p_source orrery.server, p_sessions bigint[]) returns jsonb
 language plpgsql stable
 set search_path = pg_catalog, pg_temp

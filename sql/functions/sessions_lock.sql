@@ -11,8 +11,11 @@ begin
   perform from orrery.session s where s.server_id = any(p_servers) and (s.state <> 'ended' or not s.taken)
   order by s.session_id for no key update;
   perform from orrery.attachment a
-  where a.server_id = any(p_servers) and a.taken is distinct from a.ended
-    or not a.ended and a.session_id in (select s.session_id from orrery.session s where s.server_id = any(p_servers) and s.state <> 'ended')
+  where a.session_id = any(array(
+      select s.session_id from orrery.session s where s.server_id = any(p_servers) and s.state <> 'ended'
+      union
+      select t.session_id from orrery.attachment t where t.server_id = any(p_servers) and t.taken is distinct from t.ended))
+    and (not a.ended or not a.taken)
   order by a.session_id, a.role for no key update;
 end
 $$;

@@ -61,7 +61,7 @@ insert into orrery.setting (name, value, unit, min_value, max_value, comment) va
   ('devices_max',           10,    'count', 1,    1000,     'Device keys of one account at most.'),
   ('token_ms',          86400000,  'ms',    1000, 2592000000, 'How long a session goes on that its client does not renew; clients do so at half of it.'),
   ('release_ms',            10000, 'ms',    500,  600000,   'A server that is to save and end a session has so long before it is ended without it.'),
-  ('batch_max',             200,   'count', 1,    1000,     'Entries of a batched call of a login server at most.'),
+  ('batch_max',             200,   'count', 1,    1000,     'Entries of a batched call of a server at most.'),
   ('timers_per_tick',       1000,  'count', 1,    100000,   'Timers fired in one step at most.'),
   ('timer_attempts_max',    5,     'count', 1,    100,      'Failures of a timer before it is parked.'),
   ('timer_backoff_ms',      1000,  'ms',    10,   3600000,  'Wait before a failed timer is tried again; doubles with each failure.'),

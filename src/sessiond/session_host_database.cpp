@@ -213,6 +213,7 @@ void SessionHost::on_arrival(const Json& arrival, Instant now) {
     return;
   }
   taken_.push_back(Json{{"session_id", id.value}, {"epoch", epoch.value}, {"role", role}});
+  if (const auto place = arrival.find("place"); place != arrival.end()) taken_.back()["place"] = *place;
   // It has ended here while this answer was on its way.
   if (is_ending(id, epoch)) return;
 

@@ -51,6 +51,9 @@ SNAPSHOT = {
         select n.server_id, k.sessions_max, count(*) from orrery.session n join orrery.server s using (server_id)
         join orrery.server_kind k on k.cluster = s.cluster and k.kind = s.kind where n.state <> 'ended' and k.role = 'zone'
         group by 1, 2 having count(*) > k.sessions_max""",
+    "3 a character in play is where its session's server is": """
+        select n.session_id, n.state, s.kind, s.key, c.kind as is_at, c.key as at from orrery.session n join orrery.server s using (server_id)
+        join orrery."character" c using (character_id) where n.state in ('playing', 'orphaned') and (s.kind, s.key) <> (c.kind, c.key)""",
     "3 an ended session keeps no root, a live one has one": """
         select n.session_id, n.state from orrery.session n left join orrery.session_secret x using (session_id)
         where (n.state = 'ended') = (x.root is not null)""",
@@ -181,6 +184,23 @@ UNSETTLED = {
           select from jsonb_each(w.selector -> 'counters') c
           where coalesce((s.counters #>> array[c.key, 'capacity'])::bigint - (s.counters #>> array[c.key, 'count'])::bigint, -1) < (c.value #>> '{}')::bigint)""",
 }
+
+class Epochs:
+    """3: from look to look the epoch of a session only grows, and while it does not, its owner is the same."""
+
+    def __init__(self):
+        self.seen = {}
+
+    def read(self, cursor):
+        cursor.execute("select session_id, epoch, server_id from orrery.session")
+        found = {}
+        for row in cursor.fetchall():
+            before = self.seen.get(row["session_id"], (0, None))
+            if row["epoch"] < before[0] or row["epoch"] == before[0] and row["server_id"] != before[1]:
+                found["3 a session's epoch grows with each change of its owner, and only so"] = f"{dict(row)}, before {before}"
+            self.seen[row["session_id"]] = (row["epoch"], row["server_id"])
+        return found
+
 
 MACHINES = ("cluster", "agent", "server", "command", "session", "allocation")
 

@@ -220,6 +220,12 @@ MAY_SUCCEED = {
         "p_ends twice": Right("said twice it is done once"),
         "state: server starting, state: server stopping": STALE,
         "state: server of a cluster shutting_down, state: server of a cluster stopping": Right("that is how they log out")},
+    "session_hand_off": {
+        "p_hands": NO_ENTRIES, "p_hands.ref": REF, "p_hands.unknown": UNREAD, "p_hands twice": Right("once"),
+        "p_hands.state": Right("the game's own; without one the place is asked for, and nothing changes", lambda value: value == MISSING or isinstance(value, dict)),
+        "p_hands.key": Right("of a kind without a world function, whose keys all exist",
+                             lambda value: isinstance(value, str) and value != MISSING and len(value) <= 200,
+                             writes=frozenset({"placement", "server", "event", "port", "command"}))},
     "session_kick": {"p_reason": WORDS, "state: session waiting, state: session playing elsewhere": Right("wherever it is")},
     "session_open": {
         "p_opens": NO_ENTRIES, "p_opens.ref, p_opens device.ref": REF, "p_opens.unknown, p_opens device.unknown": UNREAD,

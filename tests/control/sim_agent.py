@@ -32,6 +32,7 @@ class Process:
         self.end_reason = f"not READY within {spec['ready_deadline_ms']} ms"
         self.by_agent = self.by_lease = False
         self.sessions = {}
+        self.attached = []         # of chat: arrivals that it has not said yet that it holds
 
     @property
     def ref(self):

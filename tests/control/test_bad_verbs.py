@@ -209,6 +209,8 @@ class Wrong:
             self.state(f"account {what}", world, {"p_opens": [{"ref": 1, "account_id": world.accounts[who]["account_id"], "address": "192.0.2.7:7"}]})
         for what, who in (("ended", "leaver"), ("waiting", "waiter"), ("playing elsewhere", "player")):
             self.state(f"session {what}", world, {"p_selects": [{**world.selects("player"), **dict(zip(("session_id", "epoch"), world.session(who)))}]})
+            if what != "playing elsewhere":
+                self.state(f"session {what}", world, {"p_hands": [{**world.hands("player"), **dict(zip(("session_id", "epoch"), world.session(who)))}]})
             self.state(f"session {what}", world, {"p_renewals": [dict(zip(("session_id", "epoch"), world.session(who)))]})
 
     def state(self, what, world, values):
@@ -316,6 +318,7 @@ def documents(world, routine):
         "p_opens": {"": [{"ref": 1, "account_id": world.accounts["absent"]["account_id"], "address": "192.0.2.7:7"}],
                     " device": [{"ref": 1, "account_id": world.accounts["leaver"]["account_id"], "address": "192.0.2.7:7", "device_id": world.device_id}]},
         "p_selects": {"": [world.selects("open")]},
+        "p_hands": {"": [world.hands("player")]},
         "p_renewals": {"": [{"session_id": world.session("open")[0], "epoch": world.session("open")[1]}]},
         "p_resolves": {"": [world.resolves("player")]},
         "p_taken": {"": [{"session_id": world.session("player")[0], "epoch": world.session("player")[1], "role": "owner"}]},
@@ -336,7 +339,7 @@ def documents(world, routine):
 def right(world, routine):
     """Arguments with which the call is right, where that can be."""
     arguments = world.arguments(routine)
-    if routine.name in ("server_sync", "server_checkpoint"):
+    if routine.name in ("server_sync", "server_checkpoint", "session_hand_off"):
         arguments.update(zip(("p_server_id", "p_epoch", "p_token"), world.servers[world.kind]))
     elif routine.name == "session_command":
         arguments.update(zip(("p_server_id", "p_epoch", "p_token"), world.servers["grid"]))

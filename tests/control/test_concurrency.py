@@ -25,7 +25,7 @@ import psycopg2
 import psycopg2.extras
 
 from database import Database, check, finish, say
-from invariants import HISTORY, NOTHING_STALE, SNAPSHOT, SURGE_MAX, UNSETTLED, History, Runs, broken
+from invariants import HISTORY, NOTHING_STALE, SNAPSHOT, SURGE_MAX, UNSETTLED, Epochs, History, Runs, broken
 from sim_agent import PORT_REST_S, Agent
 
 CLUSTERS = ("a", "b")
@@ -50,7 +50,8 @@ MAPS = ("mill", "quay")
 CONFLICTS = {"40001", "55P03", "57014"}
 # The nine that are promised, and the others; each must have succeeded, conflicted and been refused, but for CANNOT.
 NAMED = ("start", "request", "stop", "drain", "lose", "return", "kill", "shutdown", "cancel")
-OPERATIONS = (*NAMED, "allocate", "ban", "begin", "checkpoint", "command", "confirm", "counters", "device", "drop", "end", "fence", "fleet", "heartbeat", "kick", "open", "register", "release", "renew", "report",
+OPERATIONS = (*NAMED, "allocate", "ban", "begin", "checkpoint", "command", "confirm", "counters", "device", "drop", "end", "fence", "fleet", "handoff", "heartbeat", "kick", "open", "register",
+              "release", "renew", "report",
               "resolve", "resume", "rotate", "select", "sync", "tick", "unpause", "version", "why")
 # What each operation can be refused for is asked for now and then, and each meets somebody who holds what it needs (MEETS).
 # A machine is lost (`lose`) when the database has judged its agent; that is in conflict with who holds the agent, which the tick
@@ -67,6 +68,7 @@ MEETS = {
     "resume": (0.03, "orrery.agent where name = %s", 0), "fence": (0.15, "orrery.agent where name = %s", 0),
     "register": (0.05, "orrery.agent where name = %s", 0), "heartbeat": (0.01, "orrery.agent_heartbeat where agent_id = %s", 0),
     "return": (0.1, "orrery.agent_heartbeat where agent_id = %s", 0), "open": (0.03, "orrery.server where server_id = %s", 0),
+    "handoff": (0.25, "orrery.session where server_id = %s and state = 'playing'", 0),
     "end": (0.2, "orrery.session where server_id = %s and state <> 'ended'", 0),
     "command": (0.25, "orrery.session where server_id = %s and state <> 'ended'", 0),
     "checkpoint": (0.15, "orrery.placement where server_id = %s", 0),
@@ -190,7 +192,8 @@ class Caller:
 
         def run():
             sent = time.monotonic()
-            result.append((sent, self.call(operation, login, statement, *params, number=1, fault=self.rng.uniform(0.02, 0.2), hold=hold, batch=operation in ("select", "command"))))
+            result.append((sent, self.call(operation, login, statement, *params, number=1, fault=self.rng.uniform(0.02, 0.2), hold=hold,
+                                           batch=operation in ("select", "handoff", "command"))))
 
         thread = threading.Thread(target=run)
         thread.start()
@@ -222,7 +225,7 @@ class Worker:
         self.lost = None           # since when it is silent, for how long, and what holds its agent meanwhile
         weights = {
             "request": 16, "stop": 3, "start": 1.5, "shutdown": 0.3, "cancel": 0.8, "kill": 5, "lose": 0.5, "crash": 0.5, "halt": 0.12,
-            "open": 30, "select": 60, "end": 16, "command": 10, "checkpoint": 5, "sync": 12, "tick": 0.4, "drain": 0.3, "resume": 1.2, "fence": 0.3, "kick": 2.5, "why": 2,
+            "open": 30, "select": 60, "handoff": 12, "end": 16, "command": 10, "checkpoint": 5, "sync": 12, "tick": 0.4, "drain": 0.3, "resume": 1.2, "fence": 0.4, "kick": 2.5, "why": 2,
             "forged": 1.5, "over": 2, "ban": 2, "begin": 7, "renew": 14, "resolve": 6, "device": 12, "rotate": 0.8, "allocate": 9, "confirm": 6, "release": 4, "counters": 4, "fleet": 1, "drop": 0.25, "version": 0.6, "unpause": 1.5,
         }
         needs = {"drain": "agent_drain", "resume": "agent_resume", "fence": "agent_fence", "kick": "session_kick", "why": "server_why"}
@@ -401,6 +404,9 @@ class Worker:
                 self.caller.stats["lose"]["conflicted"] += 1
             elif judged:
                 self.caller.stats["lose"]["succeeded"] += 1
+                if not over and self.odd(0.8):
+                    self.agent.crash(reboot=True)
+                    self.caller.call("fence", "dba", "select orrery.agent_fence(%s)", self.agent.name)
             elif kind == "refused":
                 self.caller.stats["lose"]["refused"] += 1
             self.lost = None
@@ -480,6 +486,53 @@ class Worker:
                     if answer[role]:
                         self.caller.journal("target", session, answer[role]["epoch"], role, answer[role]["server_id"])
 
+    def handoff(self):
+        """A zone hands players to other places: one, now and then twice at once, or all it has; some where nothing is, or where they are."""
+        zones = self.servers("zone")
+        for process in self.rng.sample(zones, min(2, len(zones))):
+            if not process.sessions:
+                self.sync_of(process)
+            if not process.sessions:
+                continue
+            places = [place for place in self.places[:5] + [("match", str(n)) for n in range(3)] if place != (process.kind, process.key)]
+
+            def entry(session, epoch):
+                kind, key = self.rng.choice(places) if not self.odd(0.05) else self.rng.choice((("grid", "nowhere"), (process.kind, process.key)))
+                return {"ref": session, "session_id": session, "epoch": epoch, "kind": kind, "key": key, **({} if self.odd(0.1) else {"state": {"n": epoch}})}
+
+            login, statement = f"session_{process.cluster}", "select orrery.session_hand_off(%s, %s, %s, %s)"
+            may = ("OR001", "OR002", "OR003", "OR006", "OR007")
+            if self.odd(0.3) and len(process.sessions) > 1:
+                asked = [entry(session, value[0]) for session, value in process.sessions.items()]
+                outcome, answers = self.caller.call("handoff", login, statement, *process.me(), json.dumps(asked), expected=may)
+            else:
+                session, (epoch, _) = self.rng.choice(list(process.sessions.items()))
+                asked = [entry(session, epoch)]
+                params = [*process.me(), json.dumps(asked)]
+                twice = self.caller.both("handoff", login, statement, params) if self.odd(0.2) else None
+                outcome, answer = self.caller.call("handoff", login, statement, *params, expected=may, batch=True)
+                second = twice() if twice else None
+                if outcome == "ok" and not second and answer["status"] == "ready" and self.odd(0.2):
+                    # the answer was lost
+                    again, second = self.caller.call("handoff", login, statement, *params, expected=may, batch=True)
+                    second = (second, 0) if again == "ok" else None
+                if outcome == "ok" and second and answer["status"] == second[0]["status"] == "ready" and answer["owner"] != second[0]["owner"]:
+                    self.caller.journal("violation", "3 asked twice, a hand-off is one", f"{answer} and {second[0]}")
+                if second and (outcome != "ok" or second[0]["status"] == "ready"):
+                    outcome, answer = "ok", second[0]
+                if outcome == "refused" and answer == "OR007":
+                    process.sessions.pop(session, None)
+                answers = [answer]
+            for hand, answer in zip(asked, answers if outcome == "ok" else ()):
+                if answer.get("status") == "ready":
+                    if "state" not in hand:
+                        self.caller.journal("violation", "3 who only asks for a place is not handed there", f"{hand}: {answer}")
+                    process.sessions.pop(hand["session_id"], None)
+                    self.stale_sessions.append((process.cluster, hand["session_id"], hand["epoch"]))
+                    for role in ("owner", "chat"):
+                        if answer[role]:
+                            self.caller.journal("target", hand["session_id"], answer[role]["epoch"], role, answer[role]["server_id"])
+
     def end(self):
         for process in [p for p in self.servers("login", "zone") if p.sessions or self.odd()][:2]:
             own = self.rng.sample(list(process.sessions.items()), min(2, len(process.sessions)))
@@ -530,23 +583,29 @@ class Worker:
 
     def sync(self):
         for process in self.servers("login", "zone", "chat")[:2]:
-            taken = [{"session_id": session, "epoch": value[0], "role": "owner"} for session, value in process.sessions.items()]
-            outcome, answer = self.caller.call("sync", f"session_{process.cluster}", "select orrery.server_sync(%s, %s, %s, %s)",
-                                               *process.me(), json.dumps(taken if not self.odd(0.05) else {}))
-            if outcome == "ok":
-                for arrival in answer["arrivals"]:
-                    self.caller.journal("target", arrival["session_id"], arrival["epoch"],
-                                        arrival["role"], process.server_id)
-                    if arrival["role"] == "owner":
-                        process.sessions[arrival["session_id"]] = (arrival["epoch"], [])
-                for ended in answer["ended"]:
-                    process.sessions.pop(ended["session_id"], None)
-                # some do not, and are overruled
-                ends = [{"session_id": r["session_id"], "epoch": r["epoch"], "reason": r["reason"], "state": {"n": 2}} for r in answer["release"] if not self.odd(0.3)]
-                if ends and self.caller.call("end", f"session_{process.cluster}", "select orrery.session_end(%s, %s, %s, %s)",
-                                             *process.me(), json.dumps(ends))[0] == "ok":
-                    for end in ends:
-                        process.sessions.pop(end["session_id"], None)
+            self.sync_of(process)
+
+    def sync_of(self, process):
+        taken = [{"session_id": session, "epoch": value[0], "role": "owner"} for session, value in process.sessions.items()] + process.attached
+        outcome, answer = self.caller.call("sync", f"session_{process.cluster}", "select orrery.server_sync(%s, %s, %s, %s)",
+                                           *process.me(), json.dumps(taken if not self.odd(0.05) else {}))
+        if outcome == "ok":
+            process.attached = []
+            for arrival in answer["arrivals"]:
+                self.caller.journal("target", arrival["session_id"], arrival["epoch"],
+                                    arrival["role"], process.server_id)
+                if arrival["role"] == "chat":
+                    process.attached.append({member: arrival[member] for member in ("session_id", "epoch", "role", "place")})
+                else:
+                    process.sessions[arrival["session_id"]] = (arrival["epoch"], [])
+            for ended in answer["ended"]:
+                process.sessions.pop(ended["session_id"], None)
+            # some do not, and are overruled
+            ends = [{"session_id": r["session_id"], "epoch": r["epoch"], "reason": r["reason"], "state": {"n": 2}} for r in answer["release"] if not self.odd(0.3)]
+            if ends and self.caller.call("end", f"session_{process.cluster}", "select orrery.session_end(%s, %s, %s, %s)",
+                                         *process.me(), json.dumps(ends))[0] == "ok":
+                for end in ends:
+                    process.sessions.pop(end["session_id"], None)
 
     def begin(self):
         for process in self.servers("login")[:1]:
@@ -618,6 +677,7 @@ class Worker:
         operation, statement, params = self.rng.choice((
             ("open", "select orrery.session_open(%s, %s, %s, %s)", (json.dumps([{"account_id": self.rng.choice(self.accounts["a"])}]),)),
             ("sync", "select orrery.server_sync(%s, %s, %s, %s)", ("[]",)),
+            ("handoff", "select orrery.session_hand_off(%s, %s, %s, %s)", ("[]",)),
             ("counters", "select orrery.server_counters_set(%s, %s, %s, %s)", ("{}",)),
             ("checkpoint", "select orrery.server_checkpoint(%s, %s, %s, %s, '[]')", ('{"by":0}',)),
             ("command", "select orrery.session_command(%s, %s, %s, %s)", ("[]",)),
@@ -701,7 +761,7 @@ class Judge:
         self.connection = database.connect()
         self.connection.autocommit = True
         self.cursor = self.connection.cursor(cursor_factory=psycopg2.extras.RealDictCursor)
-        self.history = History()
+        self.history, self.epochs = History(), Epochs()
         self.runs = Runs(RETRY_S, LEASE_S, MARGIN_S)
         self.files = {}
         self.names = [f"journal.{n}" for n in range(workers)] + ["journal.tick0", "journal.tick1"]
@@ -719,6 +779,7 @@ class Judge:
     def glance(self, when):
         self.looks += 1
         self.take(broken(self.cursor, SNAPSHOT), when)
+        self.take(self.epochs.read(self.cursor), when)
 
     def read_journals(self):
         for name in self.names:
@@ -951,7 +1012,8 @@ def main():
     checks = [*SNAPSHOT, *HISTORY, *NOTHING_STALE, "7 each change begins where the last one ended", "7 each change is an edge of transition",
               "7 each change names its rule", "7 each row is in the state of its last event", "4 a (server, epoch) is started once",
               "4 a server runs once at a time", "2 later starts have higher epochs", "2 no epoch was run by two servers",
-              "3 a session's epoch is given to one server", "4 a command is handed out again only after its time",
+              "3 a session's epoch is given to one server", "3 a session's epoch grows with each change of its owner, and only so",
+              "3 asked twice, a hand-off is one", "3 who only asks for a place is not handed there", "4 a command is handed out again only after its time",
               "2 an agent is judged after lease and margin, not before", "1 no two processes of a machine are given one port", "1 a freed port rests",
               "12 asked twice, an allocation is one", "6 a command has one result", "6 what was confirmed is kept", "2 a command under an old epoch is refused",
               "no deadlock", "no error but of class OR and of serialisation", "what is right is not refused"]

@@ -706,6 +706,255 @@ def charged_at_once(database):
     check("ten are let in, whoever asks", second.end() is None and in_first + sum("wait_ms" not in a for a in second.value) == 10, f"{in_first} {second.value}")
 
 
+class Zones(Logins):
+    """The same with a second place that is ready: a station, to which the player in the grid may go."""
+
+    def __init__(self, database, name):
+        super().__init__(database, name)
+        database.sql("select orrery.server_request('station', 'aldra-gate', %s)", name, user="dba")
+        self.carry_out()
+        self.grid, self.station = self.servers["grid"][0], self.servers["station"][0]
+
+    def hand(self, **more):
+        entry = {"ref": 1, "session_id": self.session[0], "epoch": self.session[1], "kind": "station", "key": "aldra-gate", "state": {"x": 1}, **more}
+        return self.server_statement("grid", "session_hand_off", json.dumps([entry]))
+
+    def where(self):
+        """(state, server, epoch) of the session, and where its character is."""
+        row = self.database.sql("select n.state, n.server_id, n.epoch, c.key from orrery.session n join orrery.character c using (character_id) "
+                                "where n.session_id = %s", self.session[0])[0]
+        return row["state"], row["server_id"], row["epoch"], row["key"]
+
+    def arrivals(self, kind):
+        return [a["session_id"] for a in self.server_call(kind, "server_sync")["arrivals"]]
+
+    def restart(self, kind):
+        """Its next process is about to be READY: the report of that."""
+        self.database.sql("update orrery.server set try_at = orrery.clock() where server_id = %s", self.servers[kind][0])
+        self.database.sql("select orrery.server_place(%s)", self.servers[kind][0])
+        start = next(command for command in self.beat()["commands"] if command["verb"] == "start")
+        self.servers[kind] = (start["server_id"], start["epoch"], start["spec"]["token"])
+        return "select orrery.agent_report(%s, %s, %s)", *self.agent, json.dumps(
+            [{"server_id": start["server_id"], "epoch": start["epoch"], "state": "ready", "pid": 1}])
+
+    def resolve_statement(self, login="login"):
+        proof = self.database.value("select encode(orrery.hmac_sha256(decode(repeat('5a', 64), 'hex'), resolve_key), 'hex') from orrery.session_secret "
+                                    "where session_id = %s", self.session[0])
+        return self.server_statement(login, "session_resolve", json.dumps(
+            [{"ref": 1, "session_id": self.session[0], "address": "192.0.2.9:1", "handshake_hash": "5a" * 64, "proof": proof}]))
+
+    def meet(self, first, second, waits=True):
+        """Two calls, (statement, login) each: the second comes while the first is not committed, and waits for it. What each answers."""
+        with contextlib.closing(self.database.connect(first[1])) as connection:
+            cursor = connection.cursor()
+            cursor.execute(first[0][0], first[0][1:])
+            answer = cursor.fetchone()[0]
+            call = self.call(*second)
+            if waits:
+                check("who comes second waits", call.waits(self.database))
+            else:
+                call.join(10)
+                check("who comes second does not wait", not call.is_alive())
+            connection.commit()
+        check("no error", call.end() is None, str(call.code))
+        return answer, call.value
+
+
+def handed_over_while(database):
+    """A hand-off meets what else becomes of its session: a kick, a ban, its end, another login, the death of its target or a shutdown. Whoever
+    is first, the session has one owner, who hears of it, and the character is where that is."""
+    for what in ("kick", "ban", "lapse", "login", "death", "shutdown"):
+        for hand_first in (True, False):
+            world = Zones(database, f"hand-{what}-{hand_first}".lower())
+            servers = f"servers_{world.cluster}"
+            hand, other = (world.hand(), servers), {
+                "kick": lambda: (("select orrery.session_kick(%s)", world.session[0]), "dba"),
+                "ban": lambda: (("select orrery.account_ban('pat', 'why', null, %s)", world.cluster), "dba"),
+                "lapse": lambda: (world.end_statement("lapse", state={"x": 2}), servers),
+                "login": lambda: (world.open_statement("login2"), servers),
+                "death": lambda: (world.exited("station"), "agents"),
+                "shutdown": lambda: (("select orrery.cluster_shutdown(0, %s)", world.cluster), "dba")}[what]()
+            answers = world.meet(*((hand, other) if hand_first else (other, hand)))
+            answer = answers[0 if hand_first else 1][0]
+            state, server, epoch, key = world.where()
+            words = f"{what}, {'after' if hand_first else 'before'} a hand-off: {answer} {state} {server} {epoch} {key}"
+            if hand_first:
+                check("what was handed over has gone", answer.get("status") == "ready" and server == world.station and key == "aldra-gate" and
+                      epoch == answer["owner"]["epoch"] > world.session[1], words)
+            else:
+                check("what was not has stayed", server == world.grid and key == "aldra-1" and epoch == world.session[1] and (
+                    answer.get("status") == "waiting" if what in ("death", "shutdown") else answer["error"]["code"] == "OR007"), words)
+            check("as the other call left it", state == {
+                "kick": "ended", "ban": "ended", "lapse": "playing" if hand_first else "ended", "login": "playing",
+                "death": "orphaned" if hand_first else "playing", "shutdown": "playing"}[what], words)
+            if what in ("kick", "ban"):
+                kind = "station" if hand_first else "grid"
+                check("its owner hears of it", [e["session_id"] for e in world.server_call(kind, "server_sync")["ended"]] == [world.session[0]], words)
+                check("at once", world.tells(kind, "sync") >= 1)
+            elif what == "login":
+                kind, none = ("station", "grid") if hand_first else ("grid", "station")
+                check("its owner is to release it", [r["session_id"] for r in world.server_call(kind, "server_sync")["release"]] == [world.session[0]], words)
+                check("and nobody else", world.server_call(none, "server_sync") == {"arrivals": [], "ended": [], "release": []}, words)
+            elif what == "lapse":
+                check("what was saved is what came first", database.value("select state from orrery.character where character_id = %s", world.character) ==
+                      ({"x": 1} if hand_first else {"x": 2}), words)
+            elif what == "death" and hand_first:
+                database.sql(*world.restart("station"), user="agents")
+                state, server, again, key = world.where()
+                check("its target's next process has it", (state, server, key) == ("playing", world.station, "aldra-gate") and again > epoch, words)
+                check("with the state that was handed over", world.server_call("station", "server_sync")["arrivals"][0]["state"] == {"x": 1})
+            elif what == "shutdown":
+                check("its owner may log it out", database.value("select state from orrery.server where server_id = %s", server) == "stopping", words)
+
+
+def handed_over_twice_at_once(database):
+    """The connection of a hand-off is lost while it goes on: asked again it waits, and hears what became of the first."""
+    world = Zones(database, "hand-again")
+    servers = f"servers_{world.cluster}"
+    first, second = world.meet((world.hand(), servers), (world.hand(), servers))
+    check("asked again while the first goes on, the answer is the same", first == second and first[0]["status"] == "ready", f"{first} {second}")
+    check("one hand-off", database.value("select count(*) from orrery.event where noun = 'session' and noun_id = %s and rule = 'session_hand_off'", str(world.session[0])) == 1)
+
+
+def handed_over_crossing(database):
+    """Two places hand a player to each other at once: neither waits for the other."""
+    world = Zones(database, "hand-cross")
+    database.value(*world.hand(), user="servers_hand-cross")
+    there = (world.session[0], world.where()[2])
+    database.sql("select orrery.account_create('kim', '$argon2id$x', 'hand-cross')", user="dba")
+    database.sql("select orrery.character_create('kim', 'Kim', 'grid', 'aldra-1', 'hand-cross')", user="dba")
+    kim = database.sql("select account_id, character_id from orrery.character where cluster = 'hand-cross' and name = 'Kim'")[0]
+    opened = world.open(account=kim["account_id"])[0]
+    select = world.select_statement((opened["session_id"], opened["epoch"]), kim["character_id"])
+    epoch = database.value(*select, user="servers_hand-cross")[0]["owner"]["epoch"]
+    world.session = (opened["session_id"], epoch)
+    back = world.server_statement("station", "session_hand_off", json.dumps(
+        [{"ref": 1, "session_id": there[0], "epoch": there[1], "kind": "grid", "key": "aldra-1", "state": {}}]))
+    first, second = world.meet((world.hand(), "servers_hand-cross"), (back, "servers_hand-cross"), waits=False)
+    check("both have gone", (first[0]["owner"]["server_id"], second[0]["owner"]["server_id"]) == (world.station, world.grid), f"{first} {second}")
+
+
+def asked_for_again(database):
+    """A place that is not there yet is asked for several times a second: after the first time that waits for nobody, nor keeps anybody waiting."""
+    world = Zones(database, "hand-asks")
+    asks = world.hand(kind="grid", key="aldra-3")
+    first = database.value(*asks, user="servers_hand-asks")[0]
+    check("it is asked for", first["status"] == "waiting" and "requested" in first["reason"], str(first))
+    with held(database, "select from orrery.cluster where cluster = 'hand-asks' for no key update"):
+        again = world.call(asks)
+        again.join(10)
+        check("asked again while its cluster is held it does not wait", again.end() is None and again.value[0] == first, f"{again.code} {again.value}")
+
+
+def last_seat(database):
+    """Two places hand a player each to a third that has one seat left."""
+    world = Zones(database, "hand-seat")
+    database.sql("select orrery.server_request('grid', 'aldra-2', 'hand-seat')", user="dba")
+    grid = world.servers["grid"]
+    world.carry_out()
+    third, world.servers["grid"] = world.servers["grid"], grid
+    database.sql("select orrery.account_create('kim', '$argon2id$x', 'hand-seat')", user="dba")
+    database.sql("select orrery.character_create('kim', 'Kim', 'station', 'aldra-gate', 'hand-seat')", user="dba")
+    kim = database.sql("select account_id, character_id from orrery.character where cluster = 'hand-seat' and name = 'Kim'")[0]
+    opened = world.open(account=kim["account_id"])[0]
+    owner = database.value(*world.select_statement((opened["session_id"], opened["epoch"]), kim["character_id"]), user="servers_hand-seat")[0]["owner"]
+    database.sql("select orrery.server_kind_set('grid', '{\"sessions_max\":1}', 'hand-seat')", user="dba")
+    other = world.server_statement("station", "session_hand_off", json.dumps(
+        [{"ref": 1, "session_id": opened["session_id"], "epoch": owner["epoch"], "kind": "grid", "key": "aldra-2", "state": {}}]))
+    first, second = world.meet((world.hand(kind="grid", key="aldra-2"), "servers_hand-seat"), (other, "servers_hand-seat"))
+    check("one has it", first[0].get("status") == "ready" and first[0]["owner"]["server_id"] == third[0], str(first))
+    check("the other stays", second[0].get("error", {}).get("code") == "OR006", str(second))
+
+
+def adopted_while(database):
+    """A place is READY again while a client asks where it is, while another login supersedes its player, and while it dies once more."""
+    for what in ("resolve", "login", "death"):
+        world = Zones(database, f"adopt-{what}")
+        servers = f"servers_{world.cluster}"
+        database.sql(*world.exited("grid"), user="agents")
+        check("it is orphaned", world.where()[0] == "orphaned")
+        ready = (world.restart("grid"), "agents")
+        if what == "resolve":
+            _, answer = world.meet(ready, (world.resolve_statement(), servers), waits=False)
+            check("who asks before that is committed waits", answer[0]["status"] == "waiting", str(answer))
+            epoch = world.where()[2]
+            answer = database.value(*world.resolve_statement(), user=servers)
+            check("afterwards he is told where", answer[0].get("owner", {}).get("epoch") == epoch and answer[0]["owner"]["server_id"] == world.grid, str(answer))
+        elif what == "login":
+            _, answer = world.meet(ready, (world.open_statement("login2"), servers))
+            check("who logs in while his place comes back supersedes what he plays there", answer[0].get("status") == "superseding", str(answer))
+            check("his server is to release it", [r["session_id"] for r in world.server_call("grid", "server_sync")["release"]] == [world.session[0]])
+        else:
+            epoch = world.where()[2]
+            world.meet(ready, (world.exited("grid"), "agents"))
+            state, _, first, _ = world.where()
+            check("it is orphaned again", state == "orphaned" and first > epoch, str(world.where()))
+            database.sql(*world.restart("grid"), user="agents")
+            state, server, second, _ = world.where()
+            check("and adopted again, under a higher epoch", (state, server) == ("playing", world.grid) and second > first, str(world.where()))
+
+
+def adopted_by_who_asks(database):
+    """A session that was busy when its place was READY: the report does not wait for it. Two login servers then ask for it at once."""
+    world = Zones(database, "adopt-twice")
+    database.sql(*world.exited("grid"), user="agents")
+    epoch = world.where()[2]
+    with held(database, "select from orrery.session where session_id = %s for no key update", world.session[0]):
+        ready = Call(database, "agents", *world.restart("grid"))
+        ready.join(10)
+        check("who is READY waits for no session", not ready.is_alive() and ready.end() is None, str(ready.code))
+    check("which is orphaned still", world.where()[0] == "orphaned")
+    first, second = world.meet((world.resolve_statement(), "servers_adopt-twice"), (world.resolve_statement("login2"), "servers_adopt-twice"))
+    check("two who ask for it at once are told the same", first[0].get("owner", {}).get("epoch") == second[0].get("owner", {}).get("epoch") == world.where()[2] > epoch,
+          f"{first} {second} {world.where()}")
+    check("one adoption", database.value("select count(*) from orrery.event where noun = 'session' and noun_id = %s and rule = 'session_adopt'", str(world.session[0])) == 1)
+
+
+def two_placed_where_one_fits(database):
+    """Two clusters place a server each on the one machine of both, which has room for one: at once, and one just when the other is done."""
+    answer = database.value("select orrery.agent_register('small', %s, %s)", "5a" * 32, json.dumps(machine(["room-a", "room-b"])), user="agents")
+    database.sql("select orrery.agent_heartbeat(%s, %s, '{}', '00')", answer["agent_id"], answer["token"], user="agents")
+    kind = json.dumps({"role": "other", "command": "big", "ports": [], "cpu_millis": 1, "memory_bytes": 20 << 30})
+    for cluster in ("room-a", "room-b"):
+        database.sql("select orrery.cluster_create(%s)", cluster, user="dba")
+        database.sql("select orrery.server_kind_set('login', '{\"always_on_key\":null}', %s), orrery.server_kind_set('chat', '{\"always_on_key\":null}', %s)", cluster, cluster, user="dba")
+        database.sql("select orrery.server_kind_set('big', %s, %s)", kind, cluster, user="dba")
+        database.sql("select orrery.cluster_start(%s)", cluster, user="dba")
+    full = "select sum(s.memory_bytes) <= a.memory_bytes from orrery.server s join orrery.agent a using (agent_id) where a.name = 'small' " \
+        "and s.state in ('starting', 'ready', 'stopping') group by a.agent_id"
+    one = "select orrery.server_request('big', %s, %s)"
+    with contextlib.closing(database.connect("dba")) as first:
+        cursor = first.cursor()
+        cursor.execute(one, ("at-once", "room-a"))
+        check("the first is placed", cursor.fetchone()[0]["state"] == "starting")
+        second = Call(database, "dba", one, "at-once", "room-b")
+        second.join(10)
+        check("the second waits for nobody", not second.is_alive())
+        first.commit()
+    check("and is not placed where another just is", second.end() is None and second.value["state"] == "requested", f"{second.code} {second.value}")
+    check("the machine is given no more than it has", database.value(full) is True)
+    first_id, second_id = second.value["server_id"], database.value(one, "next", "room-a", user="dba")["server_id"]
+    database.sql("update orrery.agent set memory_bytes = %s where name = 'small'", 52 << 30)
+    lack = "orrery.port_lack(orrery.agent, orrery.server_kind)"
+    with contextlib.closing(database.connect()) as first:
+        cursor = first.cursor()
+        cursor.execute("select orrery.server_place(%s)", (first_id,))
+        check("there is room for one more", cursor.fetchone()[0] is True)
+        # who places next looks for room, waits there, and goes on when the other is done
+        database.sql(f"alter function {lack} rename to port_lack_itself")
+        database.sql("create function orrery.port_lack(p_agent orrery.agent, p_kind orrery.server_kind) returns text language plpgsql as "
+                     "$$ begin perform pg_advisory_xact_lock_shared(2); return orrery.port_lack_itself(p_agent, p_kind); end $$")
+        try:
+            with held(database, "select pg_advisory_xact_lock(2)"):
+                second = Call(database, "postgres", "select orrery.server_place(%s)", second_id)
+                check("who found room waits before he takes it", second.waits(database))
+                first.commit()
+        finally:
+            database.sql(f"drop function {lack}")
+            database.sql("alter function orrery.port_lack_itself(orrery.agent, orrery.server_kind) rename to port_lack")
+    check("room that another took meanwhile is not given twice", second.end() is None and second.value is False and database.value(full) is True, f"{second.code} {second.value}")
+
+
 def main():
     database = Database()
     database.login("agents", "orrery_agent", "*")
@@ -733,6 +982,14 @@ def main():
     released_and_lapsed(database)
     owner_that_never_answers(database)
     charged_at_once(database)
+    handed_over_while(database)
+    handed_over_twice_at_once(database)
+    handed_over_crossing(database)
+    asked_for_again(database)
+    last_seat(database)
+    adopted_while(database)
+    adopted_by_who_asks(database)
+    two_placed_where_one_fits(database)
     finish()
 
 

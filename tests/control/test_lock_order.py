@@ -40,7 +40,7 @@ class World:
         self.lock = threading.Lock()
         self.agents, self.tokens, self.sessions = {}, {}, collections.deque(maxlen=12)
         self.requests, self.requested = collections.deque(maxlen=12), itertools.count()
-        self.done, self.answers = collections.Counter(), collections.Counter()
+        self.done, self.answers, self.hands = collections.Counter(), collections.Counter(), collections.Counter()
         database.sql("select orrery.cluster_create('t')", user="dba")
         database.login("agents", "orrery_agent", "*")
         database.login("servers", "orrery_session", "t")
@@ -297,6 +297,33 @@ def zone(world, caller, rng):
     caller.rows("select orrery.server_sync(%s, %s, %s, '[]', 0)", *me)
 
 
+def handoff(world, caller, rng):
+    """A zone hands players to other places, several at once in any order; some just ask. Where servers live too short for anybody to get to one,
+    the test puts a player there."""
+    found = collections.defaultdict(list)
+    for *place, session_id, epoch in caller.rows("select v.server_id, v.epoch, v.key, n.session_id, n.epoch from orrery.session n join orrery.server v using (server_id)"
+                                                 " where n.state = 'playing' and n.release_at is null", ask=True):
+        found[tuple(place)].append((session_id, epoch))
+    known = [place for place in found if place[:2] in world.tokens]
+    if not known:
+        with contextlib.closing(Caller(world, "logs in", "servers")) as player:
+            login(world, player, rng)
+            caller.errors += player.errors
+        caller.rows("with one as (select n.session_id, v.server_id, c.character_id from orrery.session n join orrery.character c using (account_id) join orrery.server v"
+                    " on v.kind = c.kind and v.key = c.key and v.state = 'ready' where n.state in ('selecting', 'waiting', 'orphaned') order by n.session_id limit 1"
+                    " for no key update of n, v skip locked) update orrery.session n set state = 'playing', rule = 'test', server_id = o.server_id,"
+                    " character_id = o.character_id, epoch = orrery.epoch_next() from one o where n.session_id = o.session_id", ask=True)
+        return
+    server_id, server_epoch, key = rng.choice(known)
+    others = [place for place in PLACES if place != key]
+    hands = [{"session_id": session_id, "epoch": epoch, "kind": "grid", "key": rng.choice(others), **({"state": {}} if rng.random() < 0.8 else {})}
+             for session_id, epoch in found[server_id, server_epoch, key]]
+    rng.shuffle(hands)
+    for answer in caller.value("select orrery.session_hand_off(%s, %s, %s, %s)", server_id, server_epoch,
+                               world.tokens[server_id, server_epoch], json.dumps(hands)) or []:
+        world.hands[answer.get("status", "refused")] += 1
+
+
 def kick(world, caller, rng):
     session_id = caller.value("select session_id from orrery.session where state <> 'ended' order by random() limit 1", ask=True)
     if session_id is None:
@@ -381,7 +408,7 @@ def counters(world, caller, rng):
 OPERATIONS = {"report": ("agents", report), "inventory": ("agents", inventory), "register": ("agents", register),
               "request": ("dba", request), "stop": ("dba", stop), "shutdown": ("dba", shutdown), "restart": ("dba", restart),
               "drain": ("dba", drain), "fence": ("postgres", fence), "login": ("servers", login), "sync": ("servers", sync), "zone": ("servers", zone),
-              "kick": ("dba", kick), "logins": ("servers", logins), "ban": ("dba", ban), "tick": ("orrery_cron", tick), "fleets": ("dba", fleets), "drop": ("dba", drop), "kinds": ("dba", kinds),
+              "kick": ("dba", kick), "handoff": ("servers", handoff), "logins": ("servers", logins), "ban": ("dba", ban), "tick": ("orrery_cron", tick), "fleets": ("dba", fleets), "drop": ("dba", drop), "kinds": ("dba", kinds),
               "allocate": ("dba", allocate), "release": ("dba", release), "counters": ("servers", counters)}
 
 
@@ -529,6 +556,9 @@ def main():
     check("each of them did something", all(done[name] > 0 for pair in pairs for name in pair), str(done))
     if not arguments.pair:
         say("of fleets: " + ", ".join(f"{name} {world.done[name]}" for name in sorted(OF_FLEETS)) + f"; answers {dict(world.answers)}")
+        adopted = world.superuser.value("select count(*) from orrery.event where noun = 'session' and rule = 'session_adopt'")
+        say(f"answers to hand-offs {dict(world.hands)}; {adopted} adoptions")
+        check("sessions were handed over and adopted", world.hands["ready"] > 0 and adopted > 0, f"{world.hands} {adopted}")
         check("each verb of fleets did something", all(world.done[name] for name in OF_FLEETS) and ANSWERS <= set(world.answers), f"{world.done} {world.answers}")
     if wrong["deadlock"]:
         lines = database.log.read_text(errors="replace").splitlines()

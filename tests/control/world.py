@@ -50,6 +50,8 @@ class World:
         dba("select orrery.cluster_start(%s)", cluster)
         dba("select orrery.server_request(%s, %s, %s)", self.kind, self.key, cluster)
         dba("select orrery.server_request('grid', 'aldra-2', %s)", cluster)
+        self.other_key = f"{mark}other"
+        dba("select orrery.server_request(%s, %s, %s)", self.kind, self.other_key, cluster)
         # one that no machine has room for: why it waits is told in words
         dba("select orrery.server_kind_set(%s, %s, %s)", f"{mark}big", json.dumps(
             {"role": "other", "command": "big", "memory_bytes": 1 << 50}), cluster)
@@ -149,7 +151,8 @@ class World:
         for command in self.beat()["commands"]:
             reports.append({"command_id": command["command_id"], "ok": True})
             if command["verb"] == "start":
-                self.servers[command["spec"]["kind"]] = (command["server_id"], command["epoch"], command["spec"]["token"])
+                if command["spec"]["key"] != self.other_key:
+                    self.servers[command["spec"]["kind"]] = (command["server_id"], command["epoch"], command["spec"]["token"])
                 reports.append({"server_id": command["server_id"], "epoch": command["epoch"], "state": "ready", "pid": 1})
         self.database.sql("select orrery.agent_report(%s, %s, %s)", self.agent_id, self.agent_token, json.dumps(reports), user=f"agent_{self.cluster}")
 
@@ -162,6 +165,9 @@ class World:
 
     def selects(self, who):
         return {"ref": 1, "session_id": self.session(who)[0], "epoch": self.session(who)[1], "character_id": self.accounts["leaver" if who == "open" else who]["character_id"]}
+
+    def hands(self, who):
+        return {"ref": 1, "session_id": self.session(who)[0], "epoch": self.session(who)[1], "kind": self.kind, "key": self.other_key, "state": {"x": self.mark}}
 
     def resolves(self, who):
         proof = hmac.digest(hmac.digest(bytes.fromhex(self.roots[who]), b"orrery/1 resolve", "sha256"), b"\x5a" * 64, "sha256").hex()
@@ -213,7 +219,7 @@ class World:
             "p_reports": [[{"command_id": self.command_id, "ok": True}], [{**running[0], "state": "exited", "reason": "x"}], [{"state": "stopping"}]],
             "p_attempts": [[{"ref": 1, "name": f"{mark}player", "address": f"{mark}.address:3"}, {"ref": 2, "name": f"{mark}leaver", "address": "192.0.2.7:7", "device_key": self.device_key}]],
             "p_opens": [[{"ref": 1, "account_id": self.accounts[who]["account_id"], "address": f"{mark}.address:3"}] for who in ("absent", "player", "banned")],
-            "p_selects": [[self.selects(who)] for who in ("open", "waiter", "player")],
+            "p_selects": [[self.selects(who)] for who in ("open", "waiter", "player")], "p_hands": [[self.hands(who)] for who in ("player", "waiter")],
             "p_renewals": [refs], "p_resolves": [[self.resolves(who)] for who in ("player", "waiter")],
             "p_account_id": [self.accounts["absent"]["account_id"], self.accounts["player"]["account_id"]], "p_device_id": [self.device_id],
             "p_character_id": [self.accounts[who]["character_id"] for who in ("leaver", "waiter", "player")],

@@ -210,3 +210,56 @@ begin
   return orrery.character_create(lower(p_name), p_name, p_kind, p_key, 't');
 end
 $$;
+
+-- Players in play. A player who has logged in and been handed to the server of his place, which has taken note: played(login, 'pat', 'grid', 'aldra-1').
+create table if not exists orrery_test.player (
+  name text primary key, account_id bigint not null, character_id bigint not null, session_id bigint not null, epoch bigint not null, root text not null);
+
+create or replace function orrery_test.played(p_login_id bigint, p_name text, p_kind text, p_key text, p_state jsonb default '{}') returns bigint
+language plpgsql as $$
+declare
+  v_cluster   text := (select s.cluster from orrery.server s where s.server_id = p_login_id);
+  v_account   bigint := orrery_test.account_made(v_cluster, p_name);
+  v_character bigint := orrery.character_create(p_name, initcap(p_name), p_kind, p_key, v_cluster);
+  v_opened    jsonb;
+  v_owner     jsonb;
+begin
+  update orrery.character c set state = p_state where c.character_id = v_character;
+  v_opened := orrery_test.opened(p_login_id, v_account);
+  v_owner := orrery_test.selected(p_login_id, (v_opened ->> 'session_id')::bigint, (v_opened ->> 'epoch')::bigint, v_character) -> 'owner';
+  insert into orrery_test.player
+  values (p_name, v_account, v_character, (v_opened ->> 'session_id')::bigint, (v_owner ->> 'epoch')::bigint, v_opened ->> 'root');
+  perform orrery_test.took((v_owner ->> 'server_id')::bigint, 'owner');
+  return (v_opened ->> 'session_id')::bigint;
+end
+$$;
+
+-- The server holds what arrives at it in that role.
+create or replace function orrery_test.took(p_server_id bigint, p_role text) returns void
+language sql as $$
+  select orrery_test.answer(p_server_id, 'server_sync', quote_literal(coalesce((
+    select jsonb_agg(jsonb_build_object('session_id', a -> 'session_id', 'epoch', a -> 'epoch', 'role', p_role))
+    from jsonb_array_elements(orrery_test.answer(p_server_id, 'server_sync') -> 'arrivals') a where a ->> 'role' = p_role), '[]')));
+$$;
+
+-- What session_hand_off is asked for a player, and what it answers to that alone; p_more: members of the entry.
+create or replace function orrery_test.hand(p_name text, p_kind text, p_key text, p_more jsonb default '{}') returns jsonb
+language sql as $$
+  select jsonb_build_object('ref', p.name, 'session_id', p.session_id, 'epoch', p.epoch, 'kind', p_kind, 'key', p_key, 'state', jsonb_build_object('at', p_key)) || p_more
+  from orrery_test.player p where p.name = p_name;
+$$;
+create or replace function orrery_test.handed(p_server_id bigint, p_name text, p_kind text, p_key text, p_more jsonb default '{}') returns jsonb
+language sql as $$ select orrery_test.one(p_server_id, 'session_hand_off', orrery_test.hand(p_name, p_kind, p_key, p_more) - 'ref'); $$;
+
+-- The process of a server dies, or is ready again under its next epoch.
+create or replace function orrery_test.died(p_server_id bigint) returns void
+language sql as $$ select orrery.server_exited(s.server_id, s.epoch, 'agent_report', 'signal 9') from orrery.server s where s.server_id = p_server_id; $$;
+create or replace function orrery_test.back(p_server_id bigint) returns void
+language plpgsql as $$
+begin
+  update orrery.server s
+  set state = 'starting', rule = 'test', agent_id = orrery_test.agent_made(), on_isolation = 'stop', token_hash = sha256(convert_to(orrery_test.token_of(p_server_id), 'UTF8'))
+  where s.server_id = p_server_id and s.state = 'requested';
+  perform orrery.server_ready(s.server_id, s.epoch, 1) from orrery.server s where s.server_id = p_server_id;
+end
+$$;
