@@ -19,6 +19,7 @@ constexpr Duration rest_max = seconds{60};
 constexpr Duration rest_unreachable = seconds{1};
 // Bots turn home beyond it, so that those that start together go on seeing each other.
 constexpr double roam_m = 60;
+constexpr double rock_near_m = 100;
 // Datagrams read in one go, so that one busy bot does not hold up the others.
 constexpr int batch_max = 64;
 
@@ -40,7 +41,8 @@ Bot::Bot(const Options& options, unsigned number, client::UdpSocket socket, cons
       socket_(std::move(socket)),
       journal_(journal),
       report_(report),
-      random_(random) {
+      random_(random),
+      errands_(options_, name_, journal_, report_, random_) {
   begin(now);
 }
 
@@ -101,6 +103,7 @@ std::optional<Instant> Bot::deadline() const {
   if (state_ == State::playing) {
     if (options_.wanders) consider(moves_at_);
     if (options_.chats) consider(speaks_at_);
+    if (const auto at = errands_.deadline()) consider(*at);
     if (chat_told_ < chat_heard_) consider(tells_chat_at_);
   }
   return next;
@@ -137,6 +140,8 @@ void Bot::drain(Instant now) {
                      {"server", entered->server.value},
                      {"after_ms", ms_between(began_at_, now)}});
       if (entered->role != "owner") continue;
+      if (state_ == State::playing && errands_.is_travelling()) left_at_ = saw_at_;
+      errands_.on_entered(entered->kind, entered->key, now);
       if (state_ != State::playing) {
         moves_at_ = turns_at_ = now;
         saw_at_.reset();
@@ -170,6 +175,8 @@ void Bot::drain(Instant now) {
       chat_numbers_[skipped->channel] = skipped->last;
     } else if (const auto* no = std::get_if<client::ChatRefused>(&event)) {
       ++report_.chat_refused[no->reason];
+    } else if (const auto* done = std::get_if<client::CommandDone>(&event)) {
+      errands_.on_done(*done, now);
     } else if (const auto* snapshot = std::get_if<client::Snapshot>(&event)) {
       on_snapshot(*snapshot, now);
     } else if (const auto* out = std::get_if<client::LoggedOut>(&event)) {
@@ -197,10 +204,19 @@ void Bot::act(Instant now) {
     }
   }
   if (now >= tells_chat_at_) tell_chat(now);
+  errands_.act(*client_, now);
 }
 
 void Bot::steer(Instant now) {
   constexpr double full_speed = 127;
+  // To the rock, as far as it is not near enough to be mined.
+  if (options_.mines && rock_ && at_) {
+    const double far = std::hypot(rock_->x_m - at_->x_m, rock_->y_m - at_->y_m);
+    const double speed = far > rock_near_m ? full_speed : 0;
+    heading_x_ = static_cast<std::int8_t>(std::lround(speed * (rock_->x_m - at_->x_m) / std::max(far, 1.0)));
+    heading_y_ = static_cast<std::int8_t>(std::lround(speed * (rock_->y_m - at_->y_m) / std::max(far, 1.0)));
+    return;
+  }
   if (is_alone_) home_ = at_;
   double angle = 0;
   const bool is_far = home_ && at_ && std::hypot(at_->x_m - home_->x_m, at_->y_m - home_->y_m) > roam_m;
@@ -219,6 +235,8 @@ void Bot::steer(Instant now) {
 
 void Bot::on_snapshot(const client::Snapshot& snapshot, Instant now) {
   ++report_.snapshots;
+  if (left_at_) report_.travel_gaps_ms.push_back(ms_between(*left_at_, now));
+  left_at_.reset();
   if (saw_at_) blind_ = std::max(blind_, now - *saw_at_);
   saw_at_ = now;
   std::uint64_t others = 0;
@@ -235,6 +253,7 @@ void Bot::on_snapshot(const client::Snapshot& snapshot, Instant now) {
     report_.moved_m += step_m;
     if (step_m > 0) ++report_.positions_moved;
   }
+  if (options_.mines) look_for_rock(snapshot);
   is_alone_ = others == 0;
   report_.others_seen_max = std::max(report_.others_seen_max, others);
   if (now < tells_sight_at_) return;
@@ -245,6 +264,21 @@ void Bot::on_snapshot(const client::Snapshot& snapshot, Instant now) {
                  {"moved_m", std::round(moved_m_ * 100) / 100},
                  {"blind_ms", ms_between(now - blind_, now)}});
   blind_ = {};
+}
+
+void Bot::look_for_rock(const client::Snapshot& snapshot) {
+  rock_.reset();
+  errands_.sees_no_asteroid();
+  double nearest_m = 0;
+  for (const client::Entity& entity : snapshot.entities) {
+    if (entity.kind != client::kind_asteroid || !at_) continue;
+    const Position position{entity.x_cm / 100.0, entity.y_cm / 100.0};
+    const double far_m = std::hypot(position.x_m - at_->x_m, position.y_m - at_->y_m);
+    if (rock_ && far_m >= nearest_m) continue;
+    rock_ = position;
+    nearest_m = far_m;
+    errands_.sees_asteroid(entity.entity, far_m);
+  }
 }
 
 void Bot::on_chat(const client::ChatShown& chat, Instant now) {

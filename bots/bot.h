@@ -10,6 +10,7 @@
 #include "base/random.h"
 #include "client/client.h"
 #include "client/udp_socket.h"
+#include "errands.h"
 #include "options.h"
 #include "report.h"
 
@@ -44,6 +45,7 @@ class Bot {
   void drain(Instant now);
   void act(Instant now);
   void on_snapshot(const client::Snapshot& snapshot, Instant now);
+  void look_for_rock(const client::Snapshot& snapshot);
   void on_chat(const client::ChatShown& chat, Instant now);
   void tell_chat(Instant now);
   void on_refused(const client::LoginRefused& refused, Instant now);
@@ -72,12 +74,15 @@ class Bot {
     double x_m, y_m;
   };
   std::optional<Position> home_, at_;  // where it came into play, where it is
+  std::optional<Position> rock_;       // the nearest asteroid
   bool is_alone_ = false;
   double moved_m_ = 0;
   std::int8_t heading_x_ = 0, heading_y_ = 0;
   Instant turns_at_{}, moves_at_{}, speaks_at_{}, tells_sight_at_{};
-  std::optional<Instant> saw_at_;  // the last snapshot since it came into play
-  Duration blind_{};               // the longest wait for one, since the last was told
+  Errands errands_;
+  std::optional<Instant> left_at_;  // the last snapshot of the place that it travels from
+  std::optional<Instant> saw_at_;   // the last snapshot since it came into play
+  Duration blind_{};                // the longest wait for one, since the last was told
   std::uint64_t chat_said_ = 0, chat_heard_ = 0, chat_told_ = 0;
   client::ChatShown chat_last_{};
   std::map<std::uint64_t, std::uint64_t> chat_numbers_;  // the highest heard, by channel

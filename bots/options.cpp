@@ -75,14 +75,17 @@ std::variant<Options, int> parse_options(int argc, char** argv) {
       ->check(CLI::Range(0u, 9'999'999u));
   app.add_option("--prefix", options.prefix, "accounts are named PREFIX0001 and so on")->capture_default_str();
   app.add_option("--password-file", password_file, "file whose first line is the password of them all");
-  app.add_option("--behaviour", behaviours, "wander, chat, both, or idle")
+  app.add_option("--behaviour", behaviours, "wander, chat, commute (from place to place), mine, any of them, or idle")
       ->delimiter(',')
       ->capture_default_str()
-      ->check(CLI::IsMember({"wander", "chat", "idle"}));
+      ->check(CLI::IsMember({"wander", "chat", "commute", "mine", "idle"}));
   app.add_option("--rate", options.rate_hz, "inputs a second, each bot")
       ->capture_default_str()
       ->check(CLI::Range(0.1, 60.0));
   app.add_option("--chat-every", options.chat_every_s, "seconds between what one bot says")
+      ->capture_default_str()
+      ->check(CLI::Range(0.1, 86'400.0));
+  app.add_option("--travel-every", options.travel_every_s, "seconds between two journeys of one bot, on average")
       ->capture_default_str()
       ->check(CLI::Range(0.1, 86'400.0));
   app.add_option("--ramp", options.ramp_per_s, "logins begun a second")
@@ -112,6 +115,8 @@ std::variant<Options, int> parse_options(int argc, char** argv) {
   const auto does = [&](const char* what) { return std::ranges::find(behaviours, what) != behaviours.end(); };
   options.wanders = does("wander");
   options.chats = does("chat");
+  options.commutes = does("commute");
+  options.mines = does("mine");
   options.reports_json = report == "json";
   if (options.prefix.empty()) return usage_error("--prefix is empty");
   if (options.prints_names) return options;

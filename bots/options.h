@@ -18,8 +18,11 @@ struct Options {
   unsigned first = 1;
   bool wanders = true;
   bool chats = true;
+  bool commutes = false;
+  bool mines = false;
   double rate_hz = 5;              // inputs of one bot
   double chat_every_s = 10;        // of one bot
+  double travel_every_s = 10;      // of one bot, on average
   double ramp_per_s = 10;          // logins begun
   double for_s = 0;                // 0: until interrupted or all have ended
   unsigned retries = 5;            // of one bot, when told to come back later

@@ -2,6 +2,7 @@
 
 #include <spdlog/fmt/fmt.h>
 
+#include <algorithm>
 #include <cmath>
 #include <cstdio>
 
@@ -22,6 +23,14 @@ std::string list_of(const auto& map) {
   std::string text;
   for (const auto& [key, value] : map) text += fmt::format("{}{} {}", text.empty() ? "" : ", ", key, value);
   return text.empty() ? "none" : text;
+}
+
+// The value below which `part` of them are; 0 of none.
+double quantile(std::vector<double> values, double part) {
+  if (values.empty()) return 0;
+  const auto at = static_cast<std::ptrdiff_t>(part * static_cast<double>(values.size() - 1));
+  std::nth_element(values.begin(), values.begin() + at, values.end());
+  return std::round(values[static_cast<std::size_t>(at)] * 10) / 10;
 }
 
 }  // namespace
@@ -56,6 +65,12 @@ ordered_json Report::to_json(unsigned count) const {
           {"positions_moved", positions_moved},
           {"moved_m", std::round(moved_m)},
           {"others_seen_max", others_seen_max},
+          {"commands", {{"done", commands_done}, {"refused", commands_refused}, {"mined", mined}}},
+          {"travels",
+           {{"done", travels},
+            {"gap_p50_ms", quantile(travel_gaps_ms, 0.5)},
+            {"gap_p99_ms", quantile(travel_gaps_ms, 0.99)},
+            {"gap_max_ms", quantile(travel_gaps_ms, 1)}}},
           {"logged_out", object_of(logged_out_by_reason)},
           {"failed", object_of(failed)}};
 }
@@ -68,6 +83,12 @@ std::string Report::to_text(unsigned count) const {
   text += fmt::format("chat: {} sent, {} received, {} repeated, {} missed, {} skipped\n", chat_sent, chat_received,
                       chat_repeated, chat_missed, chat_skipped);
   if (!chat_refused.empty()) text += fmt::format("chat refused: {}\n", list_of(chat_refused));
+  if (commands_done + commands_refused > 0)
+    text += fmt::format("commands: {} done, {} refused; {} times mined\n", commands_done, commands_refused, mined);
+  if (!travel_gaps_ms.empty())
+    text += fmt::format("journeys: {}; without a snapshot for {:.0f} ms (p50), {:.0f} ms (p99), {:.0f} ms (most)\n",
+                        travels, quantile(travel_gaps_ms, 0.5), quantile(travel_gaps_ms, 0.99),
+                        quantile(travel_gaps_ms, 1));
   for (const auto& [kind, by_seconds] : notices) {
     std::uint64_t total = 0;
     for (const auto& [seconds_left, times] : by_seconds) total += times;

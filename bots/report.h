@@ -5,6 +5,7 @@
 #include <map>
 #include <nlohmann/json.hpp>
 #include <string>
+#include <vector>
 
 #include "base/clock.h"
 
@@ -31,6 +32,11 @@ struct Report {
   std::uint64_t positions_moved = 0;  // snapshots in which the bot's own position was another than before
   double moved_m = 0;
   std::uint64_t others_seen_max = 0;
+  std::uint64_t commands_done = 0, commands_refused = 0;
+  std::uint64_t travels = 0;  // to another place, confirmed
+  std::uint64_t mined = 0;    // orders, confirmed
+  /// Of each journey: from the last snapshot of the one place to the first of the other.
+  std::vector<double> travel_gaps_ms;
   std::map<std::string, std::uint64_t> logged_out_by_reason;
   std::map<std::string, std::string> failed;  // bots that did not get into play, and why
 

@@ -173,6 +173,7 @@ class Space final : public World {
     const auto found = index_.find(entity);
     const Json args = Json::parse(text, nullptr, false);
     if (found == index_.end() || !args.is_object()) return Refused{"This cannot be done."};
+    if (name == "look") return Done{look(found->second)};
     if (name == "dock") return travel("station", args);
     if (name == "undock") return travel("grid", args);
     if (name == "jump" && string_of(args, "key").empty()) return Refused{"Say where to: key."};
@@ -352,6 +353,13 @@ class Space final : public World {
     if (found == junk_.end()) return;
     remove(found->second);
     junk_.erase(found);
+  }
+
+  /// What a player can do from here.
+  std::string look(std::size_t ship) const {
+    Json exits = Json::array();
+    for (const Exit& exit : exits_) exits.push_back({{"kind", exit.kind}, {"key", exit.key}});
+    return text_of({{"kind", kind_}, {"key", key_}, {"exits", std::move(exits)}, {"cargo", belongings_[ship].cargo}});
   }
 
   Outcome travel(std::string_view kind, const Json& args) const {
