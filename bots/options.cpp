@@ -75,7 +75,7 @@ std::variant<Options, int> parse_options(int argc, char** argv) {
       ->check(CLI::Range(0u, 9'999'999u));
   app.add_option("--prefix", options.prefix, "accounts are named PREFIX0001 and so on")->capture_default_str();
   app.add_option("--password-file", password_file, "file whose first line is the password of them all");
-  app.add_option("--behaviour", behaviours, "wander, chat, commute (from place to place), mine, any of them, or idle")
+  app.add_option("--behaviour", behaviours, "wander, chat, commute (between places), mine, any of them, or idle")
       ->delimiter(',')
       ->capture_default_str()
       ->check(CLI::IsMember({"wander", "chat", "commute", "mine", "idle"}));

@@ -76,7 +76,7 @@ begin
     end loop;
   end if;
 
-  -- who has no chat server that is ready gets one
+  -- who has no chat server that is ready gets one; one that starts may have heard of him already
   v_chats := orrery.chat_servers(v_me.cluster);
   if v_chats <> '{}' then
     with given as (
@@ -85,11 +85,12 @@ begin
       from orrery.session s
       where s.session_id = any(array(select u.id from unnest(v_ids, v_proved) u (id, proved) where u.proved)) and s.state = 'playing'
         and not exists (
-          select from orrery.attachment o where o.session_id = s.session_id and o.role = 'chat' and not o.ended and o.server_id = any(v_chats))
+          select from orrery.attachment o join orrery.server c on c.server_id = o.server_id and c.state in ('starting', 'ready')
+          where o.session_id = s.session_id and o.role = 'chat' and not o.ended)
       order by s.session_id
       on conflict (session_id, role) do update
       set server_id = excluded.server_id, epoch = excluded.epoch, taken = false, ended = false
-      where a.ended or a.server_id <> all(v_chats)
+      where a.ended or not exists (select from orrery.server c where c.server_id = a.server_id and c.state in ('starting', 'ready'))
       returning a.server_id
     )
     select array_agg(distinct g.server_id) into v_chats from given g;

@@ -528,7 +528,8 @@ std::vector<const ModelDatabase::Server*> ModelDatabase::chat_servers() const {
 void ModelDatabase::attach_chat(const Session& session) {
   const auto ready = chat_servers();
   const Attachment* has = attachment(session.id);
-  if (ready.empty() || (has && !has->ended && servers_.at(has->server).state == ServerState::ready)) return;
+  // One that starts may have heard of the session already.
+  if (ready.empty() || (has && !has->ended && servers_.at(has->server).state != ServerState::dead)) return;
   const Server& chat = *ready[session.id.value % ready.size()];
   if (has) world_.count("chat: given to another server, or anew");
   attachments_[session.id] = Attachment{chat.id, next_epoch()};
