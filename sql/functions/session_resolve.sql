@@ -5,7 +5,7 @@
 -- "owner":TARGET,"chat":TARGET|null}; {"ref","status":"waiting","reason"}, ask again each second;
 -- {"ref","status":"ended","reason"}; {"ref","error"}. A right proof is not counted, nor one with "again":true.
 -- Writes: login_limit, attachment; what session_adopt and session_tell write.   Locks: those of login_charge; server, in key order, of the replacements;
--- those of session_adopt; attachment, of those without a chat server that is ready.
+-- those of session_adopt; session (those that are busy are left out), then attachment, of those without a chat server that is ready.
 -- Errors: those of server_identity and batch_check; of an entry: OR003.
 -- Called by: src/pg/control_api (role login).
 create or replace function orrery.session_resolve(p_server_id bigint, p_epoch bigint, p_token text, p_resolves jsonb) returns jsonb
@@ -24,7 +24,7 @@ declare
   v_subjects text[];
   v_waits   bigint[];
   v_proved  boolean[];
-  v_adopt   bigint[];
+  v_adopt   bigint[];   -- sessions that get a server, or a chat server
   v_servers bigint[];
   v_chats   bigint[];
   v_server  bigint;
@@ -79,15 +79,18 @@ begin
   -- who has no chat server that is ready gets one; one that starts may have heard of him already
   v_chats := orrery.chat_servers(v_me.cluster);
   if v_chats <> '{}' then
-    with given as (
-      insert into orrery.attachment as a (session_id, role, cluster, server_id, epoch)
-      select s.session_id, 'chat', v_me.cluster, v_chats[1 + s.session_id % cardinality(v_chats)], orrery.epoch_next()
-      from orrery.session s
+    -- those that somebody changes just now may be ending: they are asked about again
+    v_adopt := array(
+      select s.session_id from orrery.session s
       where s.session_id = any(array(select u.id from unnest(v_ids, v_proved) u (id, proved) where u.proved)) and s.state = 'playing'
         and not exists (
           select from orrery.attachment o join orrery.server c on c.server_id = o.server_id and c.state in ('starting', 'ready')
           where o.session_id = s.session_id and o.role = 'chat' and not o.ended)
-      order by s.session_id
+      order by s.session_id for no key update of s skip locked);
+    with given as (
+      insert into orrery.attachment as a (session_id, role, cluster, server_id, epoch)
+      select u.id, 'chat', v_me.cluster, v_chats[1 + u.id % cardinality(v_chats)], orrery.epoch_next()
+      from unnest(v_adopt) u (id) order by u.id
       on conflict (session_id, role) do update
       set server_id = excluded.server_id, epoch = excluded.epoch, taken = false, ended = false
       where a.ended or not exists (select from orrery.server c where c.server_id = a.server_id and c.state in ('starting', 'ready'))

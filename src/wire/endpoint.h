@@ -47,7 +47,8 @@ class Endpoint {
   void expect(SessionId session, Epoch epoch, ServerId self, const Key32& k);
   /// Ends what `expect` began; closes the session's connection, if any, telling the client why.
   void forget(SessionId session, CloseReason reason);
-  /// Ends what `expect` began, but for the session's connection: it stays until it is closed, and is the session's no more.
+  /// Ends what `expect` began, but for the session's connection: it stays until it is closed, and is the session's no
+  /// more.
   void let_go(SessionId session);
 
   /// Queues a message. Fails when the connection is gone (ENOTCONN), or `bytes` is too long (EMSGSIZE; unreliable: must

@@ -1026,7 +1026,9 @@ def main():
     never = [f"{name} never {what}" for name in OPERATIONS for what in OUTCOMES if not stats[name][what] and (name, what) not in CANNOT]
     check("no operation is tried that is not counted here", set(stats) <= set(OPERATIONS), str(set(stats) - set(OPERATIONS)))
     if options.operations >= 20000:
-        check("every operation succeeded, conflicted and was refused", not never, ", ".join(never))
+        # of some there are five in 20,000 on average: one or two may not be drawn
+        missing = 2 if options.operations < 200000 else 0
+        check("every operation succeeded, conflicted and was refused", len(never) <= missing, ", ".join(never))
     say(f"{options.operations} operations took {took:.0f} s: {options.operations / took:.0f} a second; seed {options.seed}")
     finish()
 
