@@ -11,12 +11,13 @@ as $$
 declare
   c_seconds_max constant bigint := 3155760000; -- 100 years
   v_now   timestamptz := orrery.clock();
-  v_until timestamptz := v_now + p_seconds * interval '1 second';
+  v_until timestamptz;
 begin
   if p_reason is null or p_reason !~ '^[^[:cntrl:]]{1,200}$' or p_seconds not between 1 and c_seconds_max then
     perform orrery.fail('OR003', 'the reason has 1 to 200 characters, none of them a control character; the time is 1 second to 100 years',
       format('Got %L, %L.', left(p_reason, 250), p_seconds), 'SELECT chat_mute(''name'', 600, ''why''); with null seconds it is for good.');
   end if;
+  v_until := v_now + p_seconds * interval '1 second';
   insert into orrery.chat_penalty (character_id, channel_id, cluster, is_ban, until_at, reason, given_at)
   values (p_character_id, p_channel_id, p_cluster, p_is_ban, v_until, p_reason, v_now)
   on conflict (character_id, channel_id) do update

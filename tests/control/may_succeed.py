@@ -122,6 +122,27 @@ MAY_SUCCEED = {
     "ban_words": {"all, p_until, p_reason": Right("makes words of whatever it is given", writes=NOTHING, odd=True)},
     "character_create": {"p_cluster": ONE_CLUSTER, "p_key": Right("of a kind without a world function, whose keys all exist"), "p_name": Right("a player's choice"),
                          ANY_STATE: Right(ANY_STATE_DOES)},
+    "chat_ban": {"p_why": WORDS, "p_seconds": Right("for good", is_null), "p_cluster": ONE_CLUSTER, SHUT: Right(ANY_STATE_DOES)},
+    "chat_channel_drop": {"p_cluster": ONE_CLUSTER, SHUT: Right(ANY_STATE_DOES)},
+    "chat_channels": {"p_sessions": NO_ENTRIES, "p_sessions.ref": REF, "p_sessions.unknown": UNREAD, "p_sessions twice": Right("said twice it is the same")},
+    "chat_join": {
+        "p_joins": NO_ENTRIES, "p_joins.ref": REF, "p_joins.unknown": UNREAD, "p_joins twice": Right("once"),
+        "p_joins.name": Right("a player's choice; taken as its text, up to 32 characters", text_member, writes=frozenset({"chat_channel", "chat_member"})),
+        "p_joins.create": Right("what is not true makes none, and he is in it already", odd=True)},
+    "chat_leave": {
+        "p_leaves": NO_ENTRIES, "p_leaves.ref": REF, "p_leaves.unknown": UNREAD, "p_leaves twice": Right("once"),
+        "p_leaves.channel_id": Right("of one where he is not he is gone", one_of(2 ** 31), writes=NOTHING)},
+    "chat_mute": {"p_why": WORDS, "p_seconds": Right("for good", is_null), "p_channel": Right("everywhere", is_null), "p_cluster": ONE_CLUSTER,
+                  SHUT: Right(ANY_STATE_DOES)},
+    "chat_pardon": {"p_cluster": ONE_CLUSTER, SHUT: Right(ANY_STATE_DOES)},
+    "chat_read": {
+        "p_after": NO_ENTRIES, "p_after.ref": REF, "p_after.unknown": UNREAD, "p_after twice": Right("said twice it is the same"),
+        "p_after.after": Right("no number: the last ones", odd=True)},
+    "chat_say": {
+        "p_messages": NO_ENTRIES, "p_messages.ref, p_messages direct.ref": REF, "p_messages.unknown, p_messages direct.unknown": UNREAD,
+        "p_messages twice, p_messages direct twice": Right("once"),
+        "p_messages.message_id, p_messages direct.message_id": Right("its own choice", one_of(2 ** 31)),
+        "p_messages.text, p_messages direct.text": Right("what players say", lambda value: isinstance(value, str) and value != MISSING)},
     "cluster_create": {"p_cluster": ODD_NAME},
     "cluster_grant": {"p_cluster": Right("every one", one_of("*"), writes=frozenset({"cluster_login", "event"})),
                       ANY_STATE: Right(ANY_STATE_DOES)},

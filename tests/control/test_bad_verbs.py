@@ -324,7 +324,12 @@ def documents(world, routine):
         "p_taken": {"": [{"session_id": world.session("player")[0], "epoch": world.session("player")[1], "role": "owner"}]},
         "p_ends": {"": [{"session_id": world.session("open")[0], "epoch": world.session("open")[1], "reason": "logout", "detail": "x", "state": {"x": 1}}]},
         "p_world": {"": {"x": 1}}, "p_body": {"": {"x": 1}},
-        "p_sessions": {"": [{"session_id": world.session("player")[0], "epoch": world.session("player")[1], "state": {"x": 1}}]},
+        "p_sessions": {"": [world.chatter("player")] if routine.name == "chat_channels" else [
+            {"session_id": world.session("player")[0], "epoch": world.session("player")[1], "state": {"x": 1}}]},
+        "p_joins": {"": [{**world.chatter("player"), "name": world.channel, "create": True}]},
+        "p_leaves": {"": [{**world.chatter("miner"), "channel_id": world.channel_id}]},
+        "p_messages": {"": [world.says("player", 2)], " direct": [{**world.chatter("player"), "message_id": 3, "to": f"{world.mark}hero miner", "text": "x"}]},
+        "p_after": {"": [{"ref": 1, "channel_id": world.channel_id, "after": 0, "limit": 9}]},
         "p_commands": {"": [world.commands("miner")]},
         "p_spec": fleet if routine.name == "fleet_set" else kind,
         "p_payload": {"": {"x": 1}},
@@ -341,6 +346,8 @@ def right(world, routine):
     arguments = world.arguments(routine)
     if routine.name in ("server_sync", "server_checkpoint", "session_hand_off"):
         arguments.update(zip(("p_server_id", "p_epoch", "p_token"), world.servers[world.kind]))
+    elif routine.name.startswith("chat_") and "p_token" in arguments:
+        arguments.update(zip(("p_server_id", "p_epoch", "p_token"), world.servers["chat"]))
     elif routine.name == "session_command":
         arguments.update(zip(("p_server_id", "p_epoch", "p_token"), world.servers["grid"]))
     elif routine.name == "server_request":

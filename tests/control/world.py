@@ -83,6 +83,7 @@ class World:
                 self.sessions[who]["epoch"] = answer["owner"]["epoch"]
         self.call("server_sync", self.kind, "[]")
         self._belongings()
+        self._chat()
         self.call("session_end", "login", json.dumps([{"session_id": self.sessions["leaver"]["session_id"], "epoch": self.sessions["leaver"]["epoch"],
                                                        "reason": "logout", "detail": f"{mark}detail", "state": {"at": f"{mark}state"}}]))
         self.sessions["open"] = self.open("leaver")
@@ -139,6 +140,25 @@ class World:
         self.call("server_checkpoint", self.kind, json.dumps({"word": f"{self.mark}saved"}), "[]")
         self.dba("select orrery.news_add(%s, %s, %s, %s)", self.kind, self.key, json.dumps({"word": f"{self.mark}news"}), self.cluster)
 
+    def _chat(self):
+        """A channel that a player made, with what he said; one who is muted there, and one who may not come."""
+        mark, dba = self.mark, self.dba
+        self.channel = f"{mark}channel"
+        self.call("chat_channels", "chat", json.dumps([self.chatter("player"), self.chatter("miner")]))
+        self.call("chat_join", "chat", json.dumps([{**self.chatter("player"), "name": self.channel, "create": True}]))
+        self.call("chat_join", "chat", json.dumps([{**self.chatter("miner"), "name": self.channel}]))
+        self.channel_id = self.database.value("select channel_id from orrery.chat_channel where cluster = %s and name = %s", self.cluster, self.channel)
+        self.call("chat_say", "chat", json.dumps([self.says("player", 1)]))
+        dba("select orrery.chat_mute(%s, 3600, %s, %s, %s)", f"{mark}hero miner", f"{mark}reason", self.channel, self.cluster)
+        dba("select orrery.chat_ban(%s, %s, 3600, %s, %s)", f"{mark}hero absent", self.channel, f"{mark}reason", self.cluster)
+
+    def chatter(self, who):
+        epoch = self.database.value("select epoch from orrery.attachment where session_id = %s and role = 'chat'", self.session(who)[0])
+        return {"ref": 1, "session_id": self.session(who)[0], "epoch": epoch}
+
+    def says(self, who, message):
+        return {**self.chatter(who), "message_id": message, "channel_id": self.channel_id, "text": f"{self.mark}text"}
+
     def commands(self, who):
         return {"ref": 1, "session_id": self.session(who)[0], "epoch": self.session(who)[1], "id": 7, "name": "mine", "args": {"ore": "cobalt", "units": 1}}
 
@@ -190,7 +210,7 @@ class World:
         soon = datetime.datetime(2099, 1, 1, tzinfo=datetime.timezone.utc)
         refs = [{"session_id": s["session_id"], "epoch": s["epoch"], "role": "owner", "reason": "logout", "detail": "x", "state": {}} for s in self.sessions.values()]
         running = [{"server_id": s, "epoch": e, "state": "ready"} for s, e, _ in self.servers.values()]
-        name = {"device_revoke": f"{mark}leaver", "account_unban": f"{mark}banned", "device_enrol": f"{mark}phone", "agent_register": self.agent, "setting": "lease_ms", "setting_set": "lease_ms",
+        name = {"chat_channel_drop": self.channel, "device_revoke": f"{mark}leaver", "account_unban": f"{mark}banned", "device_enrol": f"{mark}phone", "agent_register": self.agent, "setting": "lease_ms", "setting_set": "lease_ms",
                 "character_create": f"{mark}new hero", "account_create": f"{mark}new"}.get(function)
         names = [name] if name else [f"{mark}player", f"{mark}newcomer", self.agent, f"{mark}hero player"]
         kinds = ["skill_training"] if function.startswith("timer_") else [self.kind, "grid"]
@@ -201,13 +221,18 @@ class World:
             names, kinds, keys = ["mine", "jettison"], ["grid"], ["aldra-2"]
         elif function in ("load", "unload"):
             kinds, keys = ["station"], ["aldra-gate"]
+        chat = function.startswith("chat_")
         specs = {
             "fleet_set": [{"kind": self.arena, "policy_args": {"size": 5}}, {"surge": 2}],
             "placement_explain": [{"cpu_millis": 2}, {"memory_bytes": 1 << 50}]}.get(function, [{"role": "zone", "command": "changed"}])
         return {
             "p_fleet": [self.fleet_row()] if function == "fleet_counts" else [f"{mark}full"] if function == "fleet_resume" else [self.fleet, f"{mark}full"],
             "p_policy": [None, "orrery.fleet_buffer"], "p_args": [{"size": 3, "buffer": 2, "ore": "cobalt", "units": 1, "junk": self.junk}], "p_ore": ["cobalt"], "p_units": [1],
-            "p_world": [{"word": f"{mark}world"}, None], "p_sessions": [[{**ref, "state": {"word": f"{mark}word"}} for ref in refs]],
+            "p_world": [{"word": f"{mark}world"}, None], 
+            "p_sessions": [[self.chatter("player")]] if chat else [[{**ref, "state": {"word": f"{mark}word"}} for ref in refs]],
+            "p_joins": [[{**self.chatter("player"), "name": self.channel, "create": True}]], "p_leaves": [[{**self.chatter("miner"), "channel_id": self.channel_id}]],
+            "p_messages": [[self.says("player", 2)]], "p_after": [[{"ref": 1, "channel_id": self.channel_id, "after": 0, "limit": 9}]],
+            "p_channel": [self.channel, None], "p_why": [f"{mark}why"],
             "p_commands": [[self.commands("miner")]], "p_body": [{"word": f"{mark}body"}], "p_news_after": [0, None], "p_reuse": [True, False],
             "p_request": [f"{mark}fresh", *self.requests.values()] if function == "server_allocate" else list(self.requests.values()),
             "p_selector": [{"fleet": self.fleet}, {"kind": self.arena, "counters": {f"{mark}players": 1}, "shared": True}, {}], "p_wait_ms": [0, 1000],
@@ -228,7 +253,7 @@ class World:
             "p_spec": specs, "p_password_hash": ["$argon2id$changed"],
             "p_one_time_code": [self.one_time_code], "p_public_key": [self.device_key if function == "device_forget" else self.keys[0] if function == "cluster_key_retire" else "ab" * 32],
             "p_public_keys": [self.keys], "p_address": ["192.0.2.7:7"], "p_until": [soon], "p_scope": ["address"], "p_subjects": [["192.0.2.7"]],
-            "p_seconds": [0, 60], "p_active": [False], "p_account_name": [f"{mark}player"], "p_character": [f"{mark}hero player", f"{mark}hero waiter"],
+            "p_seconds": [60] if chat else [0, 60], "p_active": [False], "p_account_name": [f"{mark}player"], "p_character": [f"{mark}hero miner" if chat else f"{mark}hero player", f"{mark}hero waiter"],
             "p_skill": ["navigation", "mining"], "p_due_at": [soon], "p_payload": [{"changed": True}], "p_reason": ["changed"],
             "p_login": [f"agent_{self.cluster}", f"bare_{self.cluster}"], "p_value": [20000], "p_hook": ["character_details"],
             "p_handler": ["space.skill_training_fire" if function == "timer_kind_set" else "space.character_details"], "p_comment": ["changed"],

@@ -50,12 +50,11 @@ template <class Role>
 void play(fuzz::Input& input, const char* name) {
   fuzz::HostLab lab(name);
   test::ChatModel chat;
-  lab.database = [&](const sessiond::DatabaseRequest& request) { return answer(chat, request); };
   Role role(lab.host);
   // What players order that is to last is done, refused, lost, or not answered.
-  lab.database = [&input](const sessiond::DatabaseRequest& request) -> std::optional<Result<sessiond::Json>> {
+  lab.database = [&](const sessiond::DatabaseRequest& request) -> std::optional<Result<sessiond::Json>> {
     const auto* run = std::get_if<sessiond::RunCommands>(&request);
-    if (run == nullptr) return std::nullopt;
+    if (run == nullptr) return answer(chat, request);
     sessiond::Json answers = sessiond::Json::array();
     for (const auto& one : run->commands) {
       check(one.at("args").is_object() && one.at("id").get<std::uint64_t>() - 1 < INT64_MAX, "what the database takes");
