@@ -146,7 +146,7 @@ Status Client::Impl::chat(std::uint64_t channel, const std::string& to, const st
   if (!path || !path->is_open) return Error{"no chat server is attached", "ENOTCONN"};
   const auto message = chat_.say(channel, to, text, random_);
   if (!message) return Error{"chat has not answered what was said before", "EAGAIN"};
-  const Status sent = ask_chat(*message);
+  Status sent = ask_chat(*message);
   if (!sent) chat_.take_back();
   return sent;
 }

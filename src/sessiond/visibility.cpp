@@ -30,9 +30,9 @@ std::uint32_t Visibility::cell_of(std::int32_t cm) const {
 
 void Visibility::fill(std::span<const Place> places) {
   places_ = places;
-  const double cells = static_cast<double>(places.size() / entities_per_cell);
+  const double cells = static_cast<double>(places.size()) / static_cast<double>(entities_per_cell);
   side_ = std::clamp(static_cast<std::uint32_t>(std::sqrt(cells)), 1u, side_max);
-  cell_cm_ = size_cm_ / side_ + 1;
+  cell_cm_ = size_cm_ / static_cast<std::int32_t>(side_) + 1;
   starts_.assign(std::size_t{side_} * side_ + 1, 0);
   cells_.resize(places.size());
   marked_.resize(places.size());

@@ -12,17 +12,18 @@ from connection import CLIENT, SERVER, Connection, Options
 FIRST_RESEND_S, RESEND_MOST_S = 0.250, 2.0
 COOKIE_S, COOKIE_RENEWED_S = 10, 8
 HALF_OPEN_S = 5
+FIRST_ATTACH_RESEND_S = 0.025
 ATTACH_S = 10
 INITS_A_SECOND = 200
 WAITING_SETS = 4
 
 
 class Resends:
-    """The same packet again: after 250 ms, doubling to 2 s."""
+    """The same packet again: after 250 ms, an Attach after 25 ms, doubling to 2 s."""
 
-    def __init__(self, t):
+    def __init__(self, t, wait=FIRST_RESEND_S):
         self.first_t = self.last_t = t
-        self.wait = FIRST_RESEND_S
+        self.wait = wait
 
     def again(self, t):
         """How long it waited when that was too short, else None."""
@@ -109,11 +110,11 @@ class Decoder:
             if connection.server_address == d.target and d.source in connection.addresses.candidates:
                 connection.came_from[d.source] = connection.came_from.get(d.source, 0) + len(d.data)
 
-    def _resend(self, table, key, section, text):
+    def _resend(self, table, key, section, text, wait=FIRST_RESEND_S):
         """Times the resends of what `key` names; True for the first."""
         known = table.get(key)
         if known is None:
-            table[key] = Resends(self.t)
+            table[key] = Resends(self.t, wait)
             return True
         since = known.again(self.t)
         if since is not None and not self.options.impaired:
@@ -284,7 +285,7 @@ class Decoder:
         known["debt"] += 1
         known["from"].add(d.source)
         known["triple"] = (f["session"], f["server"], f["epoch"])
-        self._resend(known["resends"], None, "4", "Attach")
+        self._resend(known["resends"], None, "4", "Attach", FIRST_ATTACH_RESEND_S)
         if d.t - known["resends"][None].first_t > ATTACH_S + self.options.slack_s:
             self.violation(CLIENT, "4", "Attach is still sent after 10 s")
 
