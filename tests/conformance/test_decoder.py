@@ -353,7 +353,7 @@ def wrong_attaches():
     finds("two Attacheds to one Attach", "1", "more Attacheds", s)
     s = Scenario("attach again")
     s.attach()
-    s.wait(0.012)
+    s.wait(0.001)
     s.add(CLIENT_AT, SERVER_AT, s.attach_packet)
     finds("an Attach that is sent again too early", "4", "Attach is sent again after", s)
     s = Scenario("attach for 11 s")
