@@ -110,7 +110,7 @@ TEST_F(WireSimulation, SurvivesACrashAtEveryStepOfAHandOff) { crash_at_every_ste
 TEST_F(WireSimulation, SurvivesACrashAtEveryStepOfAnAdoption) { crash_at_every_step(true); }
 
 TEST_F(WireSimulation, IsTheSameForTheSameSeed) {
-  if (number_of("ORRERY_WIRE_SIM_SEED", 0) != 0) GTEST_SKIP();
+  if (number_of("ORRERY_WIRE_SIM_SEED", 0) != 0) GTEST_SKIP() << "one seed alone is asked for";
   const Outcome once = simulate(1), again = simulate(1), other = simulate(2);
   EXPECT_EQ(once.hash, again.hash) << lines_of(once) << "and\n" << lines_of(again);
   EXPECT_NE(once.hash, other.hash);
