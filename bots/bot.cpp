@@ -235,8 +235,11 @@ void Bot::steer(Instant now) {
 
 void Bot::on_snapshot(const client::Snapshot& snapshot, Instant now) {
   ++report_.snapshots;
-  if (left_at_) report_.travel_gaps_ms.push_back(ms_between(*left_at_, now));
-  left_at_.reset();
+  if (left_at_) {
+    report_.travel_gaps_ms.push_back(ms_between(*left_at_, now));
+    journal_.tell(name_, "arrived", now, {{"gap_ms", ms_between(*left_at_, now)}});
+    left_at_.reset();
+  }
   if (saw_at_) blind_ = std::max(blind_, now - *saw_at_);
   saw_at_ = now;
   std::uint64_t others = 0;

@@ -49,11 +49,15 @@ begin
       else jsonb_build_object('channels', (
         select jsonb_agg(jsonb_build_object('channel_id', h.channel_id, 'kind', h.kind, 'name', h.name, 'last', h.last_number) order by h.channel_id)
         from (
+          -- each by its key: there is one a character
           select h.* from (values ('cluster', lower(v_me.cluster)), ('space', lower((u.who).kind || ' ' || (u.who).key)),
             ('direct', (u.who).character_id::text)) w (kind, name_key)
-          join orrery.chat_channel h on h.cluster = v_me.cluster and h.kind = w.kind and h.name_key = w.name_key
+          cross join lateral (select h.* from orrery.chat_channel h
+            where h.cluster = v_me.cluster and h.kind = w.kind and h.name_key = w.name_key offset 0) h
           union all
-          select h.* from orrery.chat_member m join orrery.chat_channel h on h.channel_id = m.channel_id where m.character_id = (u.who).character_id
+          select h.* from orrery.chat_member m
+          cross join lateral (select h.* from orrery.chat_channel h where h.channel_id = m.channel_id offset 0) h
+          where m.character_id = (u.who).character_id
         ) h)) end order by u.n)
     from unnest(v_refs, v_sessions, v_epochs) with ordinality u0 (ref, id, epoch, n)
     cross join lateral (select u0.ref, u0.id, u0.epoch, u0.n, case when (v_whos[u0.n]).character_id is not null then v_whos[u0.n] end as who) u);

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <utility>
 
 #include "base/log.h"
 
@@ -83,7 +84,9 @@ void ZoneCore::on_attached(Session& session, Instant) {
   player.has_input = false;
   player.last_input = 0;
   player.look_at.reset();
+  player.shown_at.reset();
   player.spectator.forget();
+  arrived_.push_back(session.id);
 }
 
 std::optional<std::string> ZoneCore::leave(Session& session, Instant) {
@@ -158,6 +161,7 @@ std::optional<Instant> ZoneCore::next_deadline() const {
 void ZoneCore::advance(Instant now) {
   if (!next_tick_) return;
   if (*next_tick_ <= now) step(now);
+  if (!arrived_.empty()) show_arrived(now);
   if (*next_slice_ <= now) send_slices(now);
   if (!again_.empty() && again_.front().at <= now) ask_again(now);
   if (!saving_ && save_at_ && *save_at_ <= now) save(now);
@@ -180,9 +184,19 @@ void ZoneCore::step(Instant now) {
     *next_tick_ += behind * period_;
   }
   tell_what_happened(now);
-  if (players_.empty()) return;
+  if (!players_.empty()) survey();
+}
+
+void ZoneCore::survey() {
   table_->update(world_->entities());
   visibility_->fill(table_->places());
+}
+
+/// Who comes from another place has seen nothing since: he does not wait for his slice.
+void ZoneCore::show_arrived(Instant now) {
+  survey();
+  for (const SessionId id : std::exchange(arrived_, {}))
+    if (const auto player = players_.find(id); player != players_.end()) send_snapshot(player->second, now);
 }
 
 void ZoneCore::watch_lateness() {
@@ -215,6 +229,7 @@ void ZoneCore::send_snapshot(Player& player, Instant now) {
   // will be newer than one that waits.
   const std::uint32_t each = 1u << quality->level;
   if ((tick_ + player.session.value) % each != 0 || quality->bytes_free == 0) return;
+  if (player.shown_at == tick_) return;
   const auto slot = table_->slot_of(player.entity);
   if (!slot) return;
   if (!player.look_at || static_cast<std::int32_t>(tick_ - *player.look_at) >= 0) {
@@ -241,6 +256,7 @@ void ZoneCore::send_snapshot(Player& player, Instant now) {
   writer.put(self.kind);
   writer.put(self.state);
   player.spectator.write(writer, *table_, budget_bytes_ - writer.size());
+  player.shown_at = tick_;
   if (host_.endpoint().send(player.connection, wire::Channel::game, wire::Delivery::unreliable, writer.written()))
     ++snapshots_;
 }

@@ -70,7 +70,8 @@ class ZoneCore final : public Role {
     bool has_input = false;
     std::uint32_t last_input = 0;
     Instant last_input_at{};
-    std::optional<std::uint32_t> look_at{};  // the tick; nothing: at once
+    std::optional<std::uint32_t> look_at{};   // the tick; nothing: at once
+    std::optional<std::uint32_t> shown_at{};  // the tick of the last snapshot
     Spectator spectator{};
     std::vector<Command> waiting{};  // in their order
     std::optional<Asked> asked{};
@@ -78,6 +79,8 @@ class ZoneCore final : public Role {
   };
   void take_inputs(Player& player, ByteView bytes, Instant now);
   void step(Instant now);
+  void survey();
+  void show_arrived(Instant now);
   void watch_lateness();
   void send_slices(Instant now);
   void send_snapshot(Player& player, Instant now);
@@ -101,6 +104,7 @@ class ZoneCore final : public Role {
   std::optional<EntityTable> table_;
   std::optional<Visibility> visibility_;
   std::unordered_map<SessionId, Player> players_;
+  std::vector<SessionId> arrived_;  // since the last advance()
   std::vector<std::vector<Player*>> slices_;
   std::unordered_map<space::EntityId, Player*> player_of_;
   CallBatch commands_;

@@ -19,6 +19,10 @@ namespace {
 /// Answers to handshake packets that wait for poll_transmit; more are dropped.
 constexpr std::size_t answers_max = 4096;
 constexpr std::size_t key_sets_waiting_max = 4;
+/// An Attach that is here before its session, as after a hand-off: so many are kept, and answered when it comes so
+/// soon.
+constexpr std::size_t early_attaches_max = 256;
+constexpr Duration early_attach_for = std::chrono::milliseconds{250};
 constexpr std::uint32_t no_peer = UINT32_MAX;
 constexpr unsigned connection_index_bits = 24;
 /// A deadline this far away is looked at up to so much early, together with its neighbours: most have moved on by then,
@@ -48,6 +52,13 @@ struct KeySet {
   std::uint32_t receiver = 0;
   TrafficKeys keys;
   Address from;
+};
+
+struct EarlyAttach {
+  Instant at;
+  SessionId session;
+  Address from;
+  std::array<std::uint8_t, attach_bytes> bytes{};
 };
 
 struct Expected {
@@ -114,6 +125,8 @@ class Endpoint::Impl {
   void on_datagram(const Datagram& datagram, Instant now);
   void answer(const Address& to, ByteView bytes);
   void on_attach(const Datagram& datagram);
+  void keep_early(const Attach& attach, const Datagram& datagram);
+  void answer_early(SessionId session);
   void on_data(const Datagram& datagram, Instant now);
   void open_login(std::uint32_t receiver, std::uint64_t index, const Datagram& datagram, Instant now);
   void open_attached(std::uint32_t receiver, SessionId session, const Datagram& datagram, Instant now);
@@ -137,6 +150,7 @@ class Endpoint::Impl {
   std::optional<HalfOpenTable> half_open_;
   ReceiverTable receivers_;
   std::unordered_map<SessionId, Expected> expected_;
+  Ring<EarlyAttach> early_attaches_;
   std::vector<std::unique_ptr<Peer>> peers_;
   std::vector<std::uint32_t> free_peers_;
   std::uint64_t next_serial_ = 1;
@@ -154,6 +168,7 @@ void Endpoint::Impl::expect(SessionId session, Epoch epoch, ServerId self, const
   expected.self = self;
   expected.epoch = epoch;
   expected.k = k;
+  answer_early(session);
 }
 
 /// Forgets the key sets that wait, and their receiver ids (0: taken over).
@@ -345,6 +360,7 @@ void Endpoint::Impl::on_attach(const Datagram& datagram) {
   const auto it = expected_.find(attach->session);
   if (it == expected_.end() || it->second.self != attach->server || it->second.epoch != attach->epoch) {
     ++statistics_.dropped_unknown;
+    if (it == expected_.end() || it->second.epoch < attach->epoch) keep_early(*attach, datagram);
     return;
   }
   Expected& expected = it->second;
@@ -377,6 +393,26 @@ void Endpoint::Impl::on_attach(const Datagram& datagram) {
   set.keys = server_traffic_keys(expected.k, attach->client_random, attached.server_random);
   answer(datagram.from, set.answer.bytes);
   expected.waiting.push_back(set);
+}
+
+/// Anyone may send one: a flood crowds out the others, and their clients send theirs again.
+void Endpoint::Impl::keep_early(const Attach& attach, const Datagram& datagram) {
+  if (early_attaches_.size() >= early_attaches_max) early_attaches_.pop_front();
+  EarlyAttach early{now_, attach.session, datagram.from, {}};
+  std::copy(datagram.bytes.begin(), datagram.bytes.end(), early.bytes.begin());
+  early_attaches_.push_back(early);
+}
+
+void Endpoint::Impl::answer_early(SessionId session) {
+  for (std::size_t left = early_attaches_.size(); left > 0; --left) {
+    const EarlyAttach early = early_attaches_.front();
+    early_attaches_.pop_front();
+    if (now_ - early.at > early_attach_for) continue;
+    if (early.session == session)
+      on_attach({early.from, early.bytes});
+    else
+      early_attaches_.push_back(early);
+  }
 }
 
 void Endpoint::Impl::on_data(const Datagram& datagram, Instant now) {

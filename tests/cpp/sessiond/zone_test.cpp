@@ -92,6 +92,25 @@ TEST_F(ZoneTest, TwentySnapshotsASecondOfWhatIsNear) {
   EXPECT_TRUE(last(2).others.empty());
 }
 
+// Catches who comes from another place, and waits for a tick that has just begun and for his slice of it.
+TEST_F(ZoneTest, WhoAttachesSeesTheWorldAtOnceAndNotTwiceInATick) {
+  for (std::uint64_t id = 1; id <= 20; ++id) enter(id, 100.0 + static_cast<double>(id), 100);
+  lab.start();
+  for (std::uint64_t id = 1; id <= 20; ++id) {
+    lab.run(milliseconds{7});
+    const std::size_t client = lab.attach(SessionId{id}, Epoch{5}, key_of(1));
+    lab.run(milliseconds{1});
+    ASSERT_EQ(lab.client(client).game.size(), 1u) << id;
+    EXPECT_EQ(last(client).others.size(), id - 1);
+  }
+  lab.run(milliseconds{500});
+  for (std::size_t client = 0; client < 20; ++client) {
+    std::set<std::uint32_t> ticks;
+    for (const Bytes& bytes : lab.client(client).game) ticks.insert(decode(bytes).tick);
+    EXPECT_EQ(ticks.size(), lab.client(client).game.size());
+  }
+}
+
 // Catches snapshots that wait for a slow path, and arrive when they are long out of date.
 TEST_F(ZoneTest, ASlowPathGetsFewerSnapshotsAndNoneThatWaited) {
   lab.info["settings"]["client_rate_bytes_s"] = 1000;

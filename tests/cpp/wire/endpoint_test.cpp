@@ -237,4 +237,40 @@ TEST(Migration, TheNewPathIsMeasuredAnew) {
   EXPECT_EQ(net.endpoint.quality(id)->level, 0);
 }
 
+// Catches a client that is there first after a hand-off, and waits for its next Attach.
+TEST(Attaching, AnAttachThatIsHereBeforeItsSessionIsAnsweredWhenThatComes) {
+  Network net;
+  const Instant began = net.now;
+  net.add_attach("198.51.100.1:1", SessionId{7}, Epoch{3}, key(2));
+  net.run(milliseconds{22});
+  net.endpoint.expect(SessionId{8}, Epoch{3}, net.server_id, key(2));
+  net.endpoint.expect(SessionId{7}, Epoch{2}, net.server_id, key(2));
+  net.endpoint.expect(SessionId{7}, Epoch{3}, net.server_id, key(2));
+  ASSERT_TRUE(net.run(seconds{1}, [&] { return !all<Attached>(net.server_seen).empty(); }));
+  EXPECT_LT(net.now - began,
+            milliseconds{43});  // 10 there, 22 at most until it was expected, 10 and 10; a second Attach: 55
+}
+
+// Catches what is kept for ever, and what is kept of all that anybody sends.
+TEST(Attaching, AnAttachIsKeptForAMomentAndOnlySoMany) {
+  for (const bool is_flooded : {false, true}) {
+    Network net;
+    const std::size_t client = net.add_attach("198.51.100.1:1", SessionId{7}, Epoch{3}, key(2));
+    net.run(milliseconds{12});
+    std::array<std::uint8_t, attach_bytes> bytes;
+    for (std::uint32_t i = 1; is_flooded && i <= 256; ++i) {
+      encode(Attach{i, SessionId{1000 + i}, net.server_id, Epoch{3}, {}, {}}, bytes);
+      const Datagram datagram{address("198.51.100.2:1"), bytes};
+      net.endpoint.on_datagrams({&datagram, 1}, net.now);
+    }
+    const auto sent = net.endpoint.statistics().datagrams_sent;
+    net.clients.erase(net.clients.begin() + static_cast<std::ptrdiff_t>(client));
+    if (!is_flooded) net.run(milliseconds{251});
+    net.endpoint.on_datagrams({}, net.now);
+    net.endpoint.expect(SessionId{7}, Epoch{3}, net.server_id, key(2));
+    net.run(seconds{1});
+    EXPECT_EQ(net.endpoint.statistics().datagrams_sent, sent) << is_flooded;
+  }
+}
+
 }  // namespace orrery::wire::test
