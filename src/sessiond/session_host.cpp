@@ -288,6 +288,7 @@ std::optional<Instant> SessionHost::next_deadline() const {
         if (session != sessions_.end() && session->second.hand_off && !session->second.hand_off->asked)
           consider(session->second.hand_off->ask_at);
       }
+      consider(redirects_at_);
       if (!departures_.empty()) consider(departures_.front().until);
       if (!links_again_.empty()) consider(links_again_.front().at);
     }

@@ -148,6 +148,7 @@ class SessionHost {
   void thaw(Session& session, Instant now);
   void fail_hand_off(Session& session, const std::string& text, Instant now);
   void drop_lost(std::uint64_t sync);
+  void send_redirects(Instant now);
   void close_departed(wire::ConnectionId connection);
   void check_finished(Instant now);
   void leave_with(int code, std::string why = {});
@@ -199,6 +200,8 @@ class SessionHost {
     wire::ConnectionId connection;
   };
   std::deque<Departure> departures_;  // in the order of their ends; also of those that have said goodbye
+  std::unordered_map<wire::ConnectionId, proto::ServerControl> redirects_;  // those that were not taken yet
+  std::optional<Instant> redirects_at_;
   struct LinkAgain {
     Instant at;
     std::vector<ArrivalLink> links;

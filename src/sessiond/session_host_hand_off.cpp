@@ -11,6 +11,8 @@ namespace {
 /// A target that starts, a target that is busy, a database that did not answer.
 constexpr Duration ask_again = std::chrono::milliseconds{250};
 constexpr Duration link_again = std::chrono::milliseconds{250};
+/// Too much waits for the client to take a Redirect.
+constexpr Duration redirect_again = std::chrono::milliseconds{25};
 /// How long a client has to attach elsewhere and to say goodbye.
 constexpr Duration departed_for = std::chrono::seconds{10};
 
@@ -47,6 +49,7 @@ void SessionHost::advance_hand_offs(Instant now) {
     for (const auto& link : links_again_.front().links) send_link(link.to, link.key, link.message);
     links_again_.pop_front();
   }
+  if (redirects_at_ && *redirects_at_ <= now) send_redirects(now);
   while (!departures_.empty() && departures_.front().until <= now) {
     close_departed(departures_.front().connection);
     departures_.pop_front();
@@ -124,9 +127,16 @@ void SessionHost::depart(Session& session, const Json& answer, Instant now) {
   ++statistics_.sessions_handed_off;
   endpoint_->let_go(id);
   if (!connection) return;
-  (void)send(connection, redirect);
   departed_.insert(connection);
   departures_.push_back({now + departed_for, connection});
+  redirects_.emplace(connection, redirect);
+  send_redirects(now);
+}
+
+void SessionHost::send_redirects(Instant now) {
+  std::erase_if(redirects_,
+                [this](const auto& one) { return !departed_.contains(one.first) || send(one.first, one.second); });
+  redirects_at_ = redirects_.empty() ? std::nullopt : std::optional(now + redirect_again);
 }
 
 void SessionHost::close_departed(wire::ConnectionId connection) {

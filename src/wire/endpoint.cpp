@@ -57,6 +57,7 @@ struct KeySet {
 struct EarlyAttach {
   Instant at;
   SessionId session;
+  Epoch epoch;
   Address from;
   std::array<std::uint8_t, attach_bytes> bytes{};
 };
@@ -126,7 +127,7 @@ class Endpoint::Impl {
   void answer(const Address& to, ByteView bytes);
   void on_attach(const Datagram& datagram);
   void keep_early(const Attach& attach, const Datagram& datagram);
-  void answer_early(SessionId session);
+  void answer_early();
   void on_data(const Datagram& datagram, Instant now);
   void open_login(std::uint32_t receiver, std::uint64_t index, const Datagram& datagram, Instant now);
   void open_attached(std::uint32_t receiver, SessionId session, const Datagram& datagram, Instant now);
@@ -151,6 +152,7 @@ class Endpoint::Impl {
   ReceiverTable receivers_;
   std::unordered_map<SessionId, Expected> expected_;
   Ring<EarlyAttach> early_attaches_;
+  bool has_new_ = false;  // expected since they were looked through
   std::vector<std::unique_ptr<Peer>> peers_;
   std::vector<std::uint32_t> free_peers_;
   std::uint64_t next_serial_ = 1;
@@ -168,7 +170,7 @@ void Endpoint::Impl::expect(SessionId session, Epoch epoch, ServerId self, const
   expected.self = self;
   expected.epoch = epoch;
   expected.k = k;
-  answer_early(session);
+  has_new_ = !early_attaches_.empty();
 }
 
 /// Forgets the key sets that wait, and their receiver ids (0: taken over).
@@ -398,20 +400,24 @@ void Endpoint::Impl::on_attach(const Datagram& datagram) {
 /// Anyone may send one: a flood crowds out the others, and their clients send theirs again.
 void Endpoint::Impl::keep_early(const Attach& attach, const Datagram& datagram) {
   if (early_attaches_.size() >= early_attaches_max) early_attaches_.pop_front();
-  EarlyAttach early{now_, attach.session, datagram.from, {}};
+  EarlyAttach early{now_, attach.session, attach.epoch, datagram.from, {}};
   std::copy(datagram.bytes.begin(), datagram.bytes.end(), early.bytes.begin());
   early_attaches_.push_back(early);
 }
 
-void Endpoint::Impl::answer_early(SessionId session) {
+void Endpoint::Impl::answer_early() {
+  has_new_ = false;
   for (std::size_t left = early_attaches_.size(); left > 0; --left) {
     const EarlyAttach early = early_attaches_.front();
     early_attaches_.pop_front();
     if (now_ - early.at > early_attach_for) continue;
-    if (early.session == session)
-      on_attach({early.from, early.bytes});
-    else
+    const auto known = expected_.find(early.session);
+    if (known == expected_.end() || known->second.epoch < early.epoch) {
       early_attaches_.push_back(early);
+      continue;
+    }
+    --statistics_.dropped_unknown;
+    on_attach({early.from, early.bytes});
   }
 }
 
@@ -528,6 +534,7 @@ void Endpoint::Impl::run_deadlines(Instant now) {
 
 bool Endpoint::Impl::poll_transmit(Slot& slot, Instant now) {
   run_deadlines(now);
+  if (has_new_) answer_early();
   if (!answers_.empty()) {
     const Answer& first = answers_.front();
     slot.to = first.to;
@@ -554,7 +561,7 @@ bool Endpoint::Impl::poll_transmit(Slot& slot, Instant now) {
 }
 
 std::optional<Instant> Endpoint::Impl::next_deadline() const {
-  if (!answers_.empty() || !ready_.empty()) return now_;
+  if (!answers_.empty() || !ready_.empty() || has_new_) return now_;
   std::optional<Instant> next;
   if (!deadlines_.empty()) next = deadlines_.first_at();
   if (half_open_)

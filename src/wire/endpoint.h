@@ -43,7 +43,7 @@ class Endpoint {
   /// the cluster that the prologue names. Again replaces them; what is half open or open stays.
   void accept_logins(std::span<const Key32> static_keys, const std::string& cluster);
   /// Lets the client of a session attach to this server under K. Again with a higher epoch replaces; with a lower is
-  /// ignored.
+  /// ignored. An Attach that came up to 250 ms before is answered by the next poll_transmit.
   void expect(SessionId session, Epoch epoch, ServerId self, const Key32& k);
   /// Ends what `expect` began; closes the session's connection, if any, telling the client why.
   void forget(SessionId session, CloseReason reason);

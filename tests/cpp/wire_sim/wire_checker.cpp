@@ -8,7 +8,7 @@ namespace orrery::wire_sim {
 namespace {
 
 // docs/protocol.md's times, and what clocks of different rates make of them.
-constexpr Duration cookie_for = 10s, half_open_for = 5s, clock_slack = 10ms;
+constexpr Duration cookie_for = 10s, half_open_for = 5s, early_for = 250ms, clock_slack = 10ms;
 constexpr int closes = 3;
 constexpr Duration closes_within = 1s;
 constexpr std::size_t kept_max = 64;
@@ -100,10 +100,23 @@ void WireChecker::replied(const ServerProcess& server, const Packet& packet, Acq
   broken("a Reply that answers no Init");
 }
 
+/// The answer to an Attach that was there before the server held its session, as it does now.
+bool WireChecker::take_early(const ServerProcess& server, Acquaintance& to) {
+  const auto& held = server.host().sessions();
+  const auto found = std::find_if(to.early_attaches.begin(), to.early_attaches.end(), [&](const EarlyAttach& early) {
+    const auto session = held.find(SessionId{early.attach.session});
+    return session != held.end() && session->second.epoch.value == early.attach.epoch &&
+           world_.now() - early.at <= early_for + clock_slack;
+  });
+  if (found == to.early_attaches.end()) return false;
+  to.early_attaches.erase(found);
+  return true;
+}
+
 void WireChecker::attached(const ServerProcess& server, const Packet& packet, Acquaintance& to) {
   const auto answer = protocol::read_attached(packet.bytes);
   if (!answer) broken("a malformed Attached");
-  if (!to.attach_answers.take(world_.now()))
+  if (!to.attach_answers.take(world_.now()) && !take_early(server, to))
     broken(fmt::format("{} is sent an Attached and sent no Attach that the server may answer", packet.to.to_string()));
   for (Pairing* known : by_server_[{server.number(), answer->client_id}]) {
     if (known->server_id != answer->server_id || known->server_random != answer->random) continue;
@@ -306,10 +319,16 @@ void WireChecker::take_attach(const ServerProcess& server, const Arrived& arrive
   const ModelDatabase::Session* session = database_.session(SessionId{attach->session});
   const auto& held = server.host().sessions();
   const auto found = held.find(SessionId{attach->session});
-  if (session == nullptr || found == held.end() || found->second.epoch.value != attach->epoch) return;
+  const std::uint64_t epoch = found == held.end() ? 0 : found->second.epoch.value;
+  if (session == nullptr || epoch > attach->epoch) return;
   const Key32 k = protocol::session_key(session->root, attach->session, attach->server, attach->epoch);
   if (!protocol::attach_mac_holds(k, arrived.bytes)) return;
-  from.attach_answers.add(world_.now());
+  if (epoch == attach->epoch) {
+    from.attach_answers.add(world_.now());
+  } else {
+    from.early_attaches.push_back({*attach, world_.now()});
+    if (from.early_attaches.size() > kept_max) from.early_attaches.pop_front();
+  }
   from.attaches.push_back({*attach, arrived.packet->sender, k});
   if (from.attaches.size() > kept_max) from.attaches.pop_front();
 }

@@ -89,6 +89,10 @@ class WireChecker {
     std::uint64_t client = 0;
     Key32 k{};
   };
+  struct EarlyAttach {  // whose session the server does not hold yet
+    protocol::AttachFields attach;
+    Time at{};
+  };
   struct CookieGiven {
     Bytes bytes;
     Time at{};
@@ -110,6 +114,7 @@ class WireChecker {
     std::vector<CookieGiven> cookies;
     std::deque<InitTaken> inits;
     std::deque<AttachTaken> attaches;
+    std::deque<EarlyAttach> early_attaches;
     Due init_answers, attach_answers;
     Time login_reply_at = Time::min();
   };
@@ -120,6 +125,7 @@ class WireChecker {
   void answered(const ServerProcess& server, const Packet& packet, Acquaintance& to);
   void replied(const ServerProcess& server, const Packet& packet, Acquaintance& to);
   void attached(const ServerProcess& server, const Packet& packet, Acquaintance& to);
+  bool take_early(const ServerProcess& server, Acquaintance& to);
   Pairing& pair(std::uint64_t server, std::uint64_t client, std::uint32_t client_id, std::uint32_t server_id,
                 const protocol::Traffic& traffic);
   void sealed(Packet& packet, bool is_up);
