@@ -1,7 +1,7 @@
 -- chat_character: a character by its name, whatever its case, and a channel that players made, by its; for verbs.
 -- Returns the character's id and name, and the channel's; of the channel null when p_channel is null.
 -- Writes: nothing.   Locks: none.
--- Errors: OR001 unknown; OR003 null.   Called by: chat_ban, chat_mute, chat_pardon.
+-- Errors: OR001 unknown, or null.       Called by: chat_ban, chat_mute, chat_pardon.
 create or replace function orrery.chat_character(
   p_cluster text, p_character text, p_channel text, out character_id bigint, out character_name text, out channel_id bigint, out channel_name text)
 language plpgsql stable

@@ -33,7 +33,9 @@ begin
   select array_agg(e.value -> 'ref' order by e.n),
     array_agg(case when (e.value -> 'session_id')::text ~ '^[0-9]{1,18}$' then (e.value ->> 'session_id')::bigint end order by e.n),
     array_agg(case when (e.value -> 'epoch')::text ~ '^[0-8]?[0-9]{1,18}$' then (e.value ->> 'epoch')::bigint end order by e.n),
-    array_agg(case when (e.value -> 'message_id')::text ~ '^[0-8]?[0-9]{1,18}$' then (e.value ->> 'message_id')::bigint end order by e.n),
+    array_agg(case when (e.value -> 'message_id')::text ~ '^[0-9]{1,18}$'
+        or (e.value -> 'message_id')::text ~ '^[1-9][0-9]{18}$' and (e.value -> 'message_id')::text collate "C" <= '9223372036854775807'
+      then (e.value ->> 'message_id')::bigint end order by e.n),
     array_agg(case when (e.value -> 'channel_id')::text ~ '^[0-9]{1,18}$' then (e.value ->> 'channel_id')::bigint end order by e.n),
     array_agg(case when jsonb_typeof(e.value -> 'to') = 'string' then e.value ->> 'to' end order by e.n),
     array_agg(case when jsonb_typeof(e.value -> 'text') = 'string' and octet_length(e.value ->> 'text') between 1 and 500

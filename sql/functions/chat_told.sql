@@ -1,6 +1,6 @@
 -- chat_told: the chat server of a character in play asks anew which channels it is in: its arrival is told again, under the same epoch.
 -- Writes: attachment.taken; what session_tell writes.   Locks: attachment.
--- Errors: none.   Called by: chat_ban, chat_channel_drop.
+-- Errors: none.   Called by: chat_ban.
 create or replace function orrery.chat_told(p_character_id bigint, p_rule text) returns void
 language plpgsql
 set search_path = pg_catalog, pg_temp

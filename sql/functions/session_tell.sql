@@ -1,6 +1,6 @@
 -- session_tell: tell servers to ask what became of their sessions (server_sync).
 -- Writes: what command_add writes.   Locks: those of command_add.
--- Errors: none.   Called by: account_session_end, chat_told, news_add, session_end, session_end_all, session_end_told,
+-- Errors: none.   Called by: account_session_end, chat_channel_drop, chat_told, news_add, session_end, session_end_all, session_end_told,
 -- session_open, session_adopt, session_resolve, tick_idle.
 create or replace function orrery.session_tell(p_servers bigint[], p_rule text) returns void
 language plpgsql

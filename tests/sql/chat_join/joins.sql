@@ -22,6 +22,8 @@ select is(pg_temp.code(:ann, '{"name":"three","create":true}'), 'OR006', 'not mo
 select is(pg_temp.code(:ann, '{"name":"two","create":true}'), null, 'what one made already is none more');
 update orrery.setting set value = 1 where name = 'chat_channels_max';
 select is(pg_temp.code(:kim, '{"name":"two"}'), 'OR006', 'nor in more than one may be');
+select is(orrery_test.answer(:b, 'chat_join', quote_literal(jsonb_build_array(orrery_test.chat_entry(:kim, '{"name":"kims","create":true}')))) #>> '{0,error,code}', 'OR006', 'of his own neither');
+select is((select count(*) from orrery.chat_channel where kind = 'created'), 2::bigint, 'which is not made then: nobody would be in it');
 select is(pg_temp.code(:kim, '{"name":"miners"}'), null, 'where one is already');
 select is(pg_temp.code(:kim, '{"name":"miners","epoch":1}'), 'OR007', 'under an epoch that is over');
 select is((select array_agg(e.value #>> '{error,code}') from jsonb_array_elements(orrery_test.answer(:a, 'chat_join', '''[5, null, {"name":"x"}]''')) e), array['OR007', 'OR007', 'OR007'], 'what makes no sense');

@@ -20,6 +20,7 @@ select is(pg_temp.code(:ann, jsonb_build_object('channel_id', :everybody, 'text'
 select is(pg_temp.code(:ann, jsonb_build_object('channel_id', :everybody, 'text', E'a\nb')), 'OR003', 'two lines');
 select is(pg_temp.code(:ann, jsonb_build_object('channel_id', :everybody, 'text', 5)), 'OR003', 'no text');
 select is(pg_temp.code(:ann, jsonb_build_object('channel_id', :everybody, 'message_id', 'x')), 'OR003', 'without an id');
+select is(pg_temp.code(:ann, jsonb_build_object('channel_id', :everybody, 'message_id', 9223372036854775808)), 'OR003', 'nor one beyond 2^63 - 1');
 select is(pg_temp.code(:ann, jsonb_build_object('channel_id', :everybody, 'epoch', 1)), 'OR007', 'under an epoch that is over');
 select is((select count(*) from orrery.chat_message), 0::bigint, 'none of it was said');
 select is((select sum(last_number) from orrery.chat_channel), 0::numeric, 'no number was used');
@@ -30,6 +31,7 @@ select is(pg_temp.code(:ann, '{"to":"Kim"}'), 'OR002', 'nor directly');
 select is(orrery_test.chat_said(:ann, :everybody, 2, repeat('ä', 250)), 1::bigint, 'what was said before is answered as then');
 select orrery_test.clock_advance('61 s');
 select is(orrery_test.chat_said(:ann, :everybody, 3, 'again'), 2::bigint, 'until it is over');
+select is(orrery_test.chat_said(:ann, :everybody, 9223372036854775807, 'x'), 3::bigint, 'under the highest id');
 select throws_ok(format('select orrery.chat_say(%s, ''{}'')', orrery_test.me(:a)), 'OR003', null, 'no array');
 select throws_ok(format('select orrery.chat_say(%s, ''[]'')', orrery_test.me(:grid)), 'OR004', null, 'not by a zone');
 select is(orrery_test.answer(:a, 'chat_say', '''[]'''), '[]', 'nothing of nothing');
