@@ -1,7 +1,7 @@
--- tick_purge: once a minute: delete settled commands, ended sessions, and stopped servers that nothing refers to, when they
+-- tick_purge: once a minute: delete settled commands, ended sessions with what their players ordered, and stopped servers that nothing refers to, when they
 -- are older than ended_kept_s; news, after news_kept_s; what was said, after chat_kept_s and beyond chat_kept_max; events that no
 -- partition took, after event_days_kept. Never so many that the step takes long: then it returns now, as more is due; else null.
--- Writes: allocation, chat_message, command, session (with its secret, attachments and commands), server, world_news, event_default.
+-- Writes: allocation, chat_message, command, session_command, session (with its secret and attachments), server, world_news, event_default.
 -- Locks: the rows deleted.
 -- Errors: none.   Called by: tick_step.
 create or replace function orrery.tick_purge() returns timestamptz
@@ -22,10 +22,19 @@ begin
     where d.state in ('done', 'failed', 'void', 'expired') and d.state_at < v_before limit v_most for update skip locked));
   get diagnostics v_rows = row_count;
   v_more := v_more or v_rows = v_most;
-  delete from orrery.session s where s.session_id = any(array(
-    select d.session_id from orrery.session d where d.state = 'ended' and d.state_at < v_before limit v_most for update skip locked));
+  -- they would go with their sessions, however many they are
+  delete from orrery.session_command c where c.ctid = any(array(
+    select k.ctid from orrery.session d
+    cross join lateral (select k.ctid from orrery.session_command k where k.session_id = d.session_id offset 0) k
+    where d.state = 'ended' and d.state_at < v_before limit v_most));
   get diagnostics v_rows = row_count;
   v_more := v_more or v_rows = v_most;
+  if v_rows < v_most then
+    delete from orrery.session s where s.session_id = any(array(
+      select d.session_id from orrery.session d where d.state = 'ended' and d.state_at < v_before limit v_most for update skip locked));
+    get diagnostics v_rows = row_count;
+    v_more := v_more or v_rows = v_most;
+  end if;
   delete from orrery.allocation s where s.allocation_id = any(array(
     select d.allocation_id from orrery.allocation d
     where d.state in ('released', 'expired', 'failed') and d.state_at < v_before limit v_most for update skip locked));
