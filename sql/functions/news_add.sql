@@ -2,7 +2,8 @@
 -- starts reads what was changed by itself, and begins with the news after that. Returns the number of the news in that world.
 -- The world's row is held until the transaction ends, so that who asks for what came after a number misses nothing.
 -- Writes: world, world_news; what session_tell writes.   Locks: world; those of session_tell.
--- Errors: OR001 no such kind of role zone; OR003 a key or body that is none; those of cluster_resolve.
+-- Errors: OR001 no such kind of role zone; OR003 a key or body that is none; those of the kind's world function (no such key), of the first news
+-- and before anything was saved, and of cluster_resolve.
 -- Called by: games; DBA.
 create or replace function orrery.news_add(p_kind text, p_key text, p_body jsonb, p_cluster text default null) returns bigint
 language plpgsql security definer
@@ -11,6 +12,7 @@ as $$
 declare
   v_now     timestamptz := orrery.clock();
   v_cluster text;
+  v_kind    orrery.server_kind;
   v_number  bigint;
   v_server  bigint;
 begin
@@ -22,9 +24,13 @@ begin
     perform orrery.fail('OR003', 'the body of news is an object of 8192 bytes at most', format('Got %s bytes.', coalesce(octet_length(p_body::text), 0)),
       'Say what was changed, and where to read it.');
   end if;
-  perform from orrery.server_kind k where k.cluster = v_cluster and k.kind = p_kind and k.role = 'zone';
+  select k.* into v_kind from orrery.server_kind k where k.cluster = v_cluster and k.kind = p_kind and k.role = 'zone';
   if not found then
     perform orrery.fail('OR001', format('no kind %L of role zone in %s', left(p_kind, 64), v_cluster), 'Worlds are those of zone servers.', 'SELECT * FROM kind_status');
+  end if;
+  if v_kind.world_function is not null and not exists (
+    select from orrery.world w where w.cluster = v_cluster and w.kind = p_kind and w.key = p_key) then
+    execute format('select %s($1, $2, $3)', v_kind.world_function::regproc) using v_cluster, p_kind, p_key;
   end if;
   insert into orrery.world as w (cluster, kind, key, news_number) values (v_cluster, p_kind, p_key, 1)
   on conflict (cluster, kind, key) do update set news_number = w.news_number + 1

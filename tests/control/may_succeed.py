@@ -189,7 +189,7 @@ MAY_SUCCEED = {
         "p_selector.shared": Right("it may be so, or not", one_of(MISSING, True)),
         "p_wait_ms": Right("does not wait", one_of(0))},
     "hook_set": {"p_replace": Right("as without it", is_null)},
-    "news_add": {"p_cluster": ONE_CLUSTER, "p_key": Right("a world that no server ran yet hears of it when one does"),
+    "news_add": {"p_cluster": ONE_CLUSTER, "p_key": Right("of a kind without a world function, whose keys all exist"),
                  "p_body": Right("the game's own", one_of("{}", '{"x":1}')), "p_body.x": Right("the game's own", odd=True), ANY_STATE: Right(ANY_STATE_DOES)},
     "server_checkpoint": {
         "p_world": Right("null: it stays; the game's own", lambda value: value in (None, "null") or value[:1] == "{", odd=True), "p_world.x, p_world.unknown": Right("the game's own", odd=True),

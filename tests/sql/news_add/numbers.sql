@@ -32,6 +32,7 @@ select throws_ok($$select orrery.news_add('grid', 'aldra-1', jsonb_build_object(
 select lives_ok($$select orrery.news_add('grid', 'aldra-1', jsonb_build_object('a', repeat('x', 8000)), 't')$$, 'large');
 select throws_ok($$select orrery.news_add('grid', '', '{}', 't')$$, 'OR003', null, 'an empty key');
 select throws_ok($$select orrery.news_add('grid', null, '{}', 't')$$, 'OR003', null, 'no key');
+select throws_ok($$select orrery.news_add('grid', 'nowhere', '{}', 't')$$, 'OR001', null, 'no such place');
 select throws_ok($$select orrery.news_add('login', 'main', '{}', 't')$$, 'OR001', null, 'a kind without a world');
 select throws_ok($$select orrery.news_add(null, 'main', '{}', 't')$$, 'OR001', null, 'no kind');
 select throws_ok($$select orrery.news_add('grid', 'aldra-1', '{}', 'v')$$, 'OR001', null, 'an unknown cluster');
