@@ -4,7 +4,7 @@
 -- of a game does not end: such requests are placed by the next tick.
 -- Writes: placement, server, event; what server_place writes.   Locks: cluster, placement, server; none when it is ready or starting, nor when it waits
 -- to be placed and the login sees one cluster only.
--- Errors: OR001 unknown kind or key, OR002 cluster not up, OR003 null, those of cluster_resolve.
+-- Errors: OR001 unknown kind or key, OR002 cluster not up, OR003 null, OR013 the kind's world function failed, those of cluster_resolve.
 -- Called by: DBA, CLI, cluster_start, session_places, tick_idle, tick_drains.
 create or replace function orrery.server_request(p_kind text, p_key text, p_cluster text default null) returns jsonb
 language plpgsql
@@ -44,7 +44,18 @@ begin
         case when v_state = 'stopped' then format('SELECT cluster_start(%L)', v_name) end);
     end if;
     if v_kind.world_function is not null then
-      execute format('select %s($1, $2, $3)', v_kind.world_function::regproc) using v_name, p_kind, p_key;
+      begin
+        execute format('select %s($1, $2, $3)', v_kind.world_function::regproc) using v_name, p_kind, p_key;
+      exception
+        when transaction_rollback or lock_not_available then
+          raise;
+        when assert_failure or others then
+          if sqlstate ~ '^OR' then
+            raise;
+          end if;
+          perform orrery.fail('OR013', format('%s cannot say whether there is a %s %s', v_kind.world_function, p_kind, p_key), format('%s (%s)', sqlerrm, sqlstate),
+            'It raises OR001, by orrery.fail, for what is no place.');
+      end;
     end if;
     insert into orrery.placement (cluster, kind, key, epoch) values (v_name, p_kind, p_key, orrery.epoch_next())
     on conflict (cluster, kind, key) do nothing;

@@ -4,7 +4,7 @@
 -- Gives of each entry, in order, the server that was found (targets) and, where there is none that is ready, why (waits, as players read it) or the
 -- error; of all, those that are locked, so that their seats are counted right (exclusively), and the chat servers that are ready (shared).
 -- Who has asked for a server in the same call holds it already: then targets that are busy are not waited for: they wait.
--- Writes: what server_request and command_add write.
+-- Writes: what server_request and command_add write; event, once a minute, when a game's function fails.
 -- Locks: for places whose servers are not ready: cluster, those of server_request; then server, in key order.
 -- Errors: of an entry: those of server_request.   Called by: session_select, session_hand_off.
 create or replace function orrery.session_places(p_me orrery.server, p_refs jsonb[], p_kinds text[], p_keys text[], p_answers jsonb[],
@@ -18,6 +18,7 @@ declare
   v_place     record;
   v_lock      record;
   v_message   text;
+  v_detail    text;
   v_hint      text;
 begin
   answers := p_answers;
@@ -51,8 +52,11 @@ begin
         waits[v_lock.n] := format('%s %s is %s', v_place.kind, v_place.key, v_request ->> 'state');
         targets[v_lock.n] := case when v_request ->> 'state' = 'ready' then (v_request ->> 'server_id')::bigint end;
       end loop;
-    exception when sqlstate 'OR001' or sqlstate 'OR002' or sqlstate 'OR003' then
-      get stacked diagnostics v_message = message_text, v_hint = pg_exception_hint;
+    exception when sqlstate 'OR001' or sqlstate 'OR002' or sqlstate 'OR003' or sqlstate 'OR013' then
+      get stacked diagnostics v_message = message_text, v_detail = pg_exception_detail, v_hint = pg_exception_hint;
+      if sqlstate = 'OR013' then
+        perform orrery.tick_failed('kind', v_place.kind, p_me.cluster, sqlstate, v_message, jsonb_build_object('detail', left(v_detail, 1000)));
+      end if;
       for v_lock in select e.n from unnest(v_place.entries) e (n) loop
         answers[v_lock.n] := orrery.entry_error(p_refs[v_lock.n], sqlstate, v_message, v_hint);
       end loop;

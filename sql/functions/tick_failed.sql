@@ -1,7 +1,7 @@
--- tick_failed: an event that tells what the tick could not do, once a minute for each thing.
+-- tick_failed: an event that tells what the tick, or a function of a game, could not do, once a minute for each thing.
 -- p_cluster: whose it is; null: none's. p_detail: what else is known of the error.
 -- Writes: event.   Locks: none.   Errors: none.   Called by: tick_step, tick_idle, tick_drains, tick_fleets,
--- fleet_advance.
+-- fleet_advance, session_places.
 create or replace function orrery.tick_failed(p_noun text, p_noun_id text, p_cluster text, p_code text, p_why text, p_detail jsonb) returns void
 language plpgsql
 set search_path = pg_catalog, pg_temp

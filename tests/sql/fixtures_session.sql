@@ -263,3 +263,22 @@ begin
   perform orrery.server_ready(s.server_id, s.epoch, 1) from orrery.server s where s.server_id = p_server_id;
 end
 $$;
+
+-- A kind of zones whose world function knows the place 'fine', and fails with its key's SQLSTATE of any other.
+create or replace function orrery_test.world_or_fail(p_cluster text, p_kind text, p_key text) returns jsonb
+language plpgsql stable security definer as $$
+begin
+  if p_key <> 'fine' then
+    raise exception using errcode = p_key, message = 'broken';
+  end if;
+  return '{}';
+end
+$$;
+
+create or replace function orrery_test.world_kind_made(p_cluster text) returns void
+language plpgsql as $$
+begin
+  perform orrery.server_kind_set('odd', '{"role":"zone","command":"orrery-sessiond"}', p_cluster);
+  update orrery.server_kind k set world_function = 'orrery_test.world_or_fail' where k.cluster = p_cluster and k.kind = 'odd';
+end
+$$;
