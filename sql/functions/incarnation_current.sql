@@ -1,8 +1,8 @@
 -- incarnation_current: the incarnation, raised first when this is another database than the one that was last seen: its
 -- system identifier (loaded from a dump) or its timeline (restored, failed over) differ, or it is new.
 -- Writes: incarnation; what incarnation_lift writes when it is raised.   Locks: the incarnation row, then only.
--- Errors: none.   Called by: epoch_next, session_open, session_select, session_hand_off, session_adopt, tick_identity, agent_register, agent_heartbeat, server_place,
--- agent_fence, server_stop, server_stop_now, incarnation_raise.
+-- Errors: none.   Called by: epoch_next, session_open, session_select, session_hand_off, session_adopt, session_resolve, tick_identity,
+-- agent_register, agent_heartbeat, server_place, agent_fence, server_stop, server_stop_now, incarnation_raise.
 create or replace function orrery.incarnation_current() returns bigint
 language plpgsql
 set search_path = pg_catalog, pg_temp

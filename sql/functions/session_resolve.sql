@@ -4,7 +4,8 @@
 -- p_resolves: [{"ref","address","session_id","handshake_hash":hex of 64 bytes,"proof":hex32,"again"?}] → {"ref","wait_ms"}; {"ref","status":"ready",
 -- "owner":TARGET,"chat":TARGET|null}; {"ref","status":"waiting","reason"}, ask again each second;
 -- {"ref","status":"ended","reason"}; {"ref","error"}. A right proof is not counted, nor one with "again":true.
--- Writes: login_limit, attachment; what session_adopt and session_tell write.   Locks: those of login_charge; server, in key order, of the replacements;
+-- Writes: login_limit, attachment; what session_adopt and session_tell write.   Locks: incarnation when it changed; those of login_charge; server, in
+-- key order, of the replacements;
 -- those of session_adopt; session (those that are busy are left out), then attachment, of those without a chat server that is ready.
 -- Errors: those of server_identity and batch_check; of an entry: OR003.
 -- Called by: src/pg/control_api (role login).
@@ -18,6 +19,7 @@ as $$
 declare
   v_now     timestamptz := orrery.clock();
   v_me      orrery.server := orrery.server_identity(p_server_id, p_epoch, p_token, 'login');
+  v_epochs  bigint := orrery.incarnation_current() << 32;
   v_refs    jsonb[];
   v_ids     bigint[];
   v_faults  jsonb[];
@@ -89,7 +91,7 @@ begin
       order by s.session_id for no key update of s skip locked);
     with given as (
       insert into orrery.attachment as a (session_id, role, cluster, server_id, epoch)
-      select u.id, 'chat', v_me.cluster, v_chats[1 + u.id % cardinality(v_chats)], orrery.epoch_next()
+      select u.id, 'chat', v_me.cluster, v_chats[1 + u.id % cardinality(v_chats)], v_epochs + nextval('orrery.epoch_seq')
       from unnest(v_adopt) u (id) order by u.id
       on conflict (session_id, role) do update
       set server_id = excluded.server_id, epoch = excluded.epoch, taken = false, ended = false
