@@ -1,6 +1,6 @@
 -- loot: command: {"junk":id}: take a piece of junk on board, whole; whoever is first has it. The grid has news of it.
 -- Writes: junk, cargo; what news_add writes.   Locks: junk; those of news_add.
--- Errors: OR001 there is no such piece here (any more); OR003 no number; those of cargo_add.   Called by: command_run.
+-- Errors: OR001 none is named, or it is not here (any more); OR003 no number; those of cargo_add.   Called by: command_run.
 create or replace function space.loot(p_cluster text, p_character_id bigint, p_kind text, p_key text, p_args jsonb) returns jsonb
 language plpgsql
 set search_path = pg_catalog, pg_temp
