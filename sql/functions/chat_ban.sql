@@ -1,8 +1,7 @@
 -- chat_ban: a character is put out of a channel that players made, and may not come back until then; its chat server is told.
 -- p_seconds: for how long; null: for good.
 -- Returns the event, and says in words how to undo it.
--- Writes: attachment (told anew), chat_penalty, chat_member, event; what session_tell writes.   Locks: attachment, then chat_channel:
--- whoever comes in meanwhile is waited for, or sees the ban.
+-- Writes: attachment (told anew), chat_penalty, chat_member, event; what session_tell writes.   Locks: attachment, then those of chat_penalty_set.
 -- Errors: OR003 no channel; those of chat_character, chat_penalty_set and cluster_resolve.   Called by: DBA.
 create or replace function orrery.chat_ban(p_character text, p_channel text, p_seconds bigint, p_why text, p_cluster text default null)
 returns bigint
@@ -22,7 +21,6 @@ begin
   end if;
   v_who := orrery.chat_character(v_cluster, p_character, p_channel);
   perform orrery.chat_told(v_who.character_id, 'chat_ban');
-  perform from orrery.chat_channel h where h.channel_id = v_who.channel_id for no key update;
   v_words := format('%s in %s is %s', v_who.character_name, v_who.channel_name,
     orrery.chat_penalty_set(v_cluster, v_who.character_id, v_who.channel_id, true, p_seconds, p_why));
   delete from orrery.chat_member m where m.channel_id = v_who.channel_id and m.character_id = v_who.character_id;

@@ -1,7 +1,7 @@
 -- chat_mute: a character may not speak, at once and until then; it is told why with each try.
 -- p_seconds: for how long; null: for good.   p_channel: one that players made; null: everywhere, directly as well.
 -- Returns the event, and says in words how to undo it.
--- Writes: chat_penalty, event.   Locks: none.
+-- Writes: chat_penalty, event.   Locks: those of chat_penalty_set.
 -- Errors: those of chat_character, chat_penalty_set and cluster_resolve.   Called by: DBA.
 create or replace function orrery.chat_mute(p_character text, p_seconds bigint, p_why text, p_channel text default null, p_cluster text default null)
 returns bigint

@@ -78,6 +78,17 @@ def banned_while_he_joins(database):
     check("who is banned is out", ban.end() is None and chat.members(channel) == [chat.character], f"{ban.code} {chat.members(channel)}")
 
 
+def muted_where_is_nothing(database):
+    """A channel is dropped just before somebody is muted in it."""
+    chat = Chat(database, "gone")
+    chat.channel("mines", chat.pat, chat.eve)
+    with chat.open_call("select orrery.chat_channel_drop('mines', 'gone')", user="dba") as (_, connection):
+        mute = Call(database, "dba", "select orrery.chat_mute(%s, 60, 'why', 'mines', 'gone')", "Eve gone")
+        check("who mutes waits", mute.waits(database))
+        connection.commit()
+    check("and is told that there is no such channel", mute.end() == "OR001", str(mute.code))
+
+
 def dropped_in_key_order(database):
     """A channel whose members came in another order than their sessions is dropped while one of these is held."""
     chat = Chat(database, "dropped")
@@ -90,7 +101,7 @@ def dropped_in_key_order(database):
         check("for the lower session, and holds no higher one", chat.is_free(ATTACHMENT, chat.pat))
     check("then it is gone", drop.end() is None and chat.is_free(CHANNEL, channel) and not chat.members(channel), str(drop.code))
     check("its members are told anew", database.value("select count(*) from orrery.attachment where session_id in (%s, %s) and not taken", chat.pat, chat.eve) == 2)
-    check("their chat server is told once", database.value("select count(*) from orrery.command where rule = 'chat_channel_drop'") == 1)
+    check("their chat server is told once", database.value("select count(*) from orrery.command where rule = 'chat_channel_drop' and cluster = 'dropped'") == 1)
 
 
 def incarnation_before_sessions(database):
@@ -110,7 +121,7 @@ def incarnation_before_sessions(database):
 def main():
     database = Database()
     database.login("agents", "orrery_agent", "*")
-    for scenario in (joined_in_key_order, banned_while_he_joins, dropped_in_key_order, incarnation_before_sessions):
+    for scenario in (joined_in_key_order, banned_while_he_joins, muted_where_is_nothing, dropped_in_key_order, incarnation_before_sessions):
         scenario(database)
     finish()
 

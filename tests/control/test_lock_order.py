@@ -24,6 +24,7 @@ from database import Database, check, finish, machine, say, wait_until
 WAIT_S_MAX = 3.0
 LIVE = "state in ('starting', 'ready', 'stopping')"
 PLACES = ["aldra-1", "aldra-2", "velo-1"]
+CHANNELS = ("zz", "mm", "aa")
 FLEETS = ("halls", "mills")
 FLEET = {"kind": "arena", "policy_args": {"size": 2}, "size_max": 4, "cooldown_ms": 0}
 # What the operations on fleets are made of: each must have done something in some pair, and server_allocate have given each answer.
@@ -324,6 +325,34 @@ def handoff(world, caller, rng):
         world.hands[answer.get("status", "refused")] += 1
 
 
+def chat(world, caller, rng):
+    """A player comes, or goes; those who are attached to a chat server come into channels, speak there and directly, and leave, in any order."""
+    login(world, caller, rng)
+    me = world.server(caller, rng, "chat")
+    if not me:
+        time.sleep(0.01)
+        return
+    rows = caller.rows("select session_id, epoch from orrery.attachment where server_id = %s and not ended order by random() limit 6", me[0], ask=True)
+    channels = [row[0] for row in caller.rows("select channel_id from orrery.chat_channel where kind in ('cluster', 'created')", ask=True)] or [0]
+
+    def ask(function, more):
+        caller.rows(f"select orrery.{function}(%s, %s, %s, %s)", *me, json.dumps(
+            [{"session_id": session_id, "epoch": epoch, **more()} for session_id, epoch in rows for _ in range(2)]))
+    ask("chat_channels", dict)
+    ask("chat_join", lambda: {"name": rng.choice(CHANNELS), "create": rng.random() < 0.5})
+    ask("chat_say", lambda: {"message_id": rng.randrange(1, 1 << 40), "text": "x",
+                             **({"to": f"P{rng.randrange(8)}"} if rng.random() < 0.3 else {"channel_id": rng.choice(channels)})})
+    if rng.random() < 0.3:
+        ask("chat_leave", lambda: {"channel_id": rng.choice(channels)})
+
+
+def moderate(world, caller, rng):
+    who, channel = f"P{rng.randrange(8)}", rng.choice(CHANNELS)
+    caller.rows(*rng.choice((("select orrery.chat_ban(%s, %s, 1, 'why', 't')", who, channel), ("select orrery.chat_mute(%s, 1, 'why', %s, 't')", who, channel), ("select orrery.chat_mute(%s, 1, 'why', null, 't')", who),
+                             ("select orrery.chat_pardon(%s, %s, 't')", who, channel), ("select orrery.chat_channel_drop(%s, 't')", channel))))
+    time.sleep(0.005)
+
+
 def kick(world, caller, rng):
     session_id = caller.value("select session_id from orrery.session where state <> 'ended' order by random() limit 1", ask=True)
     if session_id is None:
@@ -408,7 +437,8 @@ def counters(world, caller, rng):
 OPERATIONS = {"report": ("agents", report), "inventory": ("agents", inventory), "register": ("agents", register),
               "request": ("dba", request), "stop": ("dba", stop), "shutdown": ("dba", shutdown), "restart": ("dba", restart),
               "drain": ("dba", drain), "fence": ("postgres", fence), "login": ("servers", login), "sync": ("servers", sync), "zone": ("servers", zone),
-              "kick": ("dba", kick), "handoff": ("servers", handoff), "logins": ("servers", logins), "ban": ("dba", ban), "tick": ("orrery_cron", tick), "fleets": ("dba", fleets), "drop": ("dba", drop), "kinds": ("dba", kinds),
+              "kick": ("dba", kick), "handoff": ("servers", handoff), "chat": ("servers", chat), "moderate": ("dba", moderate),
+              "logins": ("servers", logins), "ban": ("dba", ban), "tick": ("orrery_cron", tick), "fleets": ("dba", fleets), "drop": ("dba", drop), "kinds": ("dba", kinds),
               "allocate": ("dba", allocate), "release": ("dba", release), "counters": ("servers", counters)}
 
 
