@@ -1,6 +1,7 @@
--- tick_purge: once a minute: delete settled commands, ended sessions with what their players ordered, and stopped servers that nothing refers to, when they
--- are older than ended_kept_s; news, after news_kept_s; what was said, after chat_kept_s and beyond chat_kept_max; events that no
--- partition took, after event_days_kept. Never so many that the step takes long: then it returns now, as more is due; else null.
+-- tick_purge: once a minute: delete settled commands, ended sessions, and stopped servers that nothing refers to, when they
+-- are older than ended_kept_s; what players ordered, after command_kept_s; news, after news_kept_s; what was said, after chat_kept_s
+-- and beyond chat_kept_max; events that no partition took, after event_days_kept. Never so many that the step takes long: then it
+-- returns now, as more is due; else null.
 -- Writes: allocation, chat_message, command, session_command, session (with its secret and attachments), server, world_news, event_default.
 -- Locks: the rows deleted.
 -- Errors: none.   Called by: tick_step.
@@ -22,7 +23,12 @@ begin
     where d.state in ('done', 'failed', 'void', 'expired') and d.state_at < v_before limit v_most for update skip locked));
   get diagnostics v_rows = row_count;
   v_more := v_more or v_rows = v_most;
-  -- they would go with their sessions, however many they are
+  delete from orrery.session_command c where c.ctid = any(array(
+    select k.ctid from orrery.session_command k
+    where k.made_at < v_now - make_interval(secs => orrery.setting('command_kept_s')::float8) limit v_most));
+  get diagnostics v_rows = row_count;
+  v_more := v_more or v_rows = v_most;
+  -- the others would go with their sessions, however many they are
   delete from orrery.session_command c where c.ctid = any(array(
     select k.ctid from orrery.session d
     cross join lateral (select k.ctid from orrery.session_command k where k.session_id = d.session_id offset 0) k

@@ -73,6 +73,7 @@ insert into orrery.setting (name, value, unit, min_value, max_value, comment) va
   ('chat_channels_max',     20,    'count', 1,    50,       'Channels that players made in which one character is at most.'),
   ('chat_created_max',      5,     'count', 0,    1000,     'Channels that one character made at most.'),
   ('ended_kept_s',          3600,  's',     1,    2592000,  'How long rows of ended servers and sessions are kept to answer questions about them.'),
+  ('command_kept_s',        3600,  's',     600,  2592000,  'How long is kept what came of a player''s command, for a client that asks again; none is away for so long and still has its session.'),
   ('news_kept_s',           3600,  's',     60,   2592000,  'How long news of a world are kept for a server that was not heard of; one that starts needs none of before.'),
   ('purge_rows_max',        20000, 'count', 100,  1000000,  'Old rows of a table deleted in one step at most, so that the step ends in its time.')
 on conflict (name) do nothing;

@@ -15,7 +15,8 @@ create table if not exists orrery.session_command (
   constraint session_command_result_size check (octet_length(result::text) <= 8192),
   constraint session_command_result_is_object check (jsonb_typeof(result) = 'object')
 );
-comment on table orrery.session_command is 'Commands of players that had their effect, kept as long as their session: asked again they answer the same. One that was refused leaves no row.';
+create index if not exists session_command_made_idx on orrery.session_command (made_at);
+comment on table orrery.session_command is 'Commands of players that had their effect, kept for command_kept_s, as their session is: asked again they answer the same. One that was refused leaves no row.';
 comment on column orrery.session_command.id is 'The client''s own number for it.';
 comment on column orrery.session_command.args is 'What it was ordered with; another order under the same number is refused.';
 comment on column orrery.session_command.result is 'What the game answered; written in the transaction of the effect.';

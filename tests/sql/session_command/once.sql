@@ -30,6 +30,7 @@ select is(orrery_test.answer(:grid, 'session_command', '''[]'''), '[]', 'none');
 
 select orrery_test.answer(:grid, 'session_end', format('%L', jsonb_build_array(:'s'::jsonb || '{"reason":"logout"}')));
 select is((select count(*) from orrery.session_command where session_id = (:'s'::jsonb ->> 'session_id')::bigint), 4::bigint, 'kept with the session');
+update orrery.setting set value = 7200 where name = 'command_kept_s';
 select orrery_test.clock_advance('3601 s');
 select orrery.tick_purge();
 select is((select array_agg(distinct session_id)::text from orrery.session_command), format('{%s}', :'s2'::jsonb ->> 'session_id'), 'and gone with it');
