@@ -17,6 +17,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 
 import psycopg2
@@ -384,6 +385,40 @@ local all all peer map=orrery
         self.processes.append(bots)
         return bots
 
+    def keep_page(self):
+        """A file that says where the login servers are, as a game's page would: kept so from now on."""
+        page = self.dir / "page"
+
+        def keep():
+            shown = None
+            while True:
+                with contextlib.suppress(psycopg2.Error):
+                    connect = self.value("select connect from cluster_status where cluster = %s", self.cluster)
+                    if connect and connect != shown:
+                        self.write(page.name, connect + "\n")
+                        shown = connect
+                time.sleep(0.3)
+
+        threading.Thread(target=keep, daemon=True).start()
+        wait_until("the page to say where the cluster is", page.exists, 10)
+        return page
+
+    def keep_looking(self, look):
+        """Looks at the tables each second from now on, whatever is being killed: `look(cursor)` is what is wrong, by name."""
+        looks = Looks()
+
+        def keep():
+            while True:
+                with contextlib.suppress(psycopg2.Error), contextlib.closing(self.connect(options="-c statement_timeout=5s")) as connection:
+                    connection.autocommit = True
+                    with connection.cursor(cursor_factory=psycopg2.extras.RealDictCursor) as cursor:
+                        looks.found.update(look(cursor))
+                        looks.count += 1
+                time.sleep(1)
+
+        threading.Thread(target=keep, daemon=True).start()
+        return looks
+
     # Servers that do as they are told
 
     def stub_kind(self, kind, *words, **more):
@@ -502,6 +537,13 @@ def cheap_hash(password):
             made, password, ctypes.c_ulonglong(len(password)), ctypes.c_ulonglong(1), ctypes.c_size_t(8192)) != 0:
         raise RuntimeError("libsodium cannot hash")
     return made.value.decode()
+
+
+class Looks:
+    """How often somebody has looked, and what was wrong, by name."""
+
+    def __init__(self):
+        self.count, self.found = 0, {}
 
 
 class Bots(Process):

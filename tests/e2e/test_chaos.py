@@ -54,33 +54,7 @@ stack.sql("select server_kind_set('arena', %s)", json.dumps({
     "command": str(pathlib.Path(__file__).resolve().parent / "stub_server.py"), "args": ["bind", "{host}:{port:game}"], "ports": [{"name": "game"}],
     "ready_by": "port", "cpu_millis": 10, "stop_grace_ms": 1000, "start_attempts_max": 100}))
 stack.sql("select fleet_set('arenas', %s)", json.dumps({"kind": "arena", "policy": "orrery.fleet_buffer", "policy_args": {"buffer": FREE}, "size_max": 10, "cooldown_ms": 1000}))
-page, torn = stack.dir / "page", {}
-
-
-def keep_page():
-    """Where the login servers are, as a game's page would say."""
-    shown = None
-    while True:
-        with contextlib.suppress(psycopg2.Error):
-            connect = stack.value("select connect from cluster_status where cluster = %s", stack.cluster)
-            if connect and connect != shown:
-                stack.write(page.name, connect + "\n")
-                shown = connect
-        time.sleep(0.5)
-
-
-def look_at_tables():
-    """What must hold in every committed state, whatever is being killed; `torn` keeps what did not."""
-    while True:
-        with contextlib.suppress(psycopg2.Error), contextlib.closing(stack.connect(options="-c statement_timeout=5s")) as connection:
-            connection.autocommit = True
-            with connection.cursor(cursor_factory=psycopg2.extras.RealDictCursor) as cursor:
-                torn.update(broken(cursor, SNAPSHOT))
-        time.sleep(1)
-
-
-for task in (keep_page, look_at_tables):
-    threading.Thread(target=task, daemon=True).start()
+page, looks = stack.keep_page(), stack.keep_looking(lambda cursor: broken(cursor, SNAPSHOT))
 
 
 class Player:
@@ -95,7 +69,7 @@ class Player:
         if self.bots and not self.again_at:
             self.again_at = now + 0.3
             stack.processes.remove(self.bots)
-        if now >= self.again_at and page.exists():
+        if now >= self.again_at:
             self.again_at = 0.0
             self.lives += 1
             self.bots = stack.start_bots(f"player{self.number:02d}.{self.lives}", 1, "--for", "0", "--retries", "3", "--log-level", "error",
@@ -403,7 +377,7 @@ check("everything was hit", {what.split()[0] for what in hits} == set(WEIGHTS), 
 for row in failed():
     say(f"{row['kind']} {row['key']} is failed, {row['why'] or 'and nobody needs it'}: {row['reason']}")
 
-check("at no moment did the tables contradict each other", not torn, str(torn))
+check("at no moment did the tables contradict each other", looks.count and not looks.found, f"{looks.found} {looks.count} looks")
 with contextlib.closing(stack.connect()) as connection, connection.cursor(cursor_factory=psycopg2.extras.RealDictCursor) as cursor:
     contradictions = {**broken(cursor, {**SNAPSHOT, **HISTORY}), **History().read(cursor)}
 check("nor do they now, nor with their history", not contradictions, str(contradictions))

@@ -14,7 +14,6 @@ import pathlib
 import random
 import signal
 import sys
-import threading
 import time
 
 import psycopg2
@@ -43,36 +42,7 @@ for kind in ("login", "chat", "grid", "station"):
 places = [(row["kind"], row["key"]) for row in stack.owner(
     "select kind, key from space.place where cluster = %s and (kind = 'station' or key like 'aldra-%%') order by kind, key limit 6", stack.cluster)]
 stack.accounts("bot", options.bots, places)
-page = stack.dir / "page"
-torn = {}
-
-
-def keep_page():
-    """Where the login servers are, as a game's page would say."""
-    shown = None
-    while True:
-        with contextlib.suppress(psycopg2.Error):
-            connect = stack.value("select connect from cluster_status where cluster = %s", stack.cluster)
-            if connect and connect != shown:
-                stack.write(page.name, connect + "\n")
-                shown = connect
-        time.sleep(0.3)
-
-
-def look_at_tables():
-    """What must hold in every committed state; `torn` keeps what did not."""
-    while True:
-        with contextlib.suppress(psycopg2.Error), contextlib.closing(stack.connect(options="-c statement_timeout=5s")) as connection:
-            connection.autocommit = True
-            with connection.cursor(cursor_factory=psycopg2.extras.RealDictCursor) as cursor:
-                torn.update(broken(cursor, SNAPSHOT))
-        time.sleep(1)
-
-
-for task in (keep_page, look_at_tables):
-    threading.Thread(target=task, daemon=True).start()
-wait_until("the page to say where the cluster is", page.exists, 10)
-
+page, looks = stack.keep_page(), stack.keep_looking(lambda cursor: broken(cursor, SNAPSHOT))
 bots = stack.start_bots("players", options.bots, "--for", "0", "--behaviour", "wander,chat,commute,mine", "--travel-every", "6", "--rate", "4",
                         "--chat-every", "20", "--ramp", "40", "--retries", "10", "--report", "json", "--log-level", "error", connect=page)
 
@@ -155,7 +125,7 @@ check("nobody has two sessions", not twice, str(twice))
 apart = stack.owner("select s.session_id, v.kind, v.key, c.kind as at_kind, c.key as at_key from orrery.session s join orrery.server v using (server_id) "
                     "join orrery.\"character\" c using (character_id) where s.cluster = %s and s.state = 'playing' and (v.kind, v.key) <> (c.kind, c.key)", stack.cluster)
 check("everybody is where his character is", not apart, str(apart[:5]))
-check("at no moment did the tables contradict each other", not torn, str(torn))
+check("at no moment did the tables contradict each other", looks.count and not looks.found, f"{looks.found} {looks.count} looks")
 
 # what is under way is done before the players go
 bots.kill(signal.SIGTERM)
