@@ -53,7 +53,7 @@ begin
           if sqlstate ~ '^OR' then
             raise;
           end if;
-          perform orrery.fail('OR013', format('%s cannot say whether there is a %s %s', v_kind.world_function, p_kind, p_key), format('%s (%s)', sqlerrm, sqlstate),
+          perform orrery.fail('OR013', format('%s failed for %s %s: %s', v_kind.world_function, p_kind, p_key, left(sqlerrm, 500)), format('SQLSTATE %s.', sqlstate),
             'It raises OR001, by orrery.fail, for what is no place.');
       end;
     end if;

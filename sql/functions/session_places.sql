@@ -18,7 +18,6 @@ declare
   v_place     record;
   v_lock      record;
   v_message   text;
-  v_detail    text;
   v_hint      text;
 begin
   answers := p_answers;
@@ -53,9 +52,9 @@ begin
         targets[v_lock.n] := case when v_request ->> 'state' = 'ready' then (v_request ->> 'server_id')::bigint end;
       end loop;
     exception when sqlstate 'OR001' or sqlstate 'OR002' or sqlstate 'OR003' or sqlstate 'OR013' then
-      get stacked diagnostics v_message = message_text, v_detail = pg_exception_detail, v_hint = pg_exception_hint;
+      get stacked diagnostics v_message = message_text, v_hint = pg_exception_hint;
       if sqlstate = 'OR013' then
-        perform orrery.tick_failed('kind', v_place.kind, p_me.cluster, sqlstate, v_message, jsonb_build_object('detail', left(v_detail, 1000)));
+        perform orrery.tick_failed('kind', v_place.kind, p_me.cluster, sqlstate, v_message, '{}');
       end if;
       for v_lock in select e.n from unnest(v_place.entries) e (n) loop
         answers[v_lock.n] := orrery.entry_error(p_refs[v_lock.n], sqlstate, v_message, v_hint);

@@ -11,6 +11,6 @@ select orrery_test.answer(:grid, 'session_hand_off', quote_literal(jsonb_build_a
 select is(jsonb_path_query_array(:'answer', '$[*].error.code'), '["OR013", "OR013"]', 'who wants to go there is told');
 select is(:'answer'::jsonb #>> '{1,status}', 'ready', 'others go on');
 select is((select count(*) from orrery.session where server_id = :grid and state = 'playing'), 2::bigint, 'and he stays');
-select results_eq('select noun, noun_id, cluster, detail ->> ''detail'' from orrery.event where rule = ''tick_failed''', $$values ('kind', 'odd', 't', 'broken (P0001)')$$, 'an event says how, once');
+select results_eq('select noun, noun_id, cluster, reason from orrery.event where rule = ''tick_failed''', $$values ('kind', 'odd', 't', 'orrery_test.world_or_fail failed for odd P0001: broken')$$, 'an event says how, once');
 select * from finish();
 rollback;

@@ -11,7 +11,7 @@ update orrery.server_kind set world_function = 'orrery_test.world_of_no_use' whe
 select orrery.tick_step('idle', null);
 select is((select count(*) from orrery.server where kind in ('login', 'chat') and cluster in ('t', 'u')), 4::bigint, 'all others are requested');
 select is((select count(*) from orrery.server where kind = 'alpha'), 0::bigint, 'the bad one is not');
-select is((select array_agg(e.reason || ' ' || e.cluster) from orrery.event e where e.noun = 'kind' and e.noun_id = 'alpha' and e.rule = 'tick_failed'), '{"no such world t"}', 'an event tells');
+select is((select array_agg(e.reason || ' ' || e.cluster) from orrery.event e where e.noun = 'kind' and e.noun_id = 'alpha' and e.rule = 'tick_failed'), '{"orrery_test.world_of_no_use failed for alpha main: no such world t"}', 'an event tells');
 select is((select count(*) from orrery.event e where e.noun = 'tick' and e.rule = 'tick_failed'), 0::bigint, 'the step itself went well');
 select orrery.tick_step('idle', null);
 select is((select count(*) from orrery.event e where e.noun = 'kind' and e.rule = 'tick_failed'), 1::bigint, 'once a minute');
