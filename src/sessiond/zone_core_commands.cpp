@@ -156,10 +156,12 @@ void ZoneCore::on_asked(SessionId session, std::uint64_t command, const Result<J
     world_->settled(player.entity, asked.what, text);
     if (!asked.is_wish) answer(player, asked.id, true, text);
   } else {
-    const bool failed = answered.error().code == "OR013";
+    // Only what the game refuses is worded for players.
+    const std::string& code = answered.error().code;
+    const bool is_worded = code.starts_with("OR") && code != "OR013";
     world_->settled(player.entity, asked.what, std::nullopt);
     if (!asked.is_wish)
-      answer(player, asked.id, false, refusal(failed ? "That failed. Try again later." : answered.error().message));
+      answer(player, asked.id, false, refusal(is_worded ? answered.error().message : "That failed. Try again later."));
   }
   run_commands(player, now);
 }

@@ -145,17 +145,21 @@ TEST_F(ZoneCommandTest, ALostAnswerIsAskedAgainUnderTheSameId) {
   EXPECT_TRUE(results()[0].ok);
 }
 
+// Catches PostgreSQL's own words, which name tables and constraints, told to a player.
 TEST_F(ZoneCommandTest, ARefusalIsToldInItsWords) {
   refuses = Error{"the hold is full", "OR006"};
   send(command(4, "jettison", ""));
   refuses = Error{"function space.jettison() failed at line 3", "OR013"};
   send(command(5, "jettison", ""));
-  ASSERT_EQ(results().size(), 2u);
+  refuses = Error{"unsupported Unicode escape sequence", "22P05"};
+  send(command(6, "jettison", ""));
+  ASSERT_EQ(results().size(), 3u);
   EXPECT_FALSE(results()[0].ok);
   EXPECT_EQ(results()[0].text.at("text"), "the hold is full");
   EXPECT_EQ(results()[1].text.at("text"), "That failed. Try again later.");
+  EXPECT_EQ(results()[2].text.at("text"), "That failed. Try again later.");
   lab.run(seconds{1});
-  EXPECT_EQ(lab.count<RunCommands>(), 2u);
+  EXPECT_EQ(lab.count<RunCommands>(), 3u);
 }
 
 // Catches a read past the end, and a command made of what is none.
