@@ -25,17 +25,19 @@ bool is_name(std::string_view name) {
          std::all_of(name.begin(), name.end(), [](char c) { return (c >= 'a' && c <= 'z') || c == '_'; });
 }
 
-/// A JSON object that is not nested too deep.
+/// A JSON object that is not nested too deep, and that PostgreSQL can hold: one that it cannot would have the commands
+/// of others, which are asked in the same call, asked one by one.
 bool are_args(std::string_view text) {
-  bool flat = true;
+  bool good = true;
   const Json args = Json::parse(
       text,
-      [&flat](int depth, Json::parse_event_t, const Json&) {
-        flat = flat && depth <= command_args_depth_max;
-        return flat;
+      [&good](int depth, Json::parse_event_t, const Json& parsed) {
+        const auto* words = parsed.get_ptr<const std::string*>();
+        good = good && depth <= command_args_depth_max && (!words || words->find('\0') == std::string::npos);
+        return good;
       },
       false);
-  return flat && args.is_object();
+  return good && args.is_object();
 }
 
 /// Says that nothing was done; anything else may have been, or may be yet.

@@ -162,7 +162,7 @@ TEST_F(ZoneCommandTest, ARefusalIsToldInItsWords) {
   EXPECT_EQ(lab.count<RunCommands>(), 3u);
 }
 
-// Catches a read past the end, and a command made of what is none.
+// Catches a read past the end, a command made of what is none, and one that fails the call in which others' stand.
 TEST_F(ZoneCommandTest, MalformedCommandsAreCountedAndNothingElse) {
   const Bytes whole = command(7, "jettison", R"({"ore":"ferrite"})");
   std::vector<Bytes> bad;
@@ -184,6 +184,8 @@ TEST_F(ZoneCommandTest, MalformedCommandsAreCountedAndNothingElse) {
                                                                         {1, "mine", "[]"},
                                                                         {1, "mine", "null"},
                                                                         {1, "mine", "{\"a\":\"\xff\"}"},
+                                                                        {1, "mine", R"({"a":["\u0000"]})"},
+                                                                        {1, "mine", R"({"a\u0000":1})"},
                                                                         {1, "mine", deep},
                                                                         {1, "mine", flat}})
     bad.push_back(command(id, name, args));
