@@ -86,8 +86,8 @@ TEST_F(WireSimulation, HoldsUnderFaults) {
   for (const std::string& trouble : troubles()) EXPECT_GT(counts[trouble], 0u) << trouble << ": not in any seed";
 }
 
-// Of each step and each crash: ORRERY_WIRE_SIM_CRASH_SEEDS seeds, 1 without it. ORRERY_WIRE_SIM_CRASH="asked; target dies":
-// that alone.
+// Of each step and each crash: ORRERY_WIRE_SIM_CRASH_SEEDS seeds, 1 without it. ORRERY_WIRE_SIM_CRASH="asked; target
+// dies": that alone.
 void crash_at_every_step(bool is_adoption) {
   const std::uint64_t seeds = number_of("ORRERY_WIRE_SIM_CRASH_SEEDS", 1);
   std::size_t runs = 0;
@@ -97,7 +97,8 @@ void crash_at_every_step(bool is_adoption) {
       if (only != nullptr && step + "; " + victim != only) continue;
       std::uint64_t crashes = 0;
       for (std::uint64_t seed = 1; seed <= seeds; ++seed, ++runs) {
-        Outcome outcome = simulate(seed, Crash{step, victim, is_adoption}, number_of("ORRERY_WIRE_SIM_TRACE", 0) != 0 ? 10'000'000 : 60);
+        Outcome outcome = simulate(seed, Crash{step, victim, is_adoption},
+                                   number_of("ORRERY_WIRE_SIM_TRACE", 0) != 0 ? 10'000'000 : 60);
         crashes += outcome.counts["crashes"];
         if (outcome.failure.empty() && !may_end_sessions(victim) && outcome.counts["logins"] != outcome.players)
           outcome.failure = fmt::format("{} logins of {} players", outcome.counts["logins"], outcome.players);
