@@ -7,6 +7,8 @@
 #include <cmath>
 #include <numbers>
 
+#include "reckon.h"
+
 namespace orrery::bots {
 
 namespace {
@@ -23,14 +25,9 @@ constexpr double rock_near_m = 100;
 // Datagrams read in one go, so that one busy bot does not hold up the others.
 constexpr int batch_max = 64;
 
-Duration of_seconds(double value) { return std::chrono::duration_cast<Duration>(std::chrono::duration<double>(value)); }
-
 double ms_between(Instant from, Instant to) {
   return std::round(std::chrono::duration<double, std::milli>(to - from).count() * 10) / 10;
 }
-
-// 0 to 1.
-double chance(Random& random) { return static_cast<double>(random.next<std::uint32_t>()) / 4294967296.0; }
 
 }  // namespace
 
@@ -49,6 +46,8 @@ Bot::Bot(const Options& options, unsigned number, client::UdpSocket socket, cons
 void Bot::begin(Instant now) {
   state_ = State::logging_in;
   rests_until_.reset();
+  errands_.begin();
+  left_at_.reset();
   chat_numbers_.clear();
   space_channel_.reset();
   began_at_ = now;

@@ -2,6 +2,8 @@
 
 #include <nlohmann/json.hpp>
 
+#include "reckon.h"
+
 namespace orrery::bots {
 namespace {
 
@@ -11,17 +13,16 @@ using Json = nlohmann::json;
 constexpr double near_enough_m = 150;
 constexpr Duration mine_each = std::chrono::milliseconds{1500};
 
-double chance(Random& random) { return static_cast<double>(random.next<std::uint32_t>()) / 0x1p32; }
-
-Duration of_seconds(double seconds) {
-  return std::chrono::duration_cast<Duration>(std::chrono::duration<double>(seconds));
-}
-
 }  // namespace
 
 Errands::Errands(const Options& options, const std::string& name, const Journal& journal, Report& report,
                  Random& random)
     : options_(options), name_(name), journal_(journal), report_(report), random_(random) {}
+
+void Errands::begin() {
+  kind_.clear();
+  for (auto* asked : {&look_, &travel_, &mine_, &unload_}) asked->reset();
+}
 
 void Errands::on_entered(const std::string& kind, const std::string& key, Instant now) {
   kind_ = kind;

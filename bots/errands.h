@@ -18,6 +18,8 @@ class Errands {
   /// All references outlive it.
   Errands(const Options& options, const std::string& name, const Journal& journal, Report& report, Random& random);
 
+  /// With a client that has ordered nothing yet.
+  void begin();
   /// In play at a place, for the first time or again.
   void on_entered(const std::string& kind, const std::string& key, Instant now);
   void on_done(const client::CommandDone& done, Instant now);
@@ -30,7 +32,6 @@ class Errands {
   /// The asteroid that is nearest, as the last snapshot showed it, and how far.
   void sees_asteroid(std::uint32_t entity, double distance_m);
   void sees_no_asteroid() { asteroid_.reset(); }
-  bool mines() const { return options_.mines; }
 
  private:
   struct Exit {
