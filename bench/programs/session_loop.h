@@ -7,6 +7,8 @@
 
 #include <functional>
 #include <iostream>
+#include <memory>
+#include <optional>
 #include <string>
 
 #include "counters.h"
@@ -129,5 +131,18 @@ class SessionLoop {
   std::function<bool(const std::string&)> on_line_;
   event_base* base_ = nullptr;
 };
+
+/// Serves on the loopback until `on_line(loop, line)` is false.
+template <class RoleType, class OnLine>
+int serve(std::uint16_t port, sessiond::Json info, std::size_t sessions, OnLine&& on_line) {
+  auto socket = sessiond::UdpSocket::bind(*Address::parse("127.0.0.1", port));
+  if (!socket) return fail(socket.error().message);
+  auto timer = sessiond::LoopTimer::make();
+  if (!timer) return fail(timer.error().message);
+  const auto loop =
+      std::make_unique<SessionLoop<RoleType>>(std::move(*socket), std::move(*timer), std::move(info), sessions);
+  loop->run([&](const std::string& line) { return on_line(*loop, line); });
+  return 0;
+}
 
 }  // namespace orrery::bench
