@@ -126,17 +126,24 @@ TEST_F(ClientChat, LooksForAChatServer) {
   EXPECT_EQ(asked, then) << "it is not looked for any more";
 }
 
-// Catches memory that a server can fill with channels.
+// Catches memory that a server can fill with channels, of which the client is in or was.
 TEST_F(ClientChat, HoldsFewChannels) {
   play();
-  for (std::uint64_t round = 0; round < 40; ++round) {
+  chat.say_channels(5);
+  ASSERT_TRUE(run_until([&] { return !chat.resumes.empty(); }, 1s));
+  chat.say_chat(5, "Ada", "a");
+  for (std::uint64_t round = 1; round <= 40; ++round) {
     proto::ServerChat message;
-    for (std::uint64_t n = 0; n < 64; ++n) message.mutable_channels()->add_channels()->set_channel(round * 64 + n + 1);
+    for (std::uint64_t n = 0; n < 100; ++n) message.mutable_channels()->add_channels()->set_channel(round * 100 + n);
     chat.say_chat(message);
     run_for(50ms);
   }
   run_for(2s);
-  EXPECT_LE(last<ChatChannels>().channels.size(), 64u);
+  EXPECT_EQ(last<ChatChannels>().channels.size(), 64u);
+  chat.resumes.clear();
+  chat.say_channels(6);
+  ASSERT_TRUE(run_until([&] { return !chat.resumes.empty(); }, 1s));
+  EXPECT_TRUE(chat.resumes.back().after(0).newest()) << "what was shown of it is forgotten";
 }
 
 }  // namespace
