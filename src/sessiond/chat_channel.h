@@ -79,7 +79,8 @@ class ChatChannel {
   }
 
   std::unordered_map<SessionId, Member> members;
-  bool is_reading = false;  // what follows end()
+  bool is_reading = false;   // what follows end()
+  bool reads_again = false;  // there was news while it did
 
  private:
   void push(std::string line) {

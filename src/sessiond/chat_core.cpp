@@ -130,6 +130,11 @@ bool ChatCore::send(SessionId id, const std::string& bytes) {
       host_.endpoint().send(session->connection, wire::Channel::chat, wire::Delivery::reliable, as_bytes(bytes)));
 }
 
+bool ChatCore::send_unasked(SessionId id, const std::string& bytes) {
+  const Session* session = host_.find(id);
+  return session != nullptr && host_.has_room(session->connection) && send(id, bytes);
+}
+
 // What they say.
 
 void ChatCore::on_message(const wire::Message& message, Session* session, Instant now) {
@@ -143,8 +148,9 @@ void ChatCore::on_message(const wire::Message& message, Session* session, Instan
     ++dropped_;
     return;
   }
-  // It comes again since its client is attached anew: it is being said already.
-  if (speaker.unanswered.contains(message_id)) return;
+  // It comes again since its client is attached anew: it is being said already, or will be.
+  const auto is_same = [message_id](const proto::ChatSay& say) { return say.message_id() == message_id; };
+  if (speaker.unanswered.contains(message_id) || std::ranges::any_of(speaker.early, is_same)) return;
   if (!speaker.bucket.take(now))
     return refuse(session->id, message_id, proto::ChatRefused::LIMITED, "Not so fast.", std::chrono::seconds{1});
   if (chat.has_join()) return on_join(*session, chat.join());

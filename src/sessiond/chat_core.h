@@ -89,6 +89,8 @@ class ChatCore final : public Role {
               Duration retry_after = {});
   void refuse_overdue(Instant now);
   bool send(SessionId session, const std::string& bytes);
+  /// What is shown; false also when its queue is to be left to answers.
+  bool send_unasked(SessionId session, const std::string& bytes);
   bool send(SessionId session, const proto::ServerChat& message) { return send(session, message.SerializeAsString()); }
 
   // Channels and what is shown.

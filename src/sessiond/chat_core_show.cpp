@@ -72,7 +72,7 @@ void ChatCore::presence(ChatChannelId id, const std::string& name, bool is_here,
   }
   const std::string bytes = message.SerializeAsString();
   for (const auto& [session, member] : channel->members)
-    if (session != self && member.is_shown) (void)send(session, bytes);
+    if (session != self && member.is_shown) (void)send_unasked(session, bytes);
   if (!self) return;  // it came from another server
   auto& news = *news_.add_presence();
   news.set_channel(id.value);
@@ -94,8 +94,8 @@ void ChatCore::shown(ChatChannelId id, std::uint64_t number, const std::string& 
 }
 
 void ChatCore::read(ChatChannel& channel) {
-  if (channel.is_reading) return;
-  channel.is_reading = true;
+  channel.reads_again = channel.is_reading;
+  if (std::exchange(channel.is_reading, true)) return;
   const bool is_far = channel.last() > channel.end() + chat_behind_max;
   Json entry{{"channel_id", channel.id().value}, {"after", channel.end()}, {"limit", chat_lines_max}};
   if (!channel.is_loaded() || is_far) entry["after"] = nullptr;
@@ -118,7 +118,7 @@ void ChatCore::on_read(ChatChannelId id, const Result<Json>& answer, Instant now
   const auto last = answer->at("last").get<std::uint64_t>();
   if (messages.size() < chat_lines_max) channel->taken_all(last);
   channel->raise(last);
-  if (channel->lacks()) to_read_.insert(id);
+  if (channel->reads_again || channel->lacks()) to_read_.insert(id);
   to_show_.insert(id);
 }
 
@@ -150,7 +150,7 @@ void ChatCore::show(ChatChannel& channel, SessionId session, ChatChannel::Member
   if (channel.end() > member.cursor + chat_behind_max && !skip(channel, session, member, channel.begin())) return;
   for (; member.cursor < channel.end(); ++member.cursor) {
     if (member.cursor < channel.begin()) return read_before(channel, session, member);
-    if (!send(session, channel.line(member.cursor + 1))) {
+    if (!send_unasked(session, channel.line(member.cursor + 1))) {
       // A connection that is gone is not waited for: who comes back says from where on.
       return wait(channel, session, now + show_again);
     }
@@ -200,7 +200,7 @@ void ChatCore::on_read_before(ChatChannelId id, SessionId session, std::uint64_t
     if (member.cursor >= channel->begin()) break;
     const auto number = row.at("number").get<std::uint64_t>();
     if (number > member.cursor + 1 && !skip(*channel, session, member, number - 1)) return;
-    if (!send(session, line_of(id, row))) return wait(*channel, session, now + show_again);
+    if (!send_unasked(session, line_of(id, row))) return wait(*channel, session, now + show_again);
     member.cursor = number;
     ++shown_;
   }

@@ -16,6 +16,7 @@ namespace orrery::sessiond {
 /// A session is to be the server's of another place.
 struct HandOff {
   static constexpr std::size_t held_bytes_max = 16 * 1024;
+  static constexpr std::size_t held_message_bytes = 48;  // each one's, beside what it says: it may say nothing
   std::string kind, key;
   Instant give_up_at{}, ask_at{};
   bool frozen = false;    // taken out of the role; `state` of the session is what it takes along
@@ -23,8 +24,8 @@ struct HandOff {
   bool waits = false;     // its target is not ready
   bool attached = false;  // its client has attached anew while it was frozen
   std::deque<std::pair<wire::Channel, Bytes>> held{};  // reliable messages that came while it was frozen
-  std::size_t held_bytes = 0;
-  std::optional<std::uint64_t> lost_at_sync{};  // it is not here any more unless this server_sync says so
+  std::size_t held_bytes = 0;                          // with held_message_bytes for each
+  std::optional<std::uint64_t> lost_at_sync{};         // it is not here any more unless this server_sync says so
 };
 
 /// A session that this server owns, or that is attached to it.

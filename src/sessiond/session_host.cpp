@@ -17,6 +17,8 @@ constexpr Duration stop_network_for = std::chrono::milliseconds{500};
 constexpr Duration stop_database_for = std::chrono::seconds{1};
 /// Logins that may open in one batch of datagrams, before the role has judged them.
 constexpr std::size_t logins_of_a_batch = 64;
+/// Half of what may be queued on game and chat.
+constexpr std::size_t unasked_queued_max = 8 * 1024;
 /// What an Instant holds.
 constexpr std::int64_t lease_until_ms_max =
     std::chrono::duration_cast<std::chrono::milliseconds>(Duration::max()).count();
@@ -393,6 +395,11 @@ void SessionHost::send_refused(wire::ConnectionId connection, proto::Refused::Re
   const auto ms = std::chrono::ceil<std::chrono::milliseconds>(retry_after).count();
   refused.set_retry_after_ms(static_cast<std::uint32_t>(std::clamp<std::int64_t>(ms, 0, UINT32_MAX)));
   (void)send(connection, message);
+}
+
+bool SessionHost::has_room(wire::ConnectionId connection) const {
+  const auto quality = endpoint_->quality(connection);
+  return quality && quality->queued < unasked_queued_max;
 }
 
 void SessionHost::tell_ended(wire::ConnectionId connection, const std::string& reason, const std::string& text) {

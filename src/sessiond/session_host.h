@@ -78,6 +78,9 @@ class SessionHost {
   /// Says Refused; the connection stays as it is.
   void send_refused(wire::ConnectionId connection, proto::Refused::Reason reason, const std::string& text,
                     Duration retry_after);
+  /// Whether what comes unasked (a line of chat, an event) may be queued: the rest is for answers, which a client waits
+  /// for and would not get when they are crowded out.
+  bool has_room(wire::ConnectionId connection) const;
   /// There is one from the start info on.
   bool has_endpoint() const { return endpoint_.has_value(); }
   wire::Endpoint& endpoint() { return *endpoint_; }

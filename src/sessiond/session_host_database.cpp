@@ -220,7 +220,7 @@ void SessionHost::on_arrival(const Json& arrival, Instant now) {
   if (Session* known = find(id)) {
     if (epoch == known->epoch && !known->owner) role_->on_changed(*known, now);
     if (epoch <= known->epoch) return;
-    if (known->owner) (void)role_->leave(*known, now);
+    (void)role_->leave(*known, now);
     // Not superseded: its client is still the one who has it, and comes back.
     endpoint_->forget(id, wire::CloseReason::moved);
     connections_.erase(known->connection);

@@ -149,8 +149,9 @@ void SessionHost::close_departed(wire::ConnectionId connection) {
 void SessionHost::hold(Session& session, const wire::Message& message) {
   HandOff& hand = *session.hand_off;
   if (message.delivery != wire::Delivery::reliable) return;
-  if (hand.held_bytes + message.bytes.size() > HandOff::held_bytes_max) return count_ignored();
-  hand.held_bytes += message.bytes.size();
+  const std::size_t cost = message.bytes.size() + HandOff::held_message_bytes;
+  if (hand.held_bytes + cost > HandOff::held_bytes_max) return count_ignored();
+  hand.held_bytes += cost;
   hand.held.emplace_back(message.channel, Bytes(message.bytes.begin(), message.bytes.end()));
 }
 

@@ -67,7 +67,7 @@ Status ZoneCore::on_started(const Json& info, Instant now) {
   return ok();
 }
 
-void ZoneCore::on_attached(Session& session, Instant) {
+void ZoneCore::on_attached(Session& session, Instant now) {
   auto [found, fresh] = players_.try_emplace(session.id);
   Player& player = found->second;
   if (fresh) {
@@ -87,12 +87,15 @@ void ZoneCore::on_attached(Session& session, Instant) {
   player.shown_at.reset();
   player.spectator.forget();
   arrived_.push_back(session.id);
+  if (fresh) take_up_commands(player, session, now);
 }
 
 std::optional<std::string> ZoneCore::leave(Session& session, Instant) {
   const auto found = players_.find(session.id);
   // One that never attached keeps the state with which it came.
   if (found == players_.end()) return std::nullopt;
+  if (const auto travel = travels_.find(session.id); travel != travels_.end())
+    travel->second.commands = std::move(found->second.commands);
   std::string state = world_->leave(found->second.entity);
   std::erase(slices_[found->second.slice], &found->second);
   player_of_.erase(found->second.entity);

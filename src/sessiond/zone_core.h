@@ -62,6 +62,11 @@ class ZoneCore final : public Role {
     bool ok = false;
     std::string text;  // JSON
   };
+  struct CommandQueue {
+    std::vector<Command> waiting{};  // in their order
+    std::optional<Asked> asked{};
+    std::vector<Answered> answered{};  // the last ones, for who asks again
+  };
   struct Player {
     SessionId session;
     wire::ConnectionId connection{};  // of the client that attached last
@@ -73,9 +78,7 @@ class ZoneCore final : public Role {
     std::optional<std::uint32_t> look_at{};   // the tick; nothing: at once
     std::optional<std::uint32_t> shown_at{};  // the tick of the last snapshot
     Spectator spectator{};
-    std::vector<Command> waiting{};  // in their order
-    std::optional<Asked> asked{};
-    std::vector<Answered> answered{};  // the last ones, for who asks again
+    CommandQueue commands{};
   };
   void take_inputs(Player& player, ByteView bytes, Instant now);
   void step(Instant now);
@@ -87,6 +90,7 @@ class ZoneCore final : public Role {
 
   // zone_core_commands.cpp
   void take_command(Player& player, ByteView bytes, Instant now);
+  void take_up_commands(Player& player, const Session& session, Instant now);
   void run_commands(Player& player, Instant now);
   bool travel(Player& player, std::uint64_t command, const space::Travel& where, Instant now);
   void ask(Player& player);
@@ -113,9 +117,13 @@ class ZoneCore final : public Role {
     SessionId session;
     std::uint64_t command;
   };
-  std::deque<Again> again_;                               // durable ones whose answer was lost
-  std::unordered_map<SessionId, std::uint64_t> travels_;  // by which command a session is being handed over
-  Duration save_each_{};                                  // 0: never
+  std::deque<Again> again_;   // durable ones whose answer was lost
+  struct Travelling {         // of a session that is being handed over
+    std::uint64_t command;    // by which it is
+    CommandQueue commands{};  // while it is frozen: what it goes on with should it stay
+  };
+  std::unordered_map<SessionId, Travelling> travels_;
+  Duration save_each_{};  // 0: never
   std::optional<Instant> save_at_;
   bool saving_ = false;
   bool save_world_ = false;         // with the next call

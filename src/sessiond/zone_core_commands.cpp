@@ -14,6 +14,8 @@ constexpr std::size_t sessions_per_save = 200;
 /// What a player's last answers may take: whoever asks again asks soon.
 constexpr std::size_t answered_max = commands_waiting_max;
 constexpr std::size_t answered_bytes_max = 16 * 1024;
+/// Commands beyond which no wish of the world is taken: a database that is away must not let them pile up.
+constexpr std::size_t wishes_beside_max = 64;
 /// Ids of the world's own commands: beyond those that clients count up to, and at random, so that a server that starts
 /// anew meets none of before.
 constexpr std::uint64_t wish_ids_from = std::uint64_t{1} << 62;
@@ -40,8 +42,11 @@ bool are_args(std::string_view text) {
   return good && args.is_object();
 }
 
-/// Says that nothing was done; anything else may have been, or may be yet.
-bool is_refusal(const Error& error) { return error.code.starts_with("OR") || is_bad_data(error); }
+/// Says that nothing was done; anything else may have been, or may be yet. Of a session that is not this server's any
+/// more, OR007, nothing is said: what became of it is the next server's to answer.
+bool is_refusal(const Error& error) {
+  return (error.code.starts_with("OR") && error.code != "OR007") || is_bad_data(error);
+}
 
 }  // namespace
 
@@ -60,21 +65,37 @@ void ZoneCore::take_command(Player& player, ByteView bytes, Instant now) {
   }
   ++commands_taken_;
   const auto same = [id = command.id](const auto& other) { return other.id == id; };
-  if ((player.asked && same(*player.asked)) || std::ranges::any_of(player.waiting, same)) return;
-  if (const auto travel = travels_.find(player.session); travel != travels_.end() && travel->second == command.id)
-    return;
-  if (const auto known = std::ranges::find_if(player.answered, same); known != player.answered.end())
+  auto& [waiting, asked, answered] = player.commands;
+  if ((asked && same(*asked)) || std::ranges::any_of(waiting, same)) return;
+  const auto travel = travels_.find(player.session);
+  if (travel != travels_.end() && travel->second.command == command.id) return;
+  if (const auto known = std::ranges::find_if(answered, same); known != answered.end())
     return send_result(player, *known);
-  if (player.waiting.size() >= commands_waiting_max)
+  if (waiting.size() >= commands_waiting_max)
     return send_result(player, {command.id, false, refusal("Too many commands wait.")});
-  player.waiting.push_back(std::move(command));
+  waiting.push_back(std::move(command));
+  run_commands(player, now);
+}
+
+/// It stays, or goes on here until its target is ready: so does what it had ordered. Nobody took an answer that came
+/// while it was frozen: the database is asked again.
+void ZoneCore::take_up_commands(Player& player, const Session& session, Instant now) {
+  const auto travel = travels_.find(player.session);
+  if (travel == travels_.end()) return;
+  if (!session.hand_off) {
+    travels_.erase(travel);  // it has been elsewhere
+    return;
+  }
+  player.commands = std::exchange(travel->second.commands, {});
+  if (player.commands.asked) ask(player);
   run_commands(player, now);
 }
 
 void ZoneCore::run_commands(Player& player, Instant now) {
-  while (!player.asked && !player.waiting.empty()) {
-    const Command command = std::move(player.waiting.front());
-    player.waiting.erase(player.waiting.begin());
+  auto& [waiting, asked, answered] = player.commands;
+  while (!asked && !waiting.empty()) {
+    const Command command = std::move(waiting.front());
+    waiting.erase(waiting.begin());
     auto outcome = command.is_wish ? space::Outcome(space::Durable{command.name, command.args})
                                    : world_->command(player.entity, command.name, command.args);
     if (auto* done = std::get_if<space::Done>(&outcome)) {
@@ -84,7 +105,7 @@ void ZoneCore::run_commands(Player& player, Instant now) {
     } else if (const auto* where = std::get_if<space::Travel>(&outcome)) {
       if (!travel(player, command.id, *where, now)) answer(player, command.id, false, refusal("You are on your way."));
     } else if (auto* durable = std::get_if<space::Durable>(&outcome)) {
-      player.asked = Asked{command.id, std::move(*durable), command.is_wish};
+      asked = Asked{command.id, std::move(*durable), command.is_wish};
       ask(player);
     }
   }
@@ -99,7 +120,7 @@ bool ZoneCore::travel(Player& player, std::uint64_t command, const space::Travel
   std::erase_if(travels_, [&](const auto& one) { return !is_on_its_way(one.first); });
   host_.hand_off(player.session, where.kind, where.key, now);
   if (!is_on_its_way(player.session)) return false;
-  travels_[player.session] = command;
+  travels_[player.session] = {command};
   return true;
 }
 
@@ -107,7 +128,7 @@ void ZoneCore::on_hand_off_failed(Session& session, const std::string& text, Ins
   const auto player = players_.find(session.id);
   const auto travel = travels_.find(session.id);
   if (travel == travels_.end()) return;
-  const std::uint64_t command = travel->second;
+  const std::uint64_t command = travel->second.command;
   travels_.erase(travel);
   if (player == players_.end()) return;
   answer(player->second, command, false, refusal(text));
@@ -119,7 +140,7 @@ void ZoneCore::on_news(const Json& body, Instant) { world_->news(to_text(body));
 void ZoneCore::ask(Player& player) {
   const Session* session = host_.find(player.session);
   if (session == nullptr) return;
-  const Asked& asked = *player.asked;
+  const Asked& asked = *player.commands.asked;
   commands_.add(Json{{"session_id", session->id.value},
                      {"epoch", session->epoch.value},
                      {"id", asked.id},
@@ -135,23 +156,26 @@ void ZoneCore::ask_again(Instant now) {
     const Again again = again_.front();
     again_.pop_front();
     const auto player = players_.find(again.session);
-    if (player != players_.end() && player->second.asked && player->second.asked->id == again.command)
-      ask(player->second);
+    if (player == players_.end()) continue;
+    const auto& asked = player->second.commands.asked;
+    if (asked && asked->id == again.command) ask(player->second);
   }
 }
 
 void ZoneCore::on_asked(SessionId session, std::uint64_t command, const Result<Json>& answered, Instant now) {
   const auto found = players_.find(session);
   // Who has left is told by the server where he is, which he asks again.
-  if (found == players_.end() || !found->second.asked || found->second.asked->id != command) return;
+  if (found == players_.end()) return;
   Player& player = found->second;
+  if (!player.commands.asked || player.commands.asked->id != command) return;
   if (!answered && !is_refusal(answered.error())) {
+    if (answered.error().code == "OR007") host_.sync(now);
     spdlog::debug("session_command: {} ({}); asking again", answered.error().message, answered.error().code);
     again_.push_back({now + again_after, session, command});
     return;
   }
-  const Asked asked = std::move(*player.asked);
-  player.asked.reset();
+  const Asked asked = std::move(*player.commands.asked);
+  player.commands.asked.reset();
   if (answered) {
     const auto result = answered->find("result");
     const std::string text = result != answered->end() && result->is_object() ? to_text(*result) : "{}";
@@ -169,7 +193,7 @@ void ZoneCore::on_asked(SessionId session, std::uint64_t command, const Result<J
 }
 
 void ZoneCore::answer(Player& player, std::uint64_t command, bool ok, std::string text) {
-  auto& answered = player.answered;
+  auto& answered = player.commands.answered;
   answered.push_back({command, ok, std::move(text)});
   send_result(player, answered.back());
   std::size_t bytes = 0;
@@ -198,14 +222,20 @@ void ZoneCore::tell_what_happened(Instant now) {
     if (player == player_of_.end()) continue;
     Bytes bytes{game_event};
     bytes.insert(bytes.end(), event.body.begin(), event.body.end());
-    (void)host_.endpoint().send(player->second->connection, wire::Channel::game, wire::Delivery::reliable, bytes);
+    if (host_.has_room(player->second->connection))
+      (void)host_.endpoint().send(player->second->connection, wire::Channel::game, wire::Delivery::reliable, bytes);
   }
   space::Wish wish;
   while (world_->poll_wish(wish)) {
     const auto player = player_of_.find(wish.entity);
     if (player == player_of_.end()) continue;
+    auto& waiting = player->second->commands.waiting;
+    if (waiting.size() >= wishes_beside_max) {
+      world_->settled(wish.entity, wish.what, std::nullopt);
+      continue;
+    }
     const std::uint64_t id = wish_ids_from + host_.random().next<std::uint64_t>() / 4;
-    player->second->waiting.push_back({id, wish.what.name, wish.what.args, true});
+    waiting.push_back({id, wish.what.name, wish.what.args, true});
     run_commands(*player->second, now);
   }
 }

@@ -248,8 +248,7 @@ Status Connection::send(Channel channel, Delivery delivery, ByteView bytes, Stat
     return Error{"a message on this channel is at most " + std::to_string(sender.message_bytes_max()) + " bytes",
                  "EMSGSIZE"};
   const std::size_t control = senders_[static_cast<std::size_t>(Channel::control)].cost();
-  std::size_t queued = ReliableSender::cost_of(bytes.size());
-  for (const auto& each : senders_) queued += each.cost();
+  const std::size_t queued = this->queued() + ReliableSender::cost_of(bytes.size());
   if (queued > queued_bytes_max || (channel != Channel::control && queued - control > queued_bytes_max_beside_control))
     return Error{"too much waits to be sent", "ENOBUFS"};
   sender.queue(bytes, next_order_++);
@@ -459,8 +458,15 @@ std::size_t Connection::held_bytes() const {
   return held;
 }
 
+std::size_t Connection::queued() const {
+  std::size_t all = 0;
+  for (const auto& sender : senders_) all += sender.cost();
+  return all;
+}
+
 Quality Connection::quality(Instant now) const {
-  return {congestion_.level(), congestion_.loss_permille(), round_trip_.smoothed(), congestion_.bytes_free(now)};
+  return {congestion_.level(), congestion_.loss_permille(), round_trip_.smoothed(), congestion_.bytes_free(now),
+          queued()};
 }
 
 ConnectionStatistics Connection::statistics() const {

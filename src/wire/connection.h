@@ -98,6 +98,7 @@ class Connection {
     std::size_t held_max;  // of held_bytes()
   };
 
+  std::size_t queued() const;
   void note_address(const Address& from, std::size_t size, bool highest, Random& random, Instant now);
   bool take_payload(ByteView payload, const Address& from, Instant now, Sink& sink, Frames& frames);
   bool take_piece(std::uint8_t channel, const Piece& piece, Instant now, Sink& sink, Frames& frames);

@@ -136,6 +136,7 @@ struct Quality {
   std::uint32_t loss_permille = 0;
   std::optional<Duration> rtt;  // smoothed; nothing before the first ack
   std::size_t bytes_free = 0;   // of the bucket; 0: what is sent waits
+  std::size_t queued = 0;       // of reliable messages, as Endpoint::send counts them
 };
 
 /// Of one connection, since it opened (a session's: since its last Attach).

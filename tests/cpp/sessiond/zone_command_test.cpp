@@ -52,13 +52,49 @@ class ZoneCommandTest : public ::testing::Test {
     };
     lab.arrivals.push_back(arrival(1, 5, "owner", key_of(1), {{"x_m", 50}, {"y_m", 50}}));
     lab.start();
-    lab.attach(SessionId{1}, Epoch{5}, key_of(1));
+    lab.attach(SessionId{1}, Epoch{5}, key_of(1), {.lapse = seconds{600}});
     lab.run(milliseconds{500});
   }
   void send(const Bytes& bytes) {
     ASSERT_TRUE(lab.client(0).dialer.send(wire::Channel::game, wire::Delivery::reliable, bytes));
     lab.run(milliseconds{20});
   }
+  std::size_t enter(std::uint64_t session, Json state) {
+    const auto key = key_of(static_cast<std::uint8_t>(session));
+    lab.arrivals.push_back(arrival(session, 5, "owner", key, std::move(state)));
+    lab.agent({{"message", {{"tell", "sync"}}}});
+    const std::size_t client = lab.attach(SessionId{session}, Epoch{5}, key);
+    lab.run(milliseconds{500});
+    return client;
+  }
+  /// It turns to the right, and shoots from then on.
+  void fire(std::size_t client) {
+    for (const std::uint8_t move : {std::uint8_t{127}, std::uint8_t{0}}) {
+      const Bytes input{1, 1, static_cast<std::uint8_t>(127 - move), 1, 0, 0, move, 0, 2};
+      ASSERT_TRUE(lab.client(client).dialer.send(wire::Channel::game, wire::Delivery::unreliable, input));
+      lab.run(milliseconds{20});
+    }
+  }
+  /// Several in one packet.
+  void send_together(const std::vector<Bytes>& all) {
+    for (const Bytes& bytes : all)
+      ASSERT_TRUE(lab.client(0).dialer.send(wire::Channel::game, wire::Delivery::reliable, bytes));
+    lab.run(milliseconds{20});
+  }
+  /// What the call that waits is answered, the first of this kind.
+  template <class Request>
+  void answer(Json row) {
+    const auto at = std::ranges::find_if(
+        lab.pending, [](const auto& call) { return std::holds_alternative<Request>(call.request); });
+    ASSERT_NE(at, lab.pending.end());
+    if constexpr (std::is_same_v<Request, HandOffSessions>)
+      row["ref"] = std::get<HandOffSessions>(at->request).hands[0].at("ref");
+    else
+      row["ref"] = std::get<RunCommands>(at->request).commands[0].at("ref");
+    lab.answer(static_cast<std::size_t>(at - lab.pending.begin()), Json::array({std::move(row)}));
+    lab.run(milliseconds{50});
+  }
+  static Json is_full() { return {{"error", {{"code", "OR006"}, {"message", "full"}, {"hint", ""}}}}; }
   std::vector<ResultOf> results() {
     std::vector<ResultOf> out;
     for (const Bytes& bytes : lab.client(0).game) {
@@ -240,6 +276,117 @@ TEST_F(ZoneCommandTest, AWayIsTakenAndAFailureTold) {
   EXPECT_EQ(lab.client(0).game.back()[0], 2);
   send(command(3, "jettison", ""));
   EXPECT_TRUE(results().back().ok);
+}
+
+// Catches commands that nobody answers because their player was taken out of the world and put back: one that waited,
+// and one whose answer came while he was out.
+TEST_F(ZoneCommandTest, WhatWasOrderedBeforeAHandOffThatFailedIsAnswered) {
+  keeps = true;
+  send_together({command(2, "dock", ""), command(3, "jettison", ""), command(4, "jettison", "")});
+  ASSERT_EQ(lab.count<HandOffSessions>(), 1u);
+  answer<RunCommands>({{"result", {{"done", 3}}}});
+  keeps = false;
+  EXPECT_TRUE(results().empty());
+  answer<HandOffSessions>(is_full());
+  lab.run(milliseconds{100});
+  ASSERT_EQ(results().size(), 3u);
+  EXPECT_EQ(results()[0].id, 2u);
+  EXPECT_FALSE(results()[0].ok);
+  for (const std::size_t i : {1u, 2u}) {
+    EXPECT_EQ(results()[i].id, i + 2);
+    EXPECT_TRUE(results()[i].ok);
+  }
+  ASSERT_EQ(commands.size(), 2u);
+  EXPECT_EQ(commands[0].at("id"), 3) << "asked again under its id";
+}
+
+// Likewise while its target is not ready: he goes on here, and so do they.
+TEST_F(ZoneCommandTest, WhatWasOrderedGoesOnWhileATargetIsWaitedFor) {
+  keeps = true;
+  send_together({command(2, "dock", ""), command(3, "jettison", "")});
+  keeps = false;
+  answer<HandOffSessions>({{"status", "waiting"}, {"reason", "starting"}});
+  answer<RunCommands>({{"result", {{"done", 3}}}});
+  ASSERT_EQ(results().size(), 1u);
+  EXPECT_EQ(results()[0].id, 3u);
+  EXPECT_TRUE(results()[0].ok);
+}
+
+// Catches a command that is taken for the journey of an earlier stay, and never answered.
+TEST_F(ZoneCommandTest, WhoComesBackMayGoAgainUnderTheSameId) {
+  send(command(2, "dock", ""));
+  answer<HandOffSessions>({{"status", "ready"},
+                           {"owner",
+                            {{"server_id", 8},
+                             {"epoch", 6},
+                             {"public_host", "192.0.2.2"},
+                             {"public_port", 7777},
+                             {"kind", "station"},
+                             {"key", "dock-1"}}}});
+  EXPECT_TRUE(lab.host.sessions().empty());
+  lab.arrivals.push_back(arrival(1, 7, "owner", key_of(2), Json::object()));
+  lab.agent({{"message", {{"tell", "sync"}}}});
+  const std::size_t back = lab.attach(SessionId{1}, Epoch{7}, key_of(2));
+  lab.run(milliseconds{500});
+  ASSERT_TRUE(lab.client(back).dialer.send(wire::Channel::game, wire::Delivery::reliable, command(2, "dock", "")));
+  lab.run(milliseconds{100});
+  EXPECT_EQ(lab.count<HandOffSessions>(), 2u);
+}
+
+// Catches "nothing was done" said of a session that is another server's: what was asked before may have been done, and
+// the next server answers it.
+TEST_F(ZoneCommandTest, OfASessionThatIsElsewhereNothingIsSaid) {
+  const auto syncs = lab.count<Sync>();
+  refuses = Error{"session 1 is another server's", "OR007"};
+  send(command(4, "jettison", ""));
+  EXPECT_TRUE(results().empty());
+  EXPECT_GT(lab.count<Sync>(), syncs) << "it asks what became of it";
+  lab.ended.push_back({{"session_id", 1}, {"epoch", 5}, {"role", "owner"}, {"reason", "lapse"}});
+  lab.run(seconds{2});
+  EXPECT_TRUE(results().empty());
+  EXPECT_TRUE(lab.host.sessions().empty());
+}
+
+// Catches memory that grows with messages that say nothing, while the database does not answer.
+TEST_F(ZoneCommandTest, WhatIsHeldForAFrozenSessionIsBounded) {
+  send(command(2, "dock", ""));
+  for (int i = 0; i < 40; ++i) {
+    send_together(std::vector<Bytes>(30));
+    lab.run(milliseconds{100});
+  }
+  const auto held = 40u * 30u - lab.host.statistics().messages_ignored;
+  EXPECT_LE(held, 400u);
+  EXPECT_GE(held, 100u);
+}
+
+// Catches a result that is lost because events have filled what may wait.
+TEST_F(ZoneCommandTest, EventsLeaveRoomForResults) {
+  for (std::uint64_t ship = 2; ship < 22; ++ship) enter(ship, {{"x_m", 50}, {"y_m", 50}});
+  for (std::size_t i = 0; i < lab.clients.size(); ++i) fire(i);
+  lab.client(0).silent = true;
+  lab.run(seconds{100});
+  lab.client(0).silent = false;
+  for (std::uint64_t id = 1; id <= 16; ++id) send(command(id, "look", ""));
+  lab.run(seconds{30});
+  EXPECT_EQ(results().size(), 16u);
+}
+
+// Catches what the world wants without an end while the database is away.
+TEST_F(ZoneCommandTest, FewWishesWait) {
+  Json cargo = Json::object();
+  for (int kind = 0; kind < 200; ++kind) cargo["ore" + std::to_string(kind)] = 1;
+  const std::size_t target = enter(2, {{"x_m", 60}, {"y_m", 50}, {"cargo", cargo}});
+  away = true;
+  fire(0);
+  EXPECT_TRUE(lab.run_until(seconds{10}, [&] {
+    return std::ranges::any_of(lab.client(target).game, [](const Bytes& bytes) {
+      return as_text(bytes).find("destroyed") != std::string_view::npos;
+    });
+  }));
+  away = false;
+  lab.run(seconds{5});
+  EXPECT_GE(commands.size(), 60u);
+  EXPECT_LE(commands.size(), 70u);
 }
 
 // Catches players or a world that are not saved, or saved while a call is under way.
