@@ -82,8 +82,8 @@ class Lab {
     pump();
   }
 
-  std::size_t attach(SessionId session, Epoch epoch, const Key32& key, wire::Timing timing = {}) {
-    return add(wire::Dialer(wire::AttachTarget{server, session, self, epoch, key}, timing, seconds{20}, random, now));
+  std::size_t attach(SessionId session, Epoch epoch, const Key32& key) {
+    return add(wire::Dialer(wire::AttachTarget{server, session, self, epoch, key}, {}, seconds{20}, random, now));
   }
   /// From 198.51.100.1 unless it is said otherwise, under the server's first static key.
   std::size_t login(const char* from = "198.51.100.1", const Key32& static_key = key_of(5)) {

@@ -52,7 +52,7 @@ class ZoneCommandTest : public ::testing::Test {
     };
     lab.arrivals.push_back(arrival(1, 5, "owner", key_of(1), {{"x_m", 50}, {"y_m", 50}}));
     lab.start();
-    lab.attach(SessionId{1}, Epoch{5}, key_of(1), {.lapse = seconds{600}});
+    lab.attach(SessionId{1}, Epoch{5}, key_of(1));
     lab.run(milliseconds{500});
   }
   void send(const Bytes& bytes) {
@@ -357,18 +357,6 @@ TEST_F(ZoneCommandTest, WhatIsHeldForAFrozenSessionIsBounded) {
   const auto held = 40u * 30u - lab.host.statistics().messages_ignored;
   EXPECT_LE(held, 400u);
   EXPECT_GE(held, 100u);
-}
-
-// Catches a result that is lost because events have filled what may wait.
-TEST_F(ZoneCommandTest, EventsLeaveRoomForResults) {
-  for (std::uint64_t ship = 2; ship < 22; ++ship) enter(ship, {{"x_m", 50}, {"y_m", 50}});
-  for (std::size_t i = 0; i < lab.clients.size(); ++i) fire(i);
-  lab.client(0).silent = true;
-  lab.run(seconds{100});
-  lab.client(0).silent = false;
-  for (std::uint64_t id = 1; id <= 16; ++id) send(command(id, "look", ""));
-  lab.run(seconds{30});
-  EXPECT_EQ(results().size(), 16u);
 }
 
 // Catches what the world wants without an end while the database is away.
