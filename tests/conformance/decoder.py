@@ -13,6 +13,7 @@ FIRST_RESEND_S, RESEND_MOST_S = 0.250, 2.0
 COOKIE_S, COOKIE_RENEWED_S = 10, 8
 HALF_OPEN_S = 5
 FIRST_ATTACH_RESEND_S = 0.025
+JITTER_S = 0.010  # by which a busy machine may have held up the one before
 ATTACH_S = 10
 INITS_A_SECOND = 200
 WAITING_SETS = 4
@@ -27,7 +28,7 @@ class Resends:
 
     def again(self, t):
         """How long it waited when that was too short, else None."""
-        since, early = t - self.last_t, t - self.last_t < self.wait * 0.95
+        since, early = t - self.last_t, t - self.last_t < self.wait * 0.95 - JITTER_S
         self.last_t, self.wait = t, min(2 * self.wait, RESEND_MOST_S)
         return since if early else None
 
