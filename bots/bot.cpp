@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <nlohmann/json.hpp>
 #include <numbers>
 
 #include "reckon.h"
@@ -22,61 +23,109 @@ constexpr Duration rest_unreachable = seconds{1};
 // Bots turn home beyond it, so that those that start together go on seeing each other.
 constexpr double roam_m = 60;
 constexpr double rock_near_m = 100;
-// Datagrams read in one go, so that one busy bot does not hold up the others.
-constexpr int batch_max = 64;
+// A shot reaches 400 m.
+constexpr double shot_m = 350;
+constexpr std::uint8_t button_fire = 2;
 
 double ms_between(Instant from, Instant to) {
   return std::round(std::chrono::duration<double, std::milli>(to - from).count() * 10) / 10;
 }
 
+// Exponentially distributed, as what happens at any time.
+Duration around(double mean_s, Random& random) { return of_seconds(-mean_s * std::log(1 - chance(random))); }
+
 }  // namespace
 
-Bot::Bot(const Options& options, unsigned number, client::UdpSocket socket, const Journal& journal, Report& report,
+Bot::Bot(const Options& options, std::size_t seat, Network& network, const Journal& journal, Report& report,
          Random& random, Instant now)
     : options_(options),
-      name_(options.name_of(number)),
-      socket_(std::move(socket)),
+      does_(seat < options.playing ? options.behaviours : Behaviours{}),
+      name_(options.name_of(options.first + static_cast<unsigned>(seat))),
+      seat_(seat),
+      network_(network),
       journal_(journal),
       report_(report),
       random_(random),
-      errands_(options_, name_, journal_, report_, random_) {
+      errands_(options_, does_, name_, journal_, report_, random_) {
   begin(now);
+}
+
+void Bot::forget_play() {
+  rests_until_.reset();
+  errands_.begin();
+  chat_numbers_.clear();
+  space_channel_.reset();
+  left_at_.reset();
+  prey_.reset();
+  rock_.reset();
 }
 
 void Bot::begin(Instant now) {
   state_ = State::logging_in;
-  rests_until_.reset();
-  errands_.begin();
-  left_at_.reset();
-  chat_numbers_.clear();
-  space_channel_.reset();
+  forget_play();
   began_at_ = now;
   client_ =
       std::make_unique<client::Client>(options_.connect, client::Credentials{name_, options_.password}, random_, now);
 }
 
+// As a program that is killed, with the session's token on the device or without.
+void Bot::vanish(Instant now) {
+  ++report_.vanished;
+  const bool keeps_token = chance(random_) < 0.5;
+  token_ = keeps_token ? client_->token() : std::nullopt;
+  traffic_before_ = traffic();
+  client_.reset();
+  network_.close(seat_);
+  state_ = State::away;
+  forget_play();
+  rests_until_ = now + around(options_.away_s, random_);
+  journal_.tell(name_, "vanished", now, {{"keeps_token", keeps_token}, {"away_ms", ms_between(now, *rests_until_)}});
+}
+
+void Bot::come_back(Instant now) {
+  returns_since_ = now;
+  if (const Status opened = network_.open(seat_); !opened) {
+    state_ = State::ended;
+    return give_up(opened.error().message, now);
+  }
+  if (!token_) return begin(now);
+  state_ = State::waiting;
+  rests_until_.reset();
+  began_at_ = now;
+  client_ = std::make_unique<client::Client>(options_.connect, *token_, random_, now);
+}
+
+void Bot::on_datagram(const wire::Datagram& datagram, Instant now) {
+  if (client_) client_->on_datagram(datagram, now);
+}
+
 void Bot::run(Instant now) {
   if (state_ == State::ended) return;
-  std::array<std::uint8_t, wire::datagram_bytes_max + 1> received;
-  for (int i = 0; i < batch_max; ++i) {
-    const auto datagram = socket_.receive(received);
-    if (!datagram) break;
-    if (client_) client_->on_datagram(*datagram, now);
-  }
-  if (state_ == State::resting) {
+  if (state_ == State::resting || state_ == State::away) {
     if (now < *rests_until_) return;
-    begin(now);
+    state_ == State::away ? come_back(now) : begin(now);
+    if (!client_) return;
   }
   drain(now);
   if (state_ == State::playing) act(now);
-  std::array<std::uint8_t, wire::datagram_bytes_max> sent;
-  wire::Slot slot{{}, sent, 0};
-  while (client_->poll_transmit(slot, now)) socket_.send(slot);
+  if (state_ == State::away) return;
+  wire::Slot slot = network_.slot();
+  while (client_->poll_transmit(slot, now)) {
+    network_.send(seat_, slot);
+    slot = network_.slot();
+  }
   drain(now);
 
   if (!client_->is_finished()) return;
+  traffic_before_ = traffic();
   client_.reset();
   state_ = rests_until_ && !is_leaving_ ? State::resting : State::ended;
+}
+
+Traffic Bot::traffic() const {
+  Traffic all = traffic_before_;
+  if (client_) all += client_->statistics().wire;
+  return all;
 }
 
 void Bot::use(const client::ConnectString& connect) {
@@ -96,12 +145,13 @@ void Bot::leave() {
 
 std::optional<Instant> Bot::deadline() const {
   if (state_ == State::ended) return std::nullopt;
-  if (state_ == State::resting) return rests_until_;
+  if (state_ == State::resting || state_ == State::away) return rests_until_;
   std::optional<Instant> next = client_->next_deadline();
   const auto consider = [&](Instant at) { next = next ? std::min(*next, at) : at; };
   if (state_ == State::playing) {
-    if (options_.wanders) consider(moves_at_);
-    if (options_.chats) consider(speaks_at_);
+    if (does_.wander || does_.fight) consider(moves_at_);
+    if (does_.drop_out) consider(vanishes_at_);
+    if (does_.chat) consider(speaks_at_);
     if (const auto at = errands_.deadline()) consider(*at);
     if (chat_told_ < chat_heard_) consider(tells_chat_at_);
   }
@@ -114,6 +164,7 @@ void Bot::drain(Instant now) {
     if (const auto* in = std::get_if<client::LoggedIn>(&event)) {
       state_ = State::waiting;
       ++report_.logins;
+      report_.login_times.add(now - began_at_);
       journal_.tell(name_, "logged_in", now,
                     {{"session", in->session.value},
                      {"characters", in->characters.size()},
@@ -142,6 +193,15 @@ void Bot::drain(Instant now) {
       if (state_ == State::playing && errands_.is_travelling()) left_at_ = saw_at_;
       errands_.on_entered(entered->kind, entered->key, now);
       if (state_ != State::playing) {
+        if (returns_since_) {
+          report_.returns.add(now - *returns_since_);
+          ++(token_ ? report_.back_by_token : report_.back_by_login);
+          returns_since_.reset();
+          token_.reset();
+        } else {
+          report_.entry_times.add(now - began_at_);
+        }
+        vanishes_at_ = now + around(options_.drop_every_s, random_);
         moves_at_ = turns_at_ = now;
         saw_at_.reset();
         // Spread, so that bots that came together do not speak together.
@@ -157,7 +217,7 @@ void Bot::drain(Instant now) {
       journal_.tell(name_, "dropped", now, {{"silence_ms", ms_between(now - dropped->silence, now)}});
     } else if (const auto* resumed = std::get_if<client::Resumed>(&event)) {
       ++report_.resumes;
-      report_.gap_longest_ms = std::max(report_.gap_longest_ms, ms_between(now - resumed->gap, now));
+      report_.gaps.add(resumed->gap);
       journal_.tell(name_, "resumed", now, {{"gap_ms", ms_between(now - resumed->gap, now)}});
     } else if (const auto* notice = std::get_if<client::NoticeShown>(&event)) {
       ++report_.notices[notice->kind][notice->seconds_left];
@@ -178,6 +238,8 @@ void Bot::drain(Instant now) {
       errands_.on_done(*done, now);
     } else if (const auto* snapshot = std::get_if<client::Snapshot>(&event)) {
       on_snapshot(*snapshot, now);
+    } else if (const auto* happened = std::get_if<client::GameEvent>(&event)) {
+      on_game_event(happened->json, now);
     } else if (const auto* out = std::get_if<client::LoggedOut>(&event)) {
       on_logged_out(*out, now);
     }
@@ -185,14 +247,16 @@ void Bot::drain(Instant now) {
 }
 
 void Bot::act(Instant now) {
-  if (options_.wanders && now >= moves_at_) {
+  if (does_.drop_out && now >= vanishes_at_) return vanish(now);
+  if ((does_.wander || does_.fight) && now >= moves_at_) {
     steer(now);
-    client_->move(heading_x_, heading_y_, 0);
+    const bool fires = does_.fight && prey_ && at_ && std::hypot(prey_->x_m - at_->x_m, prey_->y_m - at_->y_m) < shot_m;
+    client_->move(heading_x_, heading_y_, fires ? button_fire : 0);
     ++report_.inputs;
     const Duration every = of_seconds(1 / options_.rate_hz);
     moves_at_ = std::max(moves_at_ + every, now);
   }
-  if (options_.chats && now >= speaks_at_) {
+  if (does_.chat && now >= speaks_at_) {
     speaks_at_ = now + of_seconds(options_.chat_every_s);
     // Each third is for those around it.
     const std::string text = "hello, " + std::to_string(chat_said_ + 1);
@@ -209,11 +273,18 @@ void Bot::act(Instant now) {
 void Bot::steer(Instant now) {
   constexpr double full_speed = 127;
   // To the rock, as far as it is not near enough to be mined.
-  if (options_.mines && rock_ && at_) {
+  if (does_.mine && rock_ && at_) {
     const double far = std::hypot(rock_->x_m - at_->x_m, rock_->y_m - at_->y_m);
     const double speed = far > rock_near_m ? full_speed : 0;
     heading_x_ = static_cast<std::int8_t>(std::lround(speed * (rock_->x_m - at_->x_m) / std::max(far, 1.0)));
     heading_y_ = static_cast<std::int8_t>(std::lround(speed * (rock_->y_m - at_->y_m) / std::max(far, 1.0)));
+    return;
+  }
+  // At who is nearest: whom it heads for is hit.
+  if (does_.fight && prey_ && at_) {
+    const double angle = std::atan2(prey_->y_m - at_->y_m, prey_->x_m - at_->x_m);
+    heading_x_ = static_cast<std::int8_t>(std::lround(full_speed * std::cos(angle)));
+    heading_y_ = static_cast<std::int8_t>(std::lround(full_speed * std::sin(angle)));
     return;
   }
   if (is_alone_) home_ = at_;
@@ -235,9 +306,11 @@ void Bot::steer(Instant now) {
 void Bot::on_snapshot(const client::Snapshot& snapshot, Instant now) {
   ++report_.snapshots;
   if (left_at_) {
-    report_.travel_gaps_ms.push_back(ms_between(*left_at_, now));
+    report_.travel_gaps.add(now - *left_at_);
     journal_.tell(name_, "arrived", now, {{"gap_ms", ms_between(*left_at_, now)}});
     left_at_.reset();
+  } else if (saw_at_) {
+    report_.snapshot_intervals.add(now - *saw_at_);
   }
   if (saw_at_) blind_ = std::max(blind_, now - *saw_at_);
   saw_at_ = now;
@@ -255,11 +328,16 @@ void Bot::on_snapshot(const client::Snapshot& snapshot, Instant now) {
     report_.moved_m += step_m;
     if (step_m > 0) ++report_.positions_moved;
   }
-  if (options_.mines) look_for_rock(snapshot);
+  self_ = snapshot.self;
+  if (does_.mine) look_for_rock(snapshot);
+  if (does_.fight) look_for_prey(snapshot);
   is_alone_ = others == 0;
   report_.others_seen_max = std::max(report_.others_seen_max, others);
   if (now < tells_sight_at_) return;
   tells_sight_at_ = now + tell_every;
+  for (const auto& path : client_->statistics().paths)
+    if (path.role == "owner" && path.rtt) report_.round_trips.add(*path.rtt);
+  if (!journal_.is_on()) return;
   journal_.tell(name_, "sees", now,
                 {{"others", others},
                  {"tick", snapshot.tick},
@@ -281,6 +359,42 @@ void Bot::look_for_rock(const client::Snapshot& snapshot) {
     nearest_m = far_m;
     errands_.sees_asteroid(entity.entity, far_m);
   }
+}
+
+void Bot::look_for_prey(const client::Snapshot& snapshot) {
+  prey_.reset();
+  if (!at_) return;
+  double nearest_m = 0;
+  for (const client::Entity& entity : snapshot.entities) {
+    if (entity.kind != client::kind_ship || entity.entity == snapshot.self) continue;
+    const Position position{entity.x_cm / 100.0, entity.y_cm / 100.0};
+    const double far_m = std::hypot(position.x_m - at_->x_m, position.y_m - at_->y_m);
+    if (prey_ && far_m >= nearest_m) continue;
+    prey_ = position;
+    nearest_m = far_m;
+  }
+}
+
+void Bot::on_game_event(const std::string& json, Instant now) {
+  const auto told = nlohmann::json::parse(json, nullptr, false);
+  if (!told.is_object()) return;
+  const std::string what = told.value("event", nlohmann::json()).is_string() ? told["event"].get<std::string>() : "";
+  if (what != "hit" && what != "destroyed") return;
+  const auto is_self = [&](const char* member) {
+    const auto found = told.find(member);
+    return found != told.end() && found->is_number_unsigned() && found->get<std::uint64_t>() == self_;
+  };
+  const bool is_destroyed = what == "destroyed";
+  if (is_self("by")) {
+    ++report_.hits;
+    report_.kills += is_destroyed;
+  }
+  if (is_self("ship")) {
+    ++report_.hits_taken;
+    report_.deaths += is_destroyed;
+    if (is_destroyed) home_.reset();  // it begins anew somewhere else
+  }
+  if (is_destroyed) journal_.tell(name_, "destroyed", now, {{"by_self", is_self("by")}});
 }
 
 void Bot::on_chat(const client::ChatShown& chat, Instant now) {
@@ -324,10 +438,18 @@ void Bot::on_refused(const client::LoginRefused& refused, Instant now) {
 void Bot::on_logged_out(const client::LoggedOut& out, Instant now) {
   tell_chat(now);
   ++report_.logged_out_by_reason[out.reason];
+  if (state_ == State::playing && !is_leaving_) ++report_.lost_by_reason[out.reason];
   journal_.tell(name_, "logged_out", now, {{"reason", out.reason}, {"text", out.text}});
   const bool got_in = state_ == State::playing;
   state_ = State::waiting;
   if (got_in || is_leaving_ || rests_until_) return;
+  if (returns_since_ && token_) {
+    // Its session ended while it was away: by its password, at once.
+    ++report_.tokens_in_vain;
+    token_.reset();
+    rests_until_ = now;
+    return;
+  }
   const std::string why = "logged out, " + out.reason + (out.text.empty() ? "" : ": " + out.text);
   if (out.reason == "unreachable" || out.reason == "lapse") return rest(rest_unreachable, why, now);
   give_up(why, now);

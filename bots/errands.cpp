@@ -15,9 +15,9 @@ constexpr Duration mine_each = std::chrono::milliseconds{1500};
 
 }  // namespace
 
-Errands::Errands(const Options& options, const std::string& name, const Journal& journal, Report& report,
-                 Random& random)
-    : options_(options), name_(name), journal_(journal), report_(report), random_(random) {}
+Errands::Errands(const Options& options, const Behaviours& does, const std::string& name, const Journal& journal,
+                 Report& report, Random& random)
+    : options_(options), does_(does), name_(name), journal_(journal), report_(report), random_(random) {}
 
 void Errands::begin() {
   kind_.clear();
@@ -76,16 +76,16 @@ void Errands::sees_asteroid(std::uint32_t entity, double distance_m) {
 }
 
 void Errands::act(client::Client& client, Instant now) {
-  if (kind_.empty() || (!options_.commutes && !options_.mines)) return;
+  if (kind_.empty() || (!does_.commute && !does_.mine)) return;
   if (!has_looked_ && !look_) {
     if (const auto id = client.command("look")) look_ = *id;
   }
-  if (options_.mines && has_cargo_ && !unload_) {
+  if (does_.mine && has_cargo_ && !unload_) {
     if (const auto id = client.command("unload")) unload_ = *id;
     has_cargo_ = !unload_;
   }
-  if (options_.mines && asteroid_ && !mine_ && now >= mine_at_) mine(client, now);
-  if (options_.commutes && !exits_.empty() && !travel_ && !mine_ && !unload_ && now >= travel_at_) travel(client, now);
+  if (does_.mine && asteroid_ && !mine_ && now >= mine_at_) mine(client, now);
+  if (does_.commute && !exits_.empty() && !travel_ && !mine_ && !unload_ && now >= travel_at_) travel(client, now);
 }
 
 void Errands::travel(client::Client& client, Instant now) {
@@ -104,7 +104,7 @@ void Errands::mine(client::Client& client, Instant now) {
 
 std::optional<Instant> Errands::deadline() const {
   if (kind_.empty()) return std::nullopt;
-  if (options_.commutes && !exits_.empty() && !travel_) return travel_at_;
+  if (does_.commute && !exits_.empty() && !travel_) return travel_at_;
   return std::nullopt;
 }
 

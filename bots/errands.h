@@ -16,7 +16,8 @@ namespace orrery::bots {
 class Errands {
  public:
   /// All references outlive it.
-  Errands(const Options& options, const std::string& name, const Journal& journal, Report& report, Random& random);
+  Errands(const Options& options, const Behaviours& does, const std::string& name, const Journal& journal,
+          Report& report, Random& random);
 
   /// With a client that has ordered nothing yet.
   void begin();
@@ -42,6 +43,7 @@ class Errands {
   void mine(client::Client& client, Instant now);
 
   const Options& options_;
+  const Behaviours& does_;
   const std::string& name_;
   const Journal& journal_;
   Report& report_;

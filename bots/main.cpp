@@ -65,9 +65,9 @@ int main(int argc, char** argv) {
   // A line is seen when it is written, also in a file or a pipe.
   std::setvbuf(stdout, nullptr, _IOLBF, 1 << 16);
   orrery::log_open("orrery-bots", options.log_level);
-  if (!allow_descriptors(options.count)) {
+  if (!options.multiplex && !allow_descriptors(options.count)) {
     std::cerr << "orrery-bots: " << options.count << " bots need as many open files: " << std::strerror(errno)
-              << "\nhint: raise `ulimit -n`, or start fewer\n";
+              << "\nhint: raise `ulimit -n`, start fewer, or --multiplex\n";
     return exit_usage;
   }
   const PidFile pid_file(options.pid_file);

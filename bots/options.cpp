@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "client/resolve.h"
+#include "multiplexed.h"
 
 namespace orrery::bots {
 
@@ -50,6 +51,14 @@ std::string Options::name_of(unsigned number) const {
   return prefix + digits.data();
 }
 
+Status Options::reaches(const client::ConnectString& servers) const {
+  for (const Address& server : servers.login_servers)
+    if (multiplex && !Multiplexed::reaches(server))
+      return Error{"--multiplex reaches servers on 127.0.0.0/8 only, and a login server is at " + server.to_string(),
+                   "EINVAL", "without it each bot has a socket of its own"};
+  return ok();
+}
+
 Result<client::ConnectString> read_connect_file(const std::string& path) {
   auto line = first_line(path);
   if (!line) return line.error();
@@ -66,6 +75,8 @@ std::variant<Options, int> parse_options(int argc, char** argv) {
       "Exit status: 0 when every bot that began to log in got into play, 1 when one did not, 2 for usage errors.",
       "orrery-bots"};
   app.set_version_flag("--version", std::string("orrery-bots ") + ORRERY_VERSION);
+
+  app.option_defaults()->group("Who plays, and where");
   app.add_option("--connect", connect, "CLUSTER@HOST:PORT#KEY, as cluster_status shows it");
   app.add_option("--connect-file", options.connect_file,
                  "file whose first line is that; read again whenever it changes");
@@ -75,10 +86,19 @@ std::variant<Options, int> parse_options(int argc, char** argv) {
       ->check(CLI::Range(0u, 9'999'999u));
   app.add_option("--prefix", options.prefix, "accounts are named PREFIX0001 and so on")->capture_default_str();
   app.add_option("--password-file", password_file, "file whose first line is the password of them all");
-  app.add_option("--behaviour", behaviours, "wander, chat, commute (between places), mine, any of them, or idle")
+  app.add_option("--character", options.character_id, "id of the character to play; default: the account's first");
+  app.add_flag("--print-names", options.prints_names, "print the accounts' names and exit");
+
+  app.option_defaults()->group("What they do");
+  app.add_option("--behaviour", behaviours,
+                 "any of: wander; chat; commute (between places); mine; fight (hunt who is nearest); drop-out (vanish "
+                 "without a word for a while); or idle")
       ->delimiter(',')
       ->capture_default_str()
-      ->check(CLI::IsMember({"wander", "chat", "commute", "mine", "idle"}));
+      ->check(CLI::IsMember({"wander", "chat", "commute", "mine", "fight", "drop-out", "idle"}));
+  auto* playing = app.add_option("--playing", options.playing,
+                                 "so many of them do, the first; the others are idle: in play, and say only what keeps "
+                                 "them there; default: all");
   app.add_option("--rate", options.rate_hz, "inputs a second, each bot")
       ->capture_default_str()
       ->check(CLI::Range(0.1, 60.0));
@@ -88,6 +108,15 @@ std::variant<Options, int> parse_options(int argc, char** argv) {
   app.add_option("--travel-every", options.travel_every_s, "seconds between two journeys of one bot, on average")
       ->capture_default_str()
       ->check(CLI::Range(0.1, 86'400.0));
+  app.add_option("--drop-every", options.drop_every_s, "seconds in play until a bot drops out, on average")
+      ->capture_default_str()
+      ->check(CLI::Range(0.1, 86'400.0));
+  app.add_option("--away", options.away_s,
+                 "seconds until it is back, on average: with its session's token or by its password")
+      ->capture_default_str()
+      ->check(CLI::Range(0.1, 86'400.0));
+
+  app.option_defaults()->group("How they come and go");
   app.add_option("--ramp", options.ramp_per_s, "logins begun a second")
       ->capture_default_str()
       ->check(CLI::Range(0.01, 10'000.0));
@@ -96,12 +125,15 @@ std::variant<Options, int> parse_options(int argc, char** argv) {
       ->check(CLI::Range(0.0, 1e7));
   app.add_option("--retries", options.retries, "how often a bot that is told to come back later does")
       ->capture_default_str();
-  app.add_option("--character", options.character_id, "id of the character to play; default: the account's first");
+  app.add_flag("--multiplex", options.multiplex,
+               "all bots on one socket, each from an address of its own in 127.0.0.0/8: for thousands of them, on the "
+               "servers' machine");
+
+  app.option_defaults()->group("What is told");
   app.add_option("--report", report, "final report: text or json")
       ->capture_default_str()
       ->check(CLI::IsMember({"text", "json"}));
   app.add_flag("--events", options.prints_events, "one JSON object a line on stdout for what happens to each bot");
-  app.add_flag("--print-names", options.prints_names, "print the accounts' names and exit");
   app.add_option("--pid-file", options.pid_file, "write the process id there; removed at the end");
   app.add_option("--log-level", options.log_level, "of stderr")
       ->capture_default_str()
@@ -112,11 +144,14 @@ std::variant<Options, int> parse_options(int argc, char** argv) {
     return app.exit(error) == 0 ? 0 : exit_usage;
   }
 
-  const auto does = [&](const char* what) { return std::ranges::find(behaviours, what) != behaviours.end(); };
-  options.wanders = does("wander");
-  options.chats = does("chat");
-  options.commutes = does("commute");
-  options.mines = does("mine");
+  const auto does = [&](const char* one) { return std::ranges::find(behaviours, one) != behaviours.end(); };
+  options.behaviours = {.wander = does("wander"),
+                        .chat = does("chat"),
+                        .commute = does("commute"),
+                        .mine = does("mine"),
+                        .fight = does("fight"),
+                        .drop_out = does("drop-out")};
+  if (playing->empty()) options.playing = options.count;
   options.reports_json = report == "json";
   if (options.prefix.empty()) return usage_error("--prefix is empty");
   if (options.prints_names) return options;
@@ -124,6 +159,8 @@ std::variant<Options, int> parse_options(int argc, char** argv) {
   if (connect.empty() == options.connect_file.empty()) return usage_error("give one of --connect and --connect-file");
   auto resolved = connect.empty() ? read_connect_file(options.connect_file) : resolve(connect);
   if (!resolved) return usage_error(resolved.error().message, resolved.error().hint);
+  if (const Status reached = options.reaches(*resolved); !reached)
+    return usage_error(reached.error().message, reached.error().hint);
   options.connect = std::move(*resolved);
 
   if (password_file.empty()) return usage_error("--password-file is required");

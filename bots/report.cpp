@@ -2,7 +2,6 @@
 
 #include <spdlog/fmt/fmt.h>
 
-#include <algorithm>
 #include <cmath>
 #include <cstdio>
 
@@ -25,15 +24,40 @@ std::string list_of(const auto& map) {
   return text.empty() ? "none" : text;
 }
 
-// The value below which `part` of them are; 0 of none.
-double quantile(std::vector<double> values, double part) {
-  if (values.empty()) return 0;
-  const auto at = static_cast<std::ptrdiff_t>(part * static_cast<double>(values.size() - 1));
-  std::nth_element(values.begin(), values.begin() + at, values.end());
-  return std::round(values[static_cast<std::size_t>(at)] * 10) / 10;
+ordered_json object_of(const Histogram& histogram) {
+  const auto rounded = [](double ms) { return std::round(ms * 1000) / 1000; };
+  return {{"count", histogram.count()},
+          {"p50_ms", rounded(histogram.quantile_ms(0.5))},
+          {"p90_ms", rounded(histogram.quantile_ms(0.9))},
+          {"p99_ms", rounded(histogram.quantile_ms(0.99))},
+          {"max_ms", rounded(histogram.max_ms())}};
+}
+
+// A line of the table of times; nothing of none.
+std::string line_of(const char* what, const Histogram& histogram) {
+  if (histogram.count() == 0) return {};
+  return fmt::format("  {:<24} {:>10} {:>10.1f} {:>10.1f} {:>10.1f} {:>10.1f}\n", what, histogram.count(),
+                     histogram.quantile_ms(0.5), histogram.quantile_ms(0.9), histogram.quantile_ms(0.99),
+                     histogram.max_ms());
 }
 
 }  // namespace
+
+Traffic& Traffic::operator+=(const wire::Statistics& more) {
+  return *this += Traffic{more.datagrams_sent, more.bytes_sent,   more.datagrams_received, more.bytes_received,
+                          more.packets_acked,  more.packets_lost, more.pieces_resent};
+}
+
+Traffic& Traffic::operator+=(const Traffic& more) {
+  sent += more.sent;
+  sent_bytes += more.sent_bytes;
+  received += more.received;
+  received_bytes += more.received_bytes;
+  acked += more.acked;
+  lost += more.lost;
+  pieces_resent += more.pieces_resent;
+  return *this;
+}
 
 std::string to_line(const ordered_json& json) {
   return json.dump(-1, ' ', false, ordered_json::error_handler_t::replace);
@@ -50,7 +74,7 @@ ordered_json Report::to_json(unsigned count) const {
           {"waits", waits},
           {"drops", drops},
           {"resumes", resumes},
-          {"gap_longest_ms", gap_longest_ms},
+          {"lost", object_of(lost_by_reason)},
           {"entered", object_of(entered_by_kind)},
           {"notices", notices_json},
           {"chat",
@@ -66,11 +90,31 @@ ordered_json Report::to_json(unsigned count) const {
           {"moved_m", std::round(moved_m)},
           {"others_seen_max", others_seen_max},
           {"commands", {{"done", commands_done}, {"refused", commands_refused}, {"mined", mined}}},
-          {"travels",
-           {{"done", travels},
-            {"gap_p50_ms", quantile(travel_gaps_ms, 0.5)},
-            {"gap_p99_ms", quantile(travel_gaps_ms, 0.99)},
-            {"gap_max_ms", quantile(travel_gaps_ms, 1)}}},
+          {"travels", travels},
+          {"fights", {{"hits", hits}, {"hits_taken", hits_taken}, {"kills", kills}, {"deaths", deaths}}},
+          {"drop_outs",
+           {{"vanished", vanished},
+            {"back_by_token", back_by_token},
+            {"back_by_login", back_by_login},
+            {"tokens_in_vain", tokens_in_vain}}},
+          {"times",
+           {{"login", object_of(login_times)},
+            {"entry", object_of(entry_times)},
+            {"round_trip", object_of(round_trips)},
+            {"snapshot_interval", object_of(snapshot_intervals)},
+            {"gap", object_of(gaps)},
+            {"journey_gap", object_of(travel_gaps)},
+            {"return", object_of(returns)}}},
+          {"datagrams",
+           {{"sent", traffic.sent},
+            {"sent_bytes", traffic.sent_bytes},
+            {"received", traffic.received},
+            {"received_bytes", traffic.received_bytes},
+            {"acknowledged", traffic.acked},
+            {"lost", traffic.lost},
+            {"pieces_resent", traffic.pieces_resent},
+            {"unsent", unsent},
+            {"overflown", overflown}}},
           {"logged_out", object_of(logged_out_by_reason)},
           {"failed", object_of(failed)}};
 }
@@ -85,18 +129,33 @@ std::string Report::to_text(unsigned count) const {
   if (!chat_refused.empty()) text += fmt::format("chat refused: {}\n", list_of(chat_refused));
   if (commands_done + commands_refused > 0)
     text += fmt::format("commands: {} done, {} refused; {} times mined\n", commands_done, commands_refused, mined);
-  if (!travel_gaps_ms.empty())
-    text += fmt::format("journeys: {}; without a snapshot for {:.0f} ms (p50), {:.0f} ms (p99), {:.0f} ms (most)\n",
-                        travels, quantile(travel_gaps_ms, 0.5), quantile(travel_gaps_ms, 0.99),
-                        quantile(travel_gaps_ms, 1));
   for (const auto& [kind, by_seconds] : notices) {
     std::uint64_t total = 0;
     for (const auto& [seconds_left, times] : by_seconds) total += times;
     text += fmt::format("notices, {}: {}\n", kind, total);
   }
-  if (drops > 0)
-    text += fmt::format("dropped: {}; resumed: {}, after at most {:.0f} ms\n", drops, resumes, gap_longest_ms);
-  text += fmt::format("logged out: {}\n", list_of(logged_out_by_reason));
+  if (travels > 0) text += fmt::format("journeys: {}\n", travels);
+  if (hits + hits_taken > 0)
+    text += fmt::format("fights: {} hits, {} kills; {} hits taken, {} deaths\n", hits, kills, hits_taken, deaths);
+  if (vanished > 0)
+    text += fmt::format("dropped out: {}; back by token: {}, by login: {}; tokens of sessions that had ended: {}\n",
+                        vanished, back_by_token, back_by_login, tokens_in_vain);
+  text += fmt::format("dropped: {}; resumed: {}; lost: {}; logged out: {}\n", drops, resumes, list_of(lost_by_reason),
+                      list_of(logged_out_by_reason));
+  text += fmt::format(
+      "datagrams: {} sent ({} bytes), {} received ({} bytes); of {} that asked for an ack {} were lost; {} could not "
+      "be "
+      "sent, {} overflew here\n",
+      traffic.sent, traffic.sent_bytes, traffic.received, traffic.received_bytes, traffic.acked + traffic.lost,
+      traffic.lost, unsent, overflown);
+  text += fmt::format("  {:<24} {:>10} {:>10} {:>10} {:>10} {:>10}\n", "ms", "count", "p50", "p90", "p99", "most");
+  text += line_of("until logged in", login_times);
+  text += line_of("until in play", entry_times);
+  text += line_of("round trip", round_trips);
+  text += line_of("between snapshots", snapshot_intervals);
+  text += line_of("without the owner", gaps);
+  text += line_of("without one, travelling", travel_gaps);
+  text += line_of("until back in play", returns);
   for (const auto& [bot, why] : failed) text += fmt::format("{} did not get into play: {}\n", bot, why);
   return text;
 }

@@ -4,8 +4,8 @@
 #include <unordered_map>
 #include <vector>
 
+#include "base/deadline_heap.h"
 #include "wire/connection.h"
-#include "wire/deadline_heap.h"
 #include "wire/half_open.h"
 #include "wire/ring.h"
 #include "wire/session_keys.h"

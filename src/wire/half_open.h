@@ -7,8 +7,8 @@
 #include <unordered_map>
 #include <vector>
 
+#include "base/deadline_heap.h"
 #include "wire/cookie.h"
-#include "wire/deadline_heap.h"
 #include "wire/endpoint.h"
 #include "wire/fair_share.h"
 #include "wire/rate_limit.h"

@@ -149,5 +149,5 @@ reports = [json.loads(line) for line in bots.log.read_text(errors="replace").spl
 check("the players report", bool(reports))
 if reports:
     report = reports[-1]
-    say(f"journeys: {report['travels']}; resumes: {report['resumes']}, longest gap {report['gap_longest_ms']:.0f} ms; commands: {report['commands']}; chat: {report['chat']}")
+    say(f"journeys: {report['travels']}; resumes: {report['resumes']}, longest gap {report['times']['gap']['max_ms']:.0f} ms; without a snapshot travelling {report['times']['journey_gap']}; commands: {report['commands']}; chat: {report['chat']}")
 finish()

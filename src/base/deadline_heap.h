@@ -7,7 +7,7 @@
 
 #include "base/clock.h"
 
-namespace orrery::wire {
+namespace orrery {
 
 class DeadlineHeap {
  public:
@@ -72,4 +72,4 @@ class DeadlineHeap {
   std::vector<std::uint32_t> place_;  // by index
 };
 
-}  // namespace orrery::wire
+}  // namespace orrery
