@@ -120,6 +120,10 @@ std::variant<Options, int> parse_options(int argc, char** argv) {
   app.add_option("--ramp", options.ramp_per_s, "logins begun a second")
       ->capture_default_str()
       ->check(CLI::Range(0.01, 10'000.0));
+  app.add_option("--arriving", options.arriving_max,
+                 "so many at most are on their way into play at once; the next begin when others are there")
+      ->capture_default_str()
+      ->check(CLI::Range(1u, count_max));
   app.add_option("--for", options.for_s, "seconds to run, then log out; 0: until interrupted, or all have ended")
       ->capture_default_str()
       ->check(CLI::Range(0.0, 1e7));

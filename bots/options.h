@@ -30,6 +30,7 @@ struct Options {
   double drop_every_s = 60;        // of one bot, on average
   double away_s = 5;               // on average
   double ramp_per_s = 10;          // logins begun
+  unsigned arriving_max = 256;     // bots between their first datagram and play
   double for_s = 0;                // 0: until interrupted or all have ended
   unsigned retries = 5;            // of one bot, when told to come back later
   std::uint64_t character_id = 0;  // 0: the account's first

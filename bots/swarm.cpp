@@ -156,7 +156,10 @@ void Swarm::start_due(Instant now) {
   const double elapsed_s = std::chrono::duration<double>(now - started_at_).count();
   const auto due =
       static_cast<std::size_t>(std::min(1 + elapsed_s * options_.ramp_per_s, static_cast<double>(options_.count)));
-  while (seats_.size() < due) {
+  auto arriving = static_cast<std::size_t>(std::ranges::count_if(seats_, [](const Seat& seat) {
+    return seat.bot->state() == Bot::State::logging_in || seat.bot->state() == Bot::State::waiting;
+  }));
+  for (; seats_.size() < due && arriving < options_.arriving_max; ++arriving) {
     const std::size_t seat = seats_.size();
     if (const Status opened = network_->open(seat); !opened) {
       const std::string name = options_.name_of(options_.first + static_cast<unsigned>(seat));
@@ -183,8 +186,8 @@ void Swarm::on_readable(Instant now) {
     run_bot(seat, now);
   }
   received_.clear();
-  network_->flush();
-  sleep_until_due(now);
+  // Not left to the timer: set again after each batch it would never ring while more waits.
+  on_due(BootClock::now());
 }
 
 void Swarm::on_due(Instant now) {
