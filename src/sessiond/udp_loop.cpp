@@ -11,6 +11,7 @@
 #include "base/log.h"
 #include "pg/control_api.h"
 #include "sessiond/chat_core.h"
+#include "sessiond/database_calls.h"
 #include "sessiond/hash_pool.h"
 #include "sessiond/login_core.h"
 #include "sessiond/loop_timer.h"
@@ -182,37 +183,8 @@ class Loop {
       host_.on_database_answer(id, std::move(got), BootClock::now());
       pump();
     };
-    std::visit([&](auto& request) { ask(request, std::move(answer)); }, call.request);
+    ask(api_, call.request, std::move(answer));
   }
-  void ask(const GetStartInfo&, pg::Answer answer) { api_.server_start_info(std::move(answer)); }
-  void ask(const GetKeys&, pg::Answer answer) { api_.cluster_keys(std::move(answer)); }
-  void ask(const PublishKeys& r, pg::Answer answer) { api_.cluster_key_publish(r.public_keys, std::move(answer)); }
-  void ask(const Sync& r, pg::Answer answer) { api_.server_sync(r.taken, r.news_after, std::move(answer)); }
-  void ask(const EndSessions& r, pg::Answer answer) { api_.session_end(r.ends, std::move(answer)); }
-  void ask(const BeginLogins& r, pg::Answer answer) { api_.login_begin(r.attempts, std::move(answer)); }
-  void ask(const OpenSessions& r, pg::Answer answer) { api_.session_open(r.opens, std::move(answer)); }
-  void ask(const SelectSessions& r, pg::Answer answer) { api_.session_select(r.selects, std::move(answer)); }
-  void ask(const RenewSessions& r, pg::Answer answer) { api_.session_renew(r.renewals, std::move(answer)); }
-  void ask(const ResolveSessions& r, pg::Answer answer) { api_.session_resolve(r.resolves, std::move(answer)); }
-  void ask(const HandOffSessions& r, pg::Answer answer) { api_.session_hand_off(r.hands, std::move(answer)); }
-  void ask(const RunCommands& r, pg::Answer answer) { api_.session_command(r.commands, std::move(answer)); }
-  void ask(const Checkpoint& r, pg::Answer answer) { api_.server_checkpoint(r.world, r.sessions, std::move(answer)); }
-  void ask(const AskChannels& r, pg::Answer answer) { api_.chat_channels(r.sessions, std::move(answer)); }
-  void ask(const JoinChannels& r, pg::Answer answer) { api_.chat_join(r.joins, std::move(answer)); }
-  void ask(const LeaveChannels& r, pg::Answer answer) { api_.chat_leave(r.leaves, std::move(answer)); }
-  void ask(const SayChat& r, pg::Answer answer) { api_.chat_say(r.messages, std::move(answer)); }
-  void ask(const ReadChat& r, pg::Answer answer) { api_.chat_read(r.after, std::move(answer)); }
-  void ask(const GetChatPeers&, pg::Answer answer) { api_.chat_peers(std::move(answer)); }
-  void ask(const SetPassword& r, pg::Answer answer) {
-    api_.account_password_set(r.name, r.one_time_code, r.password_hash, r.client_address, std::move(answer));
-  }
-  void ask(const EnrolDevice& r, pg::Answer answer) {
-    api_.device_enrol(r.session, r.epoch, r.public_key_hex, r.name, std::move(answer));
-  }
-  void ask(const ForgetDevice& r, pg::Answer answer) {
-    api_.device_forget(r.session, r.epoch, r.public_key_hex, std::move(answer));
-  }
-
   void carry_out(HashJob& job) {
     if (!hashes_) {
       const auto count = [this](const char* name) {

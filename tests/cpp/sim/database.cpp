@@ -22,7 +22,7 @@ struct ResultFree {
 };
 using ResultPtr = std::unique_ptr<PGresult, ResultFree>;
 
-std::string conninfo(const std::string& database, const std::string& user) {
+std::string conninfo_of(const std::string& database, const std::string& user) {
   return "host=" + test::PrivatePostgres::get().dir() + " dbname=" + database + " user=" + user;
 }
 
@@ -32,7 +32,7 @@ struct ConnFree {
 using ConnPtr = std::unique_ptr<PGconn, ConnFree>;
 
 ConnPtr connect(const std::string& database, const std::string& user) {
-  ConnPtr conn(PQconnectdb(conninfo(database, user).c_str()));
+  ConnPtr conn(PQconnectdb(conninfo_of(database, user).c_str()));
   if (PQstatus(conn.get()) != CONNECTION_OK) throw std::runtime_error(PQerrorMessage(conn.get()));
   PQsetNoticeProcessor(
       conn.get(), [](void*, const char*) {}, nullptr);
@@ -59,6 +59,7 @@ constexpr const char* setup = R"(
   alter table orrery.event alter recorded_at set default orrery.clock();
   create role sim_agent login in role orrery_agent;
   create role sim_dba login in role orrery_admin;
+  create role sim_session login in role orrery_session;
   set orrery.fake_now = '2030-01-01 00:00:00+00';
   select orrery.cluster_grant('*', 'sim_agent'), orrery.cluster_grant('*', 'sim_dba');
   select orrery.cluster_create('red'), orrery.cluster_create('blue');
@@ -113,7 +114,7 @@ void Database::prepare() {
     std::array<char, 4096> self{};
     if (readlink("/proc/self/exe", self.data(), self.size() - 1) < 0) throw std::runtime_error("/proc/self/exe");
     const std::string bin(self.data(), std::string(self.data()).rfind('/'));
-    std::vector<std::string> install{bin + "/orrery", "--db", conninfo(template_name, "postgres"), "db", "install"};
+    std::vector<std::string> install{bin + "/orrery", "--db", conninfo_of(template_name, "postgres"), "db", "install"};
     if (const char* sql_dir = getenv("ORRERY_SQL_DIR")) install.insert(install.end(), {"--sql-dir", sql_dir});
     const std::string log = postgres.dir() + "/install.log";
     if (test::run(install, log) != 0) {
@@ -164,6 +165,8 @@ Database::Connection& Database::connection(Login login) {
   }
   return *held;
 }
+
+std::string Database::conninfo(const std::string& user) const { return conninfo_of(name_, user); }
 
 std::string Database::timestamp(Duration now) {
   const std::int64_t us = now.count() / 1000;

@@ -52,6 +52,8 @@ class Database {
   static std::string timestamp(Duration now);
 
   const std::string& name() const { return name_; }
+  /// For connections of one's own; there is a login sim_session, of a session server, granted no cluster yet.
+  std::string conninfo(const std::string& user) const;
 
  private:
   struct Connection;

@@ -47,7 +47,7 @@ void Simulation::on_step(const std::string& step, SessionId session) {
   if (!crash_ || has_crashed_ || world_.now() < crash_from || step != crash_->step) return;
   // Of a hand-off or an adoption, not of a login.
   if (!crash_->is_adoption && !to_.contains(session)) return;
-  const ModelDatabase::Session* row = database_.session(session);
+  const Database::Session* row = database_.session(session);
   const auto [source, target] =
       crash_->is_adoption ? std::pair(ServerId{}, row ? row->owner : ServerId{}) : to_.at(session);
   has_crashed_ = true;
@@ -88,7 +88,7 @@ void Simulation::crash(ServerId source, ServerId target, SessionId session) {
   }
   if (at == nullptr || !at->process) return;
   if (victim.ends_with("dies")) return gone(number_of(*at), true);
-  if (victim.ends_with("stops")) return at->process->terminate();
+  if (victim.ends_with("stops")) return stop(number_of(*at));
   if (victim.ends_with("stands still")) {
     wire_.disturbed(at->process->number());
     return at->process->freeze(away_for);

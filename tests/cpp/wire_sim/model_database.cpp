@@ -39,7 +39,7 @@ Json hex_of(const std::vector<Key32>& keys) {
 
 }  // namespace
 
-ModelDatabase::ModelDatabase(World& world) : world_(world) {
+ModelDatabase::ModelDatabase(World& world) : Database(world) {
   settings_ = Json{{"keepalive_ms", 2500},   {"lapse_ms", 10000},   {"sync_ms", 3000},     {"login_timeout_ms", 30000},
                    {"ready_wait_ms", 20000}, {"hash_threads", 2},   {"hash_queue_max", 8}, {"zone_tick_hz", 10},
                    {"zone_visible", 40},     {"zone_view_m", 1000}, {"token_ms", 150000},  {"logins_max", 64}};
@@ -218,7 +218,7 @@ Result<Json> ModelDatabase::open(const Server& me, const Json& asked) {
   session.state_at = world_.now();
   const Duration life = std::chrono::milliseconds{settings_.at("token_ms").get<std::int64_t>()};
   session.token_expires_at = world_.now() + life;
-  grant(session.id, session.epoch, me.id);
+  grant(session.id, "owner", session.epoch, me.id);
   sessions_[session.id] = session;
   const Account& who = account->second;
   return Json{{"session_id", session.id.value},
@@ -305,16 +305,21 @@ void ModelDatabase::move(Session& session, const Server& to) {
   session.state = SessionState::playing;
   session.state_at = world_.now();
   session.taken = false;
-  grant(session.id, session.epoch, to.id);
-  granted_states_[{session.id, session.epoch}] = accounts_.at(session.account).state;
+  grant(session.id, "owner", session.epoch, to.id);
+  grant_state(session.id, session.epoch, accounts_.at(session.account).state);
 }
 
-Json ModelDatabase::granted_state(SessionId session, Epoch epoch) const {
-  const auto found = granted_states_.find({session, epoch});
-  return found == granted_states_.end() ? Json::object() : found->second;
+Result<Json> ModelDatabase::ask(const Server& me, const sessiond::RunCommands& asked) {
+  return each(asked.commands, [&](const Json& command) -> Result<Json> {
+    const SessionId id{number(command, "session_id")};
+    const Session* session = find_owned(me, id, Epoch{number(command, "epoch")});
+    if (session == nullptr || session->state != SessionState::playing)
+      return refusal("OR007", "the session is not this server's any more");
+    const auto [known, is_new] = commands_.try_emplace({id, number(command, "id")}, Json{{"result", Json::object()}});
+    if (is_new) ++orders_[number(command.at("args"), "units")];
+    return known->second;
+  });
 }
-
-Result<Json> ModelDatabase::ask(const Server&, const sessiond::RunCommands&) { return Json::array(); }
 
 Result<Json> ModelDatabase::ask(const Server& me, const sessiond::Checkpoint& asked) {
   for (const Json& row : asked.sessions) {
@@ -381,12 +386,10 @@ void ModelDatabase::adopt(Session& session, const Server& replacement) {
 
 // What agents and the DBA do.
 
-AccountId ModelDatabase::add_account(const std::string& name, const std::string& password, const std::string& kind,
-                                     const std::string& key) {
+void ModelDatabase::add_account(const std::string& name, const std::string& password, const std::string& kind,
+                                const std::string& key) {
   const AccountId id{++last_account_};
-  Account account{id, name, "sim:" + password, CharacterId{1000 + id.value}, kind, key};
-  accounts_[id] = std::move(account);
-  return id;
+  accounts_[id] = Account{id, name, password_hash(password), CharacterId{1000 + id.value}, kind, key};
 }
 
 /// A new key, newest first. None is retired: clients go on with those that they know.
@@ -396,11 +399,20 @@ void ModelDatabase::rotate_keys() {
   ++keys_version_;
 }
 
-ServerId ModelDatabase::add_server(const std::string& role, const std::string& kind, const std::string& key,
-                                   const Address& public_at, const Address& private_at) {
+ServerId ModelDatabase::add_server(const std::string& role, const std::string& kind, const std::string& key) {
   const ServerId id{++last_server_};
-  servers_[id] = Server{id, next_epoch(), role, kind, key, public_at, private_at, ServerState::starting, random_key()};
+  const auto number = static_cast<std::uint16_t>(last_server_);
+  servers_[id] = Server{
+      {id, next_epoch(), role, kind, key, *Address::parse("192.0.2.1", static_cast<std::uint16_t>(7000 + number)),
+       *Address::parse("10.0.0.1", static_cast<std::uint16_t>(8000 + number))},
+      ServerState::starting,
+      random_key()};
+  start_in(id, 0ms);
   return id;
+}
+
+void ModelDatabase::start_in(ServerId id, Duration wait) {
+  world_.timeline.in(wait, [this, id] { start(id); });
 }
 
 void ModelDatabase::server_ready(ServerId id) {
@@ -420,7 +432,7 @@ void ModelDatabase::server_ready(ServerId id) {
   }
 }
 
-void ModelDatabase::server_exited(ServerId id, bool died, bool replaced) {
+void ModelDatabase::server_exited(ServerId id, bool died) {
   Server& server = servers_.at(id);
   for (auto& [session_id, session] : sessions_) {
     if (session.owner != id) continue;
@@ -437,8 +449,18 @@ void ModelDatabase::server_exited(ServerId id, bool died, bool replaced) {
   for (auto& [session_id, attachment] : attachments_) {
     if (attachment.server == id) attachment.taken = attachment.ended;
   }
-  server.state = replaced ? ServerState::dead : ServerState::starting;
+  // Another row takes its place, or it is started again under a new epoch.
+  const bool is_replaced = server.role != "chat" && world_.chance.happens(0.4);
+  server.state = is_replaced ? ServerState::dead : ServerState::starting;
   server.epoch = next_epoch();
+  const Duration wait = world_.chance.scale(20ms, 2s);
+  if (!is_replaced) return start_in(id, wait);
+  const ServerId next{++last_server_};
+  servers_[next] =
+      Server{{next, next_epoch(), server.role, server.kind, server.key, server.public_at, server.private_at},
+             ServerState::starting,
+             random_key()};
+  start_in(next, wait);
 }
 
 void ModelDatabase::kick(SessionId id) {
@@ -533,7 +555,7 @@ void ModelDatabase::attach_chat(const Session& session) {
   const Server& chat = *ready[session.id.value % ready.size()];
   if (has) world_.count("chat: given to another server, or anew");
   attachments_[session.id] = Attachment{chat.id, next_epoch()};
-  grant(session.id, attachments_[session.id].epoch, chat.id);
+  grant(session.id, "chat", attachments_[session.id].epoch, chat.id);
   tell(chat.id, Json{{"tell", "sync"}});
 }
 
@@ -545,22 +567,21 @@ ModelDatabase::Session* ModelDatabase::find_owned(const Server& me, SessionId id
   return found->second.state == SessionState::ended ? nullptr : &found->second;
 }
 
-const ModelDatabase::Session* ModelDatabase::session(SessionId id) const {
+const Database::Session* ModelDatabase::session(SessionId id) const {
   const auto found = sessions_.find(id);
   return found == sessions_.end() ? nullptr : &found->second;
 }
 
-const ModelDatabase::Attachment* ModelDatabase::attachment(SessionId id) const {
+std::vector<const Database::Session*> ModelDatabase::sessions() const {
+  std::vector<const Database::Session*> all;
+  for (const auto& [id, session] : sessions_) all.push_back(&session);
+  return all;
+}
+
+const Database::Attachment* ModelDatabase::attachment(SessionId id) const {
   const auto found = attachments_.find(id);
   return found == attachments_.end() ? nullptr : &found->second;
 }
-
-std::optional<ServerId> ModelDatabase::granted_to(SessionId session, Epoch epoch) const {
-  const auto found = grants_.find({session, epoch});
-  return found == grants_.end() ? std::nullopt : std::optional(found->second);
-}
-
-void ModelDatabase::grant(SessionId session, Epoch epoch, ServerId server) { grants_[{session, epoch}] = server; }
 
 const ModelDatabase::Server* ModelDatabase::find_server(const std::string& role, const std::string& kind,
                                                         const std::string& key) const {

@@ -3,7 +3,6 @@
 // transaction.
 #pragma once
 
-#include <functional>
 #include <map>
 #include <optional>
 #include <set>
@@ -11,89 +10,47 @@
 #include <vector>
 
 #include "chat_model.h"
-#include "sessiond/effects.h"
-#include "wire_sim/world.h"
+#include "wire_sim/database.h"
 
 namespace orrery::wire_sim {
 
-using sessiond::Json;
-
-class ModelDatabase {
+class ModelDatabase final : public Database {
  public:
+  explicit ModelDatabase(World& world);
+
+  Result<Json> answer(const Caller& caller, const sessiond::DatabaseRequest& request) override;
+  void add_account(const std::string& name, const std::string& password, const std::string& kind,
+                   const std::string& key) override;
+  void rotate_keys() override;
+  ServerId add_server(const std::string& role, const std::string& kind, const std::string& key) override;
+  void server_ready(ServerId server) override;
+  void server_exited(ServerId server, bool died) override;
+  void stop_server(ServerId server) override { stop(server); }
+  void kick(SessionId session) override;
+  void tick() override;
+  void set(const std::string& setting, std::int64_t value) override { settings_[setting] = value; }
+  void limit(bool on) override { limited_ = on ? 0.1 : 0; }
+  void refuse_hands(bool on) override { refused_hands_ = on ? 0.2 : 0; }
+
+  const Database::Server& server(ServerId id) const override { return servers_.at(id); }
+  const Database::Session* session(SessionId id) const override;
+  std::vector<const Database::Session*> sessions() const override;
+  const Attachment* attachment(SessionId id) const override;
+  std::uint64_t carried_out(std::uint64_t order) override { return orders_[order]; }
+
+ private:
   enum class ServerState { starting, ready, dead };
-  struct Server {
-    ServerId id;
-    Epoch epoch;
-    std::string role, kind, key;
-    Address public_at, private_at;
+  struct Server : Database::Server {
     ServerState state = ServerState::starting;
     Key32 link_root{};
   };
-  enum class SessionState { selecting, waiting, playing, orphaned, ended };
-  struct Session {
-    SessionId id;
-    AccountId account;
-    ServerId owner;
-    Epoch epoch;
-    SessionState state = SessionState::selecting;
-    Key32 root{};
+  struct Session : Database::Session {
     std::string reason;
-    std::pair<ServerId, Epoch> from;  // who handed it on
     bool taken = true;
     Time state_at{}, token_expires_at{};
     std::optional<Time> release_at;  // since when its owner is asked to end it
     std::set<ServerId> awaited_by;   // login servers that wait for that
   };
-  struct Attachment {
-    ServerId server;
-    Epoch epoch;
-    bool taken = false, ended = false;
-  };
-  /// Who calls: a server, by its row and epoch.
-  struct Caller {
-    ServerId server;
-    Epoch epoch;
-  };
-
-  explicit ModelDatabase(World& world);
-
-  Result<Json> answer(const Caller& caller, const sessiond::DatabaseRequest& request);
-
-  // What agents and the DBA do.
-  AccountId add_account(const std::string& name, const std::string& password, const std::string& kind,
-                        const std::string& key);
-  void rotate_keys();
-  /// A row for a server, to be started.
-  ServerId add_server(const std::string& role, const std::string& kind, const std::string& key,
-                      const Address& public_at, const Address& private_at);
-  void server_ready(ServerId server);
-  /// Its process is gone. `replaced`: another row takes its place; else it is to be started again under a new epoch.
-  void server_exited(ServerId server, bool died, bool replaced);
-  void kick(SessionId session);
-  void tick();
-
-  const Server& server(ServerId id) const { return servers_.at(id); }
-  const std::map<SessionId, Session>& sessions() const { return sessions_; }
-  const Session* session(SessionId id) const;
-  const Attachment* attachment(SessionId id) const;
-  /// Whom a session was given to under this epoch, as owner or as an attachment; nobody: no such grant was ever made.
-  std::optional<ServerId> granted_to(SessionId session, Epoch epoch) const;
-  /// What the session's owner under this epoch was given of its character.
-  Json granted_state(SessionId session, Epoch epoch) const;
-  /// Those that login servers accept, newest first.
-  const std::vector<Key32>& static_keys() const { return static_keys_; }
-  const Json& settings() const { return settings_; }
-  void set(const std::string& name, std::int64_t value) { settings_[name] = value; }
-  void limit(double part) { limited_ = part; }
-  /// So many hand-offs in one are told that the target is full.
-  void refuse_hands(double part) { refused_hands_ = part; }
-
-  /// A message to a server, by way of its agent.
-  std::function<void(ServerId, Json)> tell;
-  /// A hand-off or an adoption has come so far.
-  std::function<void(const char* step, SessionId)> on_step = [](const char*, SessionId) {};
-
- private:
   struct Account {
     AccountId id;
     std::string name, password_hash;
@@ -145,25 +102,23 @@ class ModelDatabase {
   const Server* find_server(const std::string& role, const std::string& kind, const std::string& key) const;
   Json target(const Server& source, ServerId server, Epoch epoch) const;
   Json targets(const Server& source, const Session& session) const;
-  void grant(SessionId session, Epoch epoch, ServerId server);
+  void start_in(ServerId server, Duration wait);
   /// Ends it; its owner has to be told when it `knows_not`.
   void end(Session& session, const std::string& reason, bool knows_not);
   Session* live_session(AccountId account);
   Key32 random_key();
 
-  World& world_;
   Json settings_;
-  std::vector<Key32> static_keys_;  // newest first
   std::uint64_t keys_version_ = 1;
   std::map<AccountId, Account> accounts_;
   std::map<std::string, AccountId> devices_;  // by public key in hex
   std::map<ServerId, Server> servers_;
   std::map<SessionId, Session> sessions_;
   std::map<SessionId, Attachment> attachments_;
+  std::map<std::pair<SessionId, std::uint64_t>, Json> commands_;  // what was answered, by session and id
+  std::map<std::uint64_t, std::uint64_t> orders_;                 // how often it was carried out
   orrery::test::ChatModel chat_;
   std::set<std::string> chat_texts_;
-  std::map<std::pair<SessionId, Epoch>, ServerId> grants_;
-  std::map<std::pair<SessionId, Epoch>, Json> granted_states_;
   std::uint64_t last_epoch_ = 0, last_server_ = 0, last_session_ = 100, last_account_ = 0;
   double refused_hands_ = 0;
   double limited_ = 0;  // so many attempts in one are told to wait

@@ -1,11 +1,11 @@
-// Who owns what: what servers hold is compared with what the model of the database gave them, after every step of
+// Who owns what: what servers hold is compared with what the database gave them, after every step of
 // theirs; and what they count with what they were given.
 #pragma once
 
 #include <map>
 #include <tuple>
 
-#include "wire_sim/model_database.h"
+#include "wire_sim/database.h"
 
 namespace orrery::wire_sim {
 
@@ -13,11 +13,11 @@ class ServerProcess;
 
 class OwnerChecker {
  public:
-  OwnerChecker(World& world, const ModelDatabase& database, std::size_t clients)
+  OwnerChecker(World& world, const Database& database, std::size_t clients)
       : world_(world), database_(database), clients_(clients) {}
 
   void after_step(const ServerProcess& server);
-  /// The model's own promise: an account has one live session, epochs only grow.
+  /// The database's own promise: an account has one live session.
   void check_database();
 
  private:
@@ -32,10 +32,9 @@ class OwnerChecker {
   bool is_stale(const ServerProcess& server, SessionId session, const Held& held) const;
 
   World& world_;
-  const ModelDatabase& database_;
+  const Database& database_;
   std::size_t clients_;
   std::map<std::pair<std::uint64_t, SessionId>, Held> held_;  // server process, session
-  std::map<SessionId, Epoch> epochs_;
 };
 
 }  // namespace orrery::wire_sim

@@ -143,6 +143,7 @@ void Player::begin() {
   session_ = {};
   in_play_ = is_dropped_ = false;
   moves_ = 0;
+  waiting_.clear();
   // A program that is begun again has another port.
   if (chance.happens(0.7)) rebind(around_.new_address());
   if (token_) {
@@ -232,10 +233,12 @@ void Player::on_event(const client::Event& event) {
   } else if (const auto* entered = std::get_if<client::Entered>(&event)) {
     world.say("{} entered {} {} ({})", name_, entered->kind, entered->key, entered->role);
     if (entered->role == "owner") {
+      at_station_ = entered->kind == "station";
       if (!std::exchange(in_play_, true)) {
         in_play_since_ = world.now();
         in(move_every, [this] { move(); });
         in(world.chance.between(100ms, 1s), [this] { chat(); });
+        in(world.chance.between(100ms, 1s), [this] { order(); });
       }
       world.count("entered a zone");
     } else {
@@ -254,6 +257,8 @@ void Player::on_event(const client::Event& event) {
       streams.client_heard(process, refused_chat->text);
     else
       world.count("chat: refused, " + refused_chat->reason);
+  } else if (const auto* done = std::get_if<client::CommandDone>(&event)) {
+    answered(*done);
   } else if (std::holds_alternative<client::Snapshot>(event)) {
     snapshot_at_ = world.now();
   } else if (const auto* out = std::get_if<client::LoggedOut>(&event)) {
@@ -278,6 +283,45 @@ void Player::chat() {
   if (process_->client().chat(text)) streams.client_said(process_->number(), text);
   process_->act();
   in(chance.scale(100ms, 3s), [this] { chat(); });
+}
+
+void Player::order() {
+  if (!in_play_) return;
+  const std::uint64_t number = ++around_.orders;
+  // Where the game does not refuse it; its units are its number.
+  const auto id = process_->client().command(at_station_ ? "load" : "jettison",
+                                             fmt::format(R"({{"ore":"cobalt","units":{}}})", number));
+  if (id) {
+    waiting_[*id] = {number, around_.world.now()};
+    orders_[number] = false;
+  }
+  process_->act();
+  in(around_.world.chance.scale(100ms, 3s), [this] { order(); });
+}
+
+void Player::answered(const client::CommandDone& done) {
+  const auto order = waiting_.extract(done.id);
+  if (!order) throw Broken{fmt::format("{} is answered an order that does not wait", name_)};
+  const std::uint64_t number = order.mapped().number, times = around_.database.carried_out(number);
+  if (times != (done.ok ? 1 : 0))
+    throw Broken{
+        fmt::format("{} is told {} of order {}, which was carried out {} times", name_, done.ok, number, times)};
+  orders_[number] = done.ok;
+  around_.world.count(done.ok ? "orders carried out" : "orders refused: " + done.json);
+}
+
+Time Player::oldest_order() const {
+  Time oldest = Time::max();
+  for (const auto& [id, order] : waiting_) oldest = std::min(oldest, order.at);
+  return oldest;
+}
+
+void Player::check_orders() const {
+  for (const auto& [number, is_done] : orders_) {
+    const std::uint64_t times = around_.database.carried_out(number);
+    if (times > 1 || (is_done && times == 0))
+      throw Broken{fmt::format("order {} of {} was carried out {} times", number, name_, times)};
+  }
 }
 
 }  // namespace orrery::wire_sim

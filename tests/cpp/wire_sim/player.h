@@ -37,6 +37,10 @@ class Player {
   bool is_in_play() const { return in_play_ && !is_dropped_; }
   Time snapshot_at() const { return snapshot_at_; }
   Time in_play_since() const { return in_play_since_; }
+  /// When he gave the first of those orders that he waits for.
+  Time oldest_order() const;
+  /// Those that he was told are done have been carried out once, no other twice.
+  void check_orders() const;
   /// What he was told last why he is not in play.
   const std::string& told() const { return told_; }
 
@@ -50,6 +54,9 @@ class Player {
   void other_port();
   void move();
   void chat();
+  /// What is to last: it is carried out once, as soon as he is told so, and not at all when he is refused.
+  void order();
+  void answered(const client::CommandDone& done);
   /// Calls `what` then, if his process is still this one.
   void in(Duration wait, std::function<void()> what);
 
@@ -66,6 +73,13 @@ class Player {
   bool in_play_ = false, is_dropped_ = false;
   Time snapshot_at_{}, in_play_since_{};
   std::uint32_t moves_ = 0;
+  struct Order {
+    std::uint64_t number;
+    Time at;
+  };
+  std::map<std::uint64_t, Order> waiting_;  // by the id that his client gave
+  std::map<std::uint64_t, bool> orders_;    // all of his: was he told that it is done?
+  bool at_station_ = false;
   std::string told_;
 };
 

@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "wire_sim/model_database.h"
+#include "wire_sim/database.h"
 #include "wire_sim/network.h"
 #include "wire_sim/owner_checker.h"
 #include "wire_sim/player.h"
@@ -48,12 +48,13 @@ enum class Blow {
 class Simulation {
  public:
   /// With `crash` nothing but that befalls it.
-  Simulation(std::uint64_t seed, std::optional<Crash> crash);
+  Simulation(const DatabaseMaker& make, std::uint64_t seed, std::optional<Crash> crash);
   Outcome run(std::size_t keep);
 
  private:
   /// A place where a server runs; another process when it has died.
   struct Seat {
+    std::string kind, key;
     ServerId id;
     std::shared_ptr<ServerProcess> process;
     std::uint64_t starts = 0;
@@ -62,6 +63,8 @@ class Simulation {
   void prepare();
   void add_seat(const std::string& role, const std::string& kind, const std::string& key);
   void start(std::size_t seat);
+  void stop(std::size_t seat);
+  void terminate(ServerId server);
   /// Its process is gone; another one comes.
   void gone(std::size_t seat, bool died);
   void connect_database(std::size_t seat, Duration wait);
@@ -97,7 +100,8 @@ class Simulation {
   std::map<SessionId, std::pair<ServerId, ServerId>> to_;  // whence and whither it travelled last
   World world_;
   Network network_, private_network_;
-  ModelDatabase database_;
+  std::unique_ptr<Database> made_;
+  Database& database_;
   WireChecker wire_;
   StreamChecker streams_;
   std::unique_ptr<OwnerChecker> owners_;

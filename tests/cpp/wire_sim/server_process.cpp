@@ -59,7 +59,8 @@ class ServerProcess::ObservedRole final : public sessiond::Role {
       if (!said.ParseFromArray(message.bytes.data(), size)) throw Broken{"a chat message arrived that nobody wrote"};
       if (said.has_say()) streams.server_heard(generations_.at(message.connection), session->id, said.say().text());
     }
-    if (session != nullptr && message.channel == wire::Channel::game && process_.role() == "zone") {
+    if (session != nullptr && message.channel == wire::Channel::game && process_.role() == "zone" &&
+        message.bytes[0] == sessiond::game_input) {
       Reader reader(message.bytes.subspan(2));
       const auto sequence = reader.take<std::uint32_t>();
       streams.server_heard_input(generations_.at(message.connection), session->id, sequence,
@@ -253,8 +254,8 @@ void ServerProcess::carry_out(sessiond::Effect& effect) {
     note_steps(call->request);
     ask({std::move(*call), world_.now() + query_timeout});
   } else if (const auto* job = std::get_if<sessiond::HashJob>(&effect)) {
-    const sessiond::HashDone done{job->id, job->hash == "sim:" + job->password,
-                                  job->hash.empty() ? "sim:" + job->password : ""};
+    const sessiond::HashDone done{job->id, job->hash == password_hash(job->password),
+                                  job->hash.empty() ? password_hash(job->password) : ""};
     world_.timeline.in(world_.chance.between(5ms, 60ms), [weak = weak_from_this(), this, done] {
       if (const auto self = weak.lock()) {
         hashes_.push_back(done);
@@ -316,7 +317,7 @@ void ServerProcess::ask(PendingCall pending) {
   const Duration there = world_.chance.between(200us, database_delay_),
                  back = world_.chance.between(200us, database_delay_);
   last_execution_ = std::max(last_execution_, world_.now() + there);
-  const auto caller = ModelDatabase::Caller{id_, epoch()};
+  const auto caller = Database::Caller{id_, epoch()};
   // What has been sent is carried out even if whoever asked is gone when it is.
   const bool is_lost_with_connection = world_.chance.happens(0.5);
   world_.timeline.at(last_execution_,

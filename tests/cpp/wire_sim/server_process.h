@@ -1,4 +1,4 @@
-// A real session server: SessionHost with its role, between the network, the model of the database and the checkers.
+// A real session server: SessionHost with its role, between the network, the database and the checkers.
 #pragma once
 
 #include <deque>
@@ -9,7 +9,7 @@
 
 #include "sessiond/role.h"
 #include "sessiond/session_host.h"
-#include "wire_sim/model_database.h"
+#include "wire_sim/database.h"
 #include "wire_sim/network.h"
 #include "wire_sim/process.h"
 #include "wire_sim/surroundings.h"

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "wire_sim/model_database.h"
 #include "wire_sim/run.h"
 
 namespace orrery::wire_sim {
@@ -13,12 +14,13 @@ constexpr std::size_t held_in_flight_max = 20'000;
 
 }  // namespace
 
-Simulation::Simulation(std::uint64_t seed, std::optional<Crash> crash)
+Simulation::Simulation(const DatabaseMaker& make, std::uint64_t seed, std::optional<Crash> crash)
     : crash_(std::move(crash)),
       world_(seed),
       network_(world_),
       private_network_(world_),
-      database_(world_),
+      made_(make(world_)),
+      database_(*made_),
       wire_(world_, database_),
       streams_(world_),
       around_{world_,
@@ -32,6 +34,7 @@ Simulation::Simulation(std::uint64_t seed, std::optional<Crash> crash)
               [this] { return new_address(); },
               {},
               0,
+              0,
               0} {
   database_.tell = [this](ServerId id, Json message) {
     // By a command, the agent and a local datagram.
@@ -44,6 +47,17 @@ Simulation::Simulation(std::uint64_t seed, std::optional<Crash> crash)
       }
     });
   };
+  database_.start = [this](ServerId id) {
+    const Database::Server& server = database_.server(id);
+    for (std::size_t n = 0; n < seats_.size(); ++n) {
+      if (seats_[n].kind != server.kind || seats_[n].key != server.key) continue;
+      if (seats_[n].process) throw Broken{fmt::format("{} {} is started twice", server.kind, server.key)};
+      seats_[n].id = id;
+      start(n);
+    }
+  };
+  database_.stop = [this](ServerId id) { terminate(id); };
+  database_.on_step = [this](const char* step, SessionId session) { on_step(step, session); };
 }
 
 Address Simulation::new_address() {
@@ -52,44 +66,40 @@ Address Simulation::new_address() {
 }
 
 void Simulation::add_seat(const std::string& role, const std::string& kind, const std::string& key) {
-  const auto number = static_cast<std::uint16_t>(seats_.size());
-  const Address public_at = *Address::parse("192.0.2.1", static_cast<std::uint16_t>(7000 + number));
-  const Address private_at = *Address::parse("10.0.0.1", static_cast<std::uint16_t>(8000 + number));
-  if (role == "login") around_.login_servers.push_back(public_at);
-  seats_.push_back(Seat{database_.add_server(role, kind, key, public_at, private_at), nullptr, 0});
+  const ServerId id = database_.add_server(role, kind, key);
+  if (role == "login") around_.login_servers.push_back(database_.server(id).public_at);
+  seats_.push_back(Seat{kind, key, id, nullptr, 0});
 }
 
 void Simulation::prepare() {
   Chance& chance = world_.chance;
   // What every seed has, and what some have.
-  add_seat("login", "login", "1");
-  if (chance.happens(0.4)) add_seat("login", "login", "2");
-  add_seat("zone", "grid", "1");
+  add_seat("login", "login", "main");
+  if (chance.happens(0.4)) add_seat("login", "login-2", "main");
+  add_seat("zone", "grid", "aldra-1");
   const bool has_two = chance.happens(0.7) || crash_;
-  if (has_two) add_seat("zone", "grid", "2");
-  if (has_two && chance.happens(0.5)) add_seat("zone", "station", "3");
+  if (has_two) add_seat("zone", "grid", "aldra-2");
+  if (has_two && chance.happens(0.5)) add_seat("zone", "station", "aldra-gate");
   add_seat("chat", "chat", "main");
   if (!crash_ && chance.happens(0.5)) add_seat("chat", "chat", "other");
   const std::size_t players = players_min + chance.below(4);
   if (!crash_ && chance.happens(0.4)) database_.set("token_ms", 30'000);
-  if (!crash_ && chance.happens(0.3)) database_.limit(0.1);
-  if (!crash_ && chance.happens(0.3)) database_.refuse_hands(0.2);
+  if (!crash_ && chance.happens(0.3)) database_.limit(true);
+  if (!crash_ && chance.happens(0.3)) database_.refuse_hands(true);
   owners_ = std::make_unique<OwnerChecker>(world_, database_, players + 1);
   for (std::size_t n = 0; n < players; ++n) {
     const std::string name = fmt::format("pilot{}", n);
-    database_.add_account(name, "word" + name, "grid", has_two && n % 2 == 1 ? "2" : "1");
+    database_.add_account(name, "word" + name, "grid", has_two && n % 2 == 1 ? "aldra-2" : "aldra-1");
     players_.push_back(std::make_unique<Player>(around_, name, "word" + name, new_address()));
   }
   rival_ = std::make_unique<Player>(around_, "pilot0", "wordpilot0", new_address());
   rival_->set_rival();
-  for (std::size_t n = 0; n < seats_.size(); ++n) start(n);
   for (const auto& player : players_) world_.timeline.in(chance.between(0ms, 3s), [&player] { player->want(true); });
   network_.set(Weather{0, 0, 0, 10ms, 10ms});
   private_network_.set(Weather{0, 0, 0, 500us, 500us});
 
   world_.timeline.in(1s, [this] { tick(); });
   world_.timeline.in(2s, [this] { speak(); });
-  database_.on_step = [this](const char* step, SessionId session) { on_step(step, session); };
   travel_every_ = crash_ ? 500ms : chance.scale(100ms, 3s);
   if (crash_ && crash_->is_adoption) {
     world_.timeline.in(8s, [this] { begin_adoption(); });
@@ -140,15 +150,20 @@ void Simulation::gone(std::size_t n, bool died) {
   Seat& seat = seats_[n];
   world_.say("{} {} is gone", seat.process->role(), n);
   seat.process.reset();
-  // The shim tells the agent, the agent the database.
-  world_.timeline.in(world_.chance.scale(20ms, 2s), [this, n, died] {
-    Seat& at = seats_[n];
-    const ModelDatabase::Server row = database_.server(at.id);
-    const bool replaced = row.role != "chat" && world_.chance.happens(0.4);
-    database_.server_exited(at.id, died, replaced);
-    if (replaced) at.id = database_.add_server(row.role, row.kind, row.key, row.public_at, row.private_at);
-    world_.timeline.in(world_.chance.scale(20ms, 2s), [this, n] { start(n); });
-  });
+  // The shim tells the agent, the agent the database, which has it started again.
+  world_.timeline.in(world_.chance.scale(20ms, 2s), [this, id = seat.id, died] { database_.server_exited(id, died); });
+}
+
+void Simulation::stop(std::size_t n) {
+  if (database_up_) return database_.stop_server(seats_[n].id);
+  terminate(seats_[n].id);
+}
+
+void Simulation::terminate(ServerId server) {
+  const Seat* seat = seat_of(server);
+  if (seat == nullptr || !seat->process) return;
+  if (!seat->process->is_frozen()) return seat->process->terminate();
+  world_.timeline.in(100ms, [this, server] { terminate(server); });
 }
 
 void Simulation::watch_exits() {
@@ -180,7 +195,7 @@ void Simulation::speak() {
 /// Players go from one place to another.
 void Simulation::travel() {
   Seat& seat = seats_[any_seat()];
-  const ModelDatabase::Server to = database_.server(seats_[any_seat()].id);
+  const Database::Server to = database_.server(seats_[any_seat()].id);
   const std::size_t which = world_.chance.below(1000);
   if (seat.process && seat.process->role() == "zone" && to.role == "zone" && to.id != seat.id)
     to_[seat.process->travel(which, to.kind, to.key)] = {seat.id, to.id};
@@ -200,10 +215,11 @@ std::string Simulation::not_well() {
     if (!player->wants()) continue;
     if (!player->is_in_play()) return fmt::format("{} is not in play: {}", player->name(), player->told());
     if (world_.now() - player->snapshot_at() > 1s) return fmt::format("{} sees nothing", player->name());
+    if (player->oldest_order() < world_.now() - 5s) return fmt::format("{} waits for an answer", player->name());
     const std::string unheard = streams_.unheard(player->process(), player->session(), alive, world_.now() - 3s);
     if (!unheard.empty()) return fmt::format("{}: not arrived: {}", player->name(), unheard);
-    const ModelDatabase::Session* session = database_.session(player->session());
-    if (session == nullptr || session->state != ModelDatabase::SessionState::playing)
+    const Database::Session* session = database_.session(player->session());
+    if (session == nullptr || session->state != Database::SessionState::playing)
       return fmt::format("{} plays a session that is not in play", player->name());
   }
   return {};
@@ -223,7 +239,8 @@ void Simulation::converge() {
   }
   if (world_.now() >= least && well_since_ != Time::max() && world_.now() - well_since_ >= well_for) {
     done_ = true;
-    return;
+    for (const auto& player : players_) player->check_orders();
+    return rival_->check_orders();
   }
   world_.timeline.in(250ms, [this] { converge(); });
 }
@@ -266,7 +283,13 @@ Outcome Simulation::run(std::size_t keep) {
   return outcome;
 }
 
-Outcome simulate(std::uint64_t seed, std::size_t keep) { return Simulation(seed, std::nullopt).run(keep); }
-Outcome simulate(std::uint64_t seed, const Crash& crash, std::size_t keep) { return Simulation(seed, crash).run(keep); }
+std::unique_ptr<Database> make_model(World& world) { return std::make_unique<ModelDatabase>(world); }
+
+Outcome simulate(const DatabaseMaker& make, std::uint64_t seed, std::size_t keep) {
+  return Simulation(make, seed, std::nullopt).run(keep);
+}
+Outcome simulate(const DatabaseMaker& make, std::uint64_t seed, const Crash& crash, std::size_t keep) {
+  return Simulation(make, seed, crash).run(keep);
+}
 
 }  // namespace orrery::wire_sim

@@ -1,10 +1,12 @@
-// One simulated cluster's wire: real servers' cores and real clients over a model of the database and a network, and a
-// minute of what can go wrong, by seed. Then all is calm, and everybody must be in play again or know why not.
+// One simulated cluster's wire: real servers' cores and real clients over a database and a network, and a minute
+// of what can go wrong, by seed. Then all is calm, and everybody must be in play again or know why not.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <map>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -25,7 +27,13 @@ struct Outcome {
 /// The counts that some seed or other must have: each kind of trouble, and what it must lead to.
 std::vector<std::string> troubles();
 
-Outcome simulate(std::uint64_t seed, std::size_t keep = 60);
+class Database;
+struct World;
+/// What answers the servers' calls.
+using DatabaseMaker = std::function<std::unique_ptr<Database>(World&)>;
+std::unique_ptr<Database> make_model(World& world);
+
+Outcome simulate(const DatabaseMaker& make, std::uint64_t seed, std::size_t keep = 60);
 
 /// One blow, at a step of a hand-off or of an adoption: the first time that one comes so far.
 struct Crash {
@@ -37,6 +45,6 @@ std::vector<std::string> steps(bool is_adoption);
 std::vector<std::string> victims(bool is_adoption);
 /// Whether a session may end by this: its server was told to stop, or its client is gone.
 bool may_end_sessions(const std::string& victim);
-Outcome simulate(std::uint64_t seed, const Crash& crash, std::size_t keep = 60);
+Outcome simulate(const DatabaseMaker& make, std::uint64_t seed, const Crash& crash, std::size_t keep = 60);
 
 }  // namespace orrery::wire_sim

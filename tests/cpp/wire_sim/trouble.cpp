@@ -118,7 +118,7 @@ void Simulation::blow() {
     case Blow::stop_server:
       if (!has_server) return;
       say("a server is stopped");
-      return seat.process->terminate();
+      return stop(n);
     case Blow::freeze_server:
       if (!has_server) return;
       say("a server stands still");
@@ -153,7 +153,8 @@ void Simulation::blow() {
       return rival_->want(true);
     case Blow::rotate_keys:
       say("the cluster's keys are rotated");
-      return database_.rotate_keys();
+      if (database_up_) database_.rotate_keys();
+      return;
     case Blow::count:
       return;
   }
@@ -161,11 +162,13 @@ void Simulation::blow() {
 
 void Simulation::database_down(Duration how_long) {
   database_up_ = false;
+  database_.set_away(true);
   for (Seat& seat : seats_)
     if (seat.process && !seat.process->is_frozen()) seat.process->database(false);
   world_.timeline.in(how_long, [this] {
     if (database_up_) return;
     database_up_ = true;
+    database_.set_away(false);
     for (std::size_t n = 0; n < seats_.size(); ++n) connect_database(n, world_.chance.scale(100ms, 2s));
   });
 }
@@ -177,9 +180,10 @@ void Simulation::heal() {
   private_network_.heal();
   network_.set(Weather{0, 0, 0, 20ms, 10ms});
   database_delay_ = 10ms;
-  database_.limit(0);
-  database_.refuse_hands(0);
   database_up_ = true;
+  database_.set_away(false);
+  database_.limit(false);
+  database_.refuse_hands(false);
   for (std::size_t n = 0; n < seats_.size(); ++n) {
     if (seats_[n].process) seats_[n].process->set_database_delay(database_delay_);
     connect_database(n, world_.chance.between(100ms, 1s));

@@ -316,7 +316,7 @@ void WireChecker::take_init(const ServerProcess&, const Arrived& arrived, Acquai
 void WireChecker::take_attach(const ServerProcess& server, const Arrived& arrived, Acquaintance& from) {
   const auto attach = protocol::read_attach(arrived.bytes);
   if (!attach || attach->server != server.id().value) return;
-  const ModelDatabase::Session* session = database_.session(SessionId{attach->session});
+  const Database::Session* session = database_.session(SessionId{attach->session});
   const auto& held = server.host().sessions();
   const auto found = held.find(SessionId{attach->session});
   const std::uint64_t epoch = found == held.end() ? 0 : found->second.epoch.value;

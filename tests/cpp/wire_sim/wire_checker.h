@@ -10,7 +10,7 @@
 #include <set>
 #include <vector>
 
-#include "wire_sim/model_database.h"
+#include "wire_sim/database.h"
 #include "wire_sim/network.h"
 #include "wire_sim/protocol.h"
 
@@ -20,7 +20,7 @@ class ServerProcess;
 
 class WireChecker {
  public:
-  WireChecker(World& world, const ModelDatabase& database) : world_(world), database_(database) {}
+  WireChecker(World& world, const Database& database) : world_(world), database_(database) {}
 
   /// A process gives a datagram to the network. It notes its mark there.
   void sent_by_server(const ServerProcess& server, Packet& packet);
@@ -139,7 +139,7 @@ class WireChecker {
   void take_data(const Sealed& sealed, const Arrived& arrived);
 
   World& world_;
-  const ModelDatabase& database_;
+  const Database& database_;
   std::map<Place, Acquaintance> acquaintances_;
   std::vector<std::unique_ptr<Pairing>> pairings_;
   std::map<Handle, std::vector<Pairing*>> by_client_, by_server_;

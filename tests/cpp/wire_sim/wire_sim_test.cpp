@@ -6,7 +6,7 @@
 #include <spdlog/spdlog.h>
 
 #include "sim/seeds.h"
-#include "wire_sim/simulation.h"
+#include "wire_sim/crash_test.h"
 
 namespace orrery::wire_sim {
 namespace {
@@ -49,7 +49,7 @@ void print(const std::map<std::string, std::uint64_t>& counts) {
 TEST_F(WireSimulation, HoldsUnderFaults) {
   if (const std::uint64_t seed = number_of("ORRERY_WIRE_SIM_SEED", 0)) {
     const bool all = number_of("ORRERY_WIRE_SIM_TRACE", 0) != 0;
-    const Outcome outcome = simulate(seed, all ? 10'000'000 : 60);
+    const Outcome outcome = simulate(make_model, seed, all ? 10'000'000 : 60);
     if (all) std::fputs(lines_of(outcome).c_str(), stdout);
     print(outcome.counts);
     EXPECT_EQ(outcome.failure, "") << report(seed, outcome);
@@ -65,7 +65,7 @@ TEST_F(WireSimulation, HoldsUnderFaults) {
   double slowest = 0;
   std::uint64_t slowest_seed = 0;
   for (std::uint64_t seed = first; seed <= last && (is_good || !until_broken); ++seed) {
-    const Outcome outcome = simulate(seed);
+    const Outcome outcome = simulate(make_model, seed);
     for (const auto& [what, count] : outcome.counts) counts[what] += count;
     if (outcome.healed_seconds > slowest) {
       slowest = outcome.healed_seconds;
@@ -88,34 +88,14 @@ TEST_F(WireSimulation, HoldsUnderFaults) {
 
 // Of each step and each crash: ORRERY_WIRE_SIM_CRASH_SEEDS seeds, 1 without it. ORRERY_WIRE_SIM_CRASH="asked; target
 // dies": that alone.
-void crash_at_every_step(bool is_adoption) {
-  const std::uint64_t seeds = number_of("ORRERY_WIRE_SIM_CRASH_SEEDS", 1);
-  std::size_t runs = 0;
-  for (const std::string& step : steps(is_adoption)) {
-    for (const std::string& victim : victims(is_adoption)) {
-      const char* only = std::getenv("ORRERY_WIRE_SIM_CRASH");
-      if (only != nullptr && step + "; " + victim != only) continue;
-      std::uint64_t crashes = 0;
-      for (std::uint64_t seed = 1; seed <= seeds; ++seed, ++runs) {
-        Outcome outcome = simulate(seed, Crash{step, victim, is_adoption},
-                                   number_of("ORRERY_WIRE_SIM_TRACE", 0) != 0 ? 10'000'000 : 60);
-        crashes += outcome.counts["crashes"];
-        if (outcome.failure.empty() && !may_end_sessions(victim) && outcome.counts["logins"] != outcome.players)
-          outcome.failure = fmt::format("{} logins of {} players", outcome.counts["logins"], outcome.players);
-        EXPECT_EQ(outcome.failure, "") << step << "; " << victim << "; seed " << seed << "\n" << lines_of(outcome);
-      }
-      EXPECT_GT(crashes, 0u) << step << "; " << victim << ": it never came so far";
-    }
-  }
-  std::printf("%zu runs\n", runs);
-}
+std::uint64_t crash_seeds() { return number_of("ORRERY_WIRE_SIM_CRASH_SEEDS", 1); }
 
-TEST_F(WireSimulation, SurvivesACrashAtEveryStepOfAHandOff) { crash_at_every_step(false); }
-TEST_F(WireSimulation, SurvivesACrashAtEveryStepOfAnAdoption) { crash_at_every_step(true); }
+TEST_F(WireSimulation, SurvivesACrashAtEveryStepOfAHandOff) { crash_at_every_step(make_model, false, crash_seeds()); }
+TEST_F(WireSimulation, SurvivesACrashAtEveryStepOfAnAdoption) { crash_at_every_step(make_model, true, crash_seeds()); }
 
 TEST_F(WireSimulation, IsTheSameForTheSameSeed) {
   if (number_of("ORRERY_WIRE_SIM_SEED", 0) != 0) GTEST_SKIP() << "one seed alone is asked for";
-  const Outcome once = simulate(1), again = simulate(1), other = simulate(2);
+  const Outcome once = simulate(make_model, 1), again = simulate(make_model, 1), other = simulate(make_model, 2);
   EXPECT_EQ(once.hash, again.hash) << lines_of(once) << "and\n" << lines_of(again);
   EXPECT_NE(once.hash, other.hash);
 }
