@@ -23,9 +23,9 @@ declare
   v_hint    text;
   v_context text;
 begin
-  select c.name, c.args, c.result into v_before from orrery.session_command c where c.session_id = p_session_id and c.id = p_id;
+  select c.name, c.result into v_before from orrery.session_command c where c.session_id = p_session_id and c.id = p_id;
   if found then
-    if v_before.name <> p_name or v_before.args <> p_args then
+    if v_before.name <> p_name then
       return orrery.entry_error(p_ref, 'OR008', format('command %s of session %s was another: %s', p_id, p_session_id, v_before.name),
         'Each order has a number of its own.');
     end if;

@@ -155,10 +155,13 @@ void ZoneCore::ask_again(Instant now) {
   while (!again_.empty() && again_.front().at <= now) {
     const Again again = again_.front();
     again_.pop_front();
-    const auto player = players_.find(again.session);
-    if (player == players_.end()) continue;
-    const auto& asked = player->second.commands.asked;
-    if (asked && asked->id == again.command) ask(player->second);
+    const auto found = players_.find(again.session);
+    if (found == players_.end()) continue;
+    Player& player = found->second;
+    const CommandQueue& queue = player.commands;
+    if (queue.asked && queue.asked->id == again.command) ask(player);
+    const auto known = std::ranges::find(queue.answered, again.command, &Answered::id);
+    if (known != queue.answered.end()) send_result(player, *known);
   }
 }
 
@@ -211,8 +214,9 @@ void ZoneCore::send_result(const Player& player, const Answered& answered) {
   writer.put(answered.id);
   writer.put(static_cast<std::uint8_t>(answered.ok));
   writer.put_bytes(as_bytes(answered.text));
-  // Where it does not leave, because the client is away or too much waits, the client asks again.
-  (void)host_.endpoint().send(player.connection, wire::Channel::game, wire::Delivery::reliable, bytes);
+  const auto sent = host_.endpoint().send(player.connection, wire::Channel::game, wire::Delivery::reliable, bytes);
+  // Who is away asks again when he is back. For whom too much waits, it leaves when there is room.
+  if (!sent && sent.error().code == "ENOBUFS") again_.push_back({*next_tick_, player.session, answered.id});
 }
 
 void ZoneCore::tell_what_happened(Instant now) {

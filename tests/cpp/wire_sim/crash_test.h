@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include "sim/seeds.h"
+#include "wire_sim/database.h"
 #include "wire_sim/simulation.h"
 
 namespace orrery::wire_sim {

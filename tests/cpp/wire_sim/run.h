@@ -67,6 +67,7 @@ class Simulation {
   void terminate(ServerId server);
   /// Its process is gone; another one comes.
   void gone(std::size_t seat, bool died);
+  void exited_in(ServerId server, bool died);
   void connect_database(std::size_t seat, Duration wait);
   void watch_exits();
   void tick();
@@ -92,6 +93,8 @@ class Simulation {
   Address new_address();
 
   Seat* seat_of(ServerId server);
+  /// Of those that are leaving too; null: none.
+  ServerProcess* process_of(ServerId server);
   std::size_t number_of(const Seat& seat) const { return static_cast<std::size_t>(&seat - seats_.data()); }
 
   std::optional<Crash> crash_;
@@ -107,6 +110,7 @@ class Simulation {
   std::unique_ptr<OwnerChecker> owners_;
   Surroundings around_;
   std::vector<Seat> seats_;
+  std::vector<Seat> leaving_;  // that stop while there is another in their place
   std::vector<std::unique_ptr<Player>> players_;
   std::unique_ptr<Player> rival_;
   std::vector<Blow> blows_;

@@ -41,17 +41,17 @@ Simulation::Simulation(const DatabaseMaker& make, std::uint64_t seed, std::optio
     world_.timeline.in(world_.chance.scale(2ms, world_.calm ? 100ms : 1s), [this, id, message = std::move(message)] {
       if (world_.now() < tells_lost_until_) return;
       if (!crash_ && !world_.calm && world_.chance.happens(0.1)) return world_.count("tells lost");
-      for (Seat& seat : seats_) {
-        if (seat.id == id && seat.process && !seat.process->is_frozen())
-          seat.process->agent_message(Json{{"message", message}});
-      }
+      if (ServerProcess* process = process_of(id); process && !process->is_frozen())
+        process->agent_message(Json{{"message", message}});
     });
   };
   database_.start = [this](ServerId id) {
     const Database::Server& server = database_.server(id);
     for (std::size_t n = 0; n < seats_.size(); ++n) {
       if (seats_[n].kind != server.kind || seats_[n].key != server.key) continue;
-      if (seats_[n].process) throw Broken{fmt::format("{} {} is started twice", server.kind, server.key)};
+      // Another may be begun while one stops; under another number, since its own is still at work.
+      if (seats_[n].process && seats_[n].id == id) throw Broken{fmt::format("server {} is started twice", id.value)};
+      if (seats_[n].process) leaving_.push_back(seats_[n]);
       seats_[n].id = id;
       start(n);
     }
@@ -150,8 +150,12 @@ void Simulation::gone(std::size_t n, bool died) {
   Seat& seat = seats_[n];
   world_.say("{} {} is gone", seat.process->role(), n);
   seat.process.reset();
+  exited_in(seat.id, died);
+}
+
+void Simulation::exited_in(ServerId id, bool died) {
   // The shim tells the agent, the agent the database, which has it started again.
-  world_.timeline.in(world_.chance.scale(20ms, 2s), [this, id = seat.id, died] { database_.server_exited(id, died); });
+  world_.timeline.in(world_.chance.scale(20ms, 2s), [this, id, died] { database_.server_exited(id, died); });
 }
 
 void Simulation::stop(std::size_t n) {
@@ -160,15 +164,28 @@ void Simulation::stop(std::size_t n) {
 }
 
 void Simulation::terminate(ServerId server) {
-  const Seat* seat = seat_of(server);
-  if (seat == nullptr || !seat->process) return;
-  if (!seat->process->is_frozen()) return seat->process->terminate();
+  ServerProcess* process = process_of(server);
+  if (process == nullptr) return;
+  if (!process->is_frozen()) return process->terminate();
   world_.timeline.in(100ms, [this, server] { terminate(server); });
+}
+
+ServerProcess* Simulation::process_of(ServerId server) {
+  for (const auto* seats : {&seats_, &leaving_})
+    for (const Seat& seat : *seats)
+      if (seat.id == server && seat.process) return seat.process.get();
+  return nullptr;
 }
 
 void Simulation::watch_exits() {
   for (std::size_t n = 0; n < seats_.size(); ++n)
     if (seats_[n].process && seats_[n].process->has_exited()) gone(n, false);
+  std::erase_if(leaving_, [this](const Seat& seat) {
+    if (!seat.process->has_exited()) return false;
+    world_.say("process {} has left", seat.process->number());
+    exited_in(seat.id, false);
+    return true;
+  });
 }
 
 void Simulation::tick() {
@@ -194,11 +211,12 @@ void Simulation::speak() {
 
 /// Players go from one place to another.
 void Simulation::travel() {
-  Seat& seat = seats_[any_seat()];
-  const Database::Server to = database_.server(seats_[any_seat()].id);
+  std::vector<const Seat*> zones;
+  for (const Seat& seat : seats_)
+    if (database_.server(seat.id).role == "zone") zones.push_back(&seat);
+  const Seat &seat = *world_.chance.pick(zones), &to = *world_.chance.pick(zones);
   const std::size_t which = world_.chance.below(1000);
-  if (seat.process && seat.process->role() == "zone" && to.role == "zone" && to.id != seat.id)
-    to_[seat.process->travel(which, to.kind, to.key)] = {seat.id, to.id};
+  if (seat.process && to.id != seat.id) to_[seat.process->travel(which, to.kind, to.key)] = {seat.id, to.id};
   to_.erase(SessionId{});
   world_.timeline.in(world_.chance.between(0ms, 2 * travel_every_), [this] { travel(); });
 }
