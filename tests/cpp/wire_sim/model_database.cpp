@@ -63,6 +63,8 @@ Result<Json> ModelDatabase::answer(const Caller& caller, const sessiond::Databas
 // Calls of servers.
 
 Result<Json> ModelDatabase::ask(const Server& me, const sessiond::GetStartInfo&) {
+  Json world{{"size_m", 2000}};
+  if (me.kind == "grid") world["asteroids"] = {{"seed", 1}, {"ores", {"cobalt"}}};
   return Json{{"cluster", "dev"},
               {"kind", me.kind},
               {"key", me.key},
@@ -71,7 +73,7 @@ Result<Json> ModelDatabase::ask(const Server& me, const sessiond::GetStartInfo&)
               {"link_root", to_hex(me.link_root)},
               {"static_keys", me.role == "login" ? hex_of(static_keys_) : Json()},
               {"keys_version", keys_version_},
-              {"world", {{"size_m", 2000}}}};
+              {"world", world}};
 }
 
 Result<Json> ModelDatabase::ask(const Server& me, const sessiond::GetKeys&) {
