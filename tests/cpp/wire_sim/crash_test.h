@@ -15,7 +15,7 @@ inline void crash_at_every_step(const DatabaseMaker& make, bool is_adoption, std
   std::size_t runs = 0, pairs = 0;
   for (const std::string& step : steps(is_adoption)) {
     for (const std::string& victim : victims(is_adoption)) {
-      if (pairs++ % every != 0) continue;
+      if (pairs++ % every != every / 2) continue;
       std::uint64_t crashes = 0;
       for (std::uint64_t seed = 1; seed <= seeds; ++seed, ++runs) {
         Outcome outcome = simulate(make, seed, Crash{step, victim, is_adoption});
