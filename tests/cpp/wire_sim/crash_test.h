@@ -15,10 +15,13 @@ inline void crash_at_every_step(const DatabaseMaker& make, bool is_adoption, std
   std::size_t runs = 0, pairs = 0;
   for (const std::string& step : steps(is_adoption)) {
     for (const std::string& victim : victims(is_adoption)) {
+      const char* only = std::getenv("ORRERY_WIRE_SIM_CRASH");
+      if (only != nullptr && step + "; " + victim != only) continue;
       if (pairs++ % every != every / 2) continue;
       std::uint64_t crashes = 0;
       for (std::uint64_t seed = 1; seed <= seeds; ++seed, ++runs) {
-        Outcome outcome = simulate(make, seed, Crash{step, victim, is_adoption});
+        Outcome outcome = simulate(make, seed, Crash{step, victim, is_adoption},
+                                   sim::number_of("ORRERY_WIRE_SIM_TRACE", 0) != 0 ? 10'000'000 : 60);
         crashes += outcome.counts["crashes"];
         if (outcome.failure.empty() && !may_end_sessions(victim) && outcome.counts["logins"] != outcome.players)
           outcome.failure =
