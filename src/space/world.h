@@ -64,8 +64,8 @@ class World {
   virtual ~World() = default;
 
   /// `json`: what the kind's world function gave (a JSON object; `size_m` is the side of the square), with the server's
-  /// `kind` and `key`. `saved`: what a predecessor's save() gave; anything else is as if there were none. `seed` decides
-  /// all that is random. An Error when the JSON is no object or a member is out of range.
+  /// `kind` and `key`. `saved`: what a predecessor's save() gave; anything else is as if there were none. `seed`
+  /// decides all that is random. An Error when the JSON is no object or a member is out of range.
   static Result<std::unique_ptr<World>> make(std::string_view json, std::string_view saved, std::uint64_t seed);
   /// JSON text from which the next server under this key begins.
   virtual std::string save() const = 0;

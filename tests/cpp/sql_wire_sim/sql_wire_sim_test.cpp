@@ -12,7 +12,7 @@ namespace orrery::wire_sim {
 namespace {
 
 /// Those have hand-offs and adoptions among them; a seed of which takes 5 s of a processor.
-constexpr std::uint64_t first_default = 7, seeds_default = 3;
+constexpr std::uint64_t first_default = 4, seeds_default = 3;
 constexpr std::size_t every_default = 120;
 
 using sim::lines_of;
