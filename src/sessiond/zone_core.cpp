@@ -94,8 +94,7 @@ std::optional<std::string> ZoneCore::leave(Session& session, Instant) {
   const auto found = players_.find(session.id);
   // One that never attached keeps the state with which it came.
   if (found == players_.end()) return std::nullopt;
-  if (const auto travel = travels_.find(session.id); travel != travels_.end())
-    travel->second.commands = std::move(found->second.commands);
+  if (session.hand_off) travels_[session.id].commands = std::move(found->second.commands);
   std::string state = world_->leave(found->second.entity);
   std::erase(slices_[found->second.slice], &found->second);
   player_of_.erase(found->second.entity);

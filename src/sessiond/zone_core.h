@@ -117,10 +117,10 @@ class ZoneCore final : public Role {
     SessionId session;
     std::uint64_t command;
   };
-  std::deque<Again> again_;   // durable ones whose answer was lost
-  struct Travelling {         // of a session that is being handed over
-    std::uint64_t command;    // by which it is
-    CommandQueue commands{};  // while it is frozen: what it goes on with should it stay
+  std::deque<Again> again_;     // durable ones whose answer was lost
+  struct Travelling {           // of a session that is being handed over
+    std::uint64_t command = 0;  // by which it is; 0: by none of the client's
+    CommandQueue commands{};    // while it is frozen: what it goes on with should it stay
   };
   std::unordered_map<SessionId, Travelling> travels_;
   Duration save_each_{};  // 0: never

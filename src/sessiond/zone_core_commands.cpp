@@ -131,7 +131,7 @@ void ZoneCore::on_hand_off_failed(Session& session, const std::string& text, Ins
   const std::uint64_t command = travel->second.command;
   travels_.erase(travel);
   if (player == players_.end()) return;
-  answer(player->second, command, false, refusal(text));
+  if (command != 0) answer(player->second, command, false, refusal(text));
   run_commands(player->second, now);
 }
 
