@@ -145,6 +145,7 @@ class Client::Impl {
   SessionId session_;
   Key32 root_{};
   std::optional<Instant> token_expires_at_, renew_at_;
+  bool is_renewing_ = false;  // asked, and not answered
   bool is_token_start_ = false;
 
   std::vector<std::unique_ptr<Path>> paths_;

@@ -167,6 +167,8 @@ void Client::Impl::on_attached(Path& path, Instant now) {
   statistics_.commands_sent_again += commands_.send_again();
   attached_ = OwnerTarget{path.kind, path.key, path.target};
   if (!is_known) tell(Entered{path.role, path.kind, path.key, path.target.server_id});
+  // The owner of before may have handed the session over before it answered.
+  if (is_renewing_ && renew_at_) renew_at_ = now;
   end_resume(now);
   if (is_leaving_) say_logout(path);
 }

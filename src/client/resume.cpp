@@ -98,6 +98,7 @@ void Client::Impl::advance_resume(Instant now) {
     proto::ClientControl message;
     message.mutable_renew_token();
     renew_at_ = now + renew_again;
+    is_renewing_ = true;
     owner_->say(message);
   }
 }
@@ -200,6 +201,7 @@ void Client::Impl::advance_rebind(Instant now) {
 void Client::Impl::on_token_life(std::uint64_t expires_in_ms, Instant now) {
   token_expires_at_.reset();
   renew_at_.reset();
+  is_renewing_ = false;
   if (expires_in_ms == 0) return;  // it does not expire, or its server does not say
   const auto most = static_cast<std::uint64_t>(token_life_max.count());
   const Duration life = milliseconds{std::min(expires_in_ms, most)};

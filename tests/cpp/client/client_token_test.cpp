@@ -109,6 +109,18 @@ TEST_F(ClientToken, IsAskedForAgainWhenNobodyAnswers) {
   EXPECT_LE(asked.size(), 4u);
 }
 
+// Catches a renewal that an owner who handed the session over did not answer, forgotten until the token has expired.
+TEST_F(ClientToken, IsAskedForAgainOfTheNextOwner) {
+  count_renewals(0);
+  play_with_life(60'000);
+  run_for(31s);
+  ASSERT_EQ(asked.size(), 1u);
+  expect_at(zone, 3, 12);
+  zone.say(redirect_to({target_of(zone, 3, 12, "owner", "grid", "42")}));
+  run_for(1s);
+  EXPECT_EQ(asked.size(), 2u);
+}
+
 // Catches a life that overflows, and a server that makes its client ask all the time.
 TEST_F(ClientToken, BearsLivesThatMakeNoSense) {
   count_renewals(1);

@@ -360,7 +360,11 @@ void ServerProcess::terminate() {
 SessionId ServerProcess::travel(std::size_t which, const std::string& kind, const std::string& key) {
   if (exit_code_ || is_frozen() || host_.sessions().empty()) return {};
   std::vector<SessionId> here;
-  for (const auto& [id, session] : host_.sessions()) here.push_back(id);
+  // One who is not there yet is not told whither, and asks a login server after 4 s: not in the calm, when all is to be
+  // well.
+  for (const auto& [id, session] : host_.sessions())
+    if (session.connection || !world_.calm) here.push_back(id);
+  if (here.empty()) return {};
   std::sort(here.begin(), here.end());
   const SessionId session = here[which % here.size()];
   host_.hand_off(session, kind, key, now());

@@ -35,6 +35,8 @@ select is(orrery_test.refusal(format('select orrery.server_stop(%s)', :two)) ->>
 
 select is(orrery.server_stop(:kept), 'stopping', 'one that is always on too');
 select orrery_test.carry_out(:'a') is not null as carried_out \gset
+-- a second after the last
+select setval('orrery.tick_seq', 1, false) is not null as never_ticked \gset
 select orrery.tick(orrery.clock() - interval '1 minute') is not null as ticked \gset
 select is((select count(*) from orrery.server where kind = 'kept' and state in ('requested', 'starting') and server_id <> :kept), 1::bigint, 'which is replaced');
 select * from finish();
